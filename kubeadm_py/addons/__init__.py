@@ -1,0 +1,1 @@
+"""Load add-ons from data and render them: pure."""

@@ -1,0 +1,1 @@
+"""Decide which binaries and images a host needs, and fetch them."""

@@ -1,0 +1,1 @@
+"""Read YAML configs into a ResolvedCluster, with every problem named."""

@@ -1,0 +1,100 @@
+"""Exit codes and the root of every error that a person reads."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Say how a command ended; the one table of exit codes."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PREFLIGHT = 3
+    CHANGES = 4
+    LOCKED = 5
+    VERIFY = 6
+    UNREACHABLE = 7
+    HOST_KEY = 8
+    TIMEOUT = 9
+    INTERRUPTED = 130
+
+
+EXIT_PRECEDENCE = (
+    ExitCode.INTERRUPTED,
+    ExitCode.LOCKED,
+    ExitCode.HOST_KEY,
+    ExitCode.UNREACHABLE,
+    ExitCode.PREFLIGHT,
+    ExitCode.FAILED,
+    ExitCode.TIMEOUT,
+)
+"""Of several causes the first one here decides the exit code."""
+
+
+class KubeadmPyError(Exception):
+    """Tell what was being done, where, what was found and what to do next.
+
+    `summary` is one line without a host's name; `host` names where; `details` are further lines (a
+    component's last log lines, say); `fix` says what to do or type next. `str(error)` is
+    "HOST: SUMMARY".
+    """
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(
+        self, summary: str, *, host: str = "", details: tuple[str, ...] | list[str] = (), fix: str = ""
+    ) -> None:
+        self.summary = summary
+        self.host = host
+        self.details = tuple(details)
+        self.fix = fix
+        super().__init__(f"{host}: {summary}" if host else summary)
+
+
+class UsageError(KubeadmPyError):
+    """Refuse a command line or a config."""
+
+    exit_code = ExitCode.USAGE
+
+
+class PreflightError(KubeadmPyError):
+    """Refuse a host before anything on it changes."""
+
+    exit_code = ExitCode.PREFLIGHT
+
+
+class LockedError(KubeadmPyError):
+    """Name the run that holds a host's lock."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class UnreachableError(KubeadmPyError):
+    """Report a host that cannot be reached or a connection that was lost."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class HostKeyError(KubeadmPyError):
+    """Refuse a host whose key is unknown or has changed."""
+
+    exit_code = ExitCode.HOST_KEY
+
+
+class WaitTimeoutError(KubeadmPyError):
+    """Report a wait that ran out, with what was not ready yet."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class VerifyError(KubeadmPyError):
+    """Report a cluster that does not pass its verification."""
+
+    exit_code = ExitCode.VERIFY
+
+
+def worst(codes: list[ExitCode]) -> ExitCode:
+    """Return the exit code of a run that ended with `codes`; DONE where there is none."""
+    return next((code for code in EXIT_PRECEDENCE if code in codes), codes[0] if codes else ExitCode.DONE)

@@ -1,0 +1,1 @@
+"""Learn what a host is: one probe script, pure parsers."""

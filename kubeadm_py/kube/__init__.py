@@ -1,0 +1,1 @@
+"""Speak to etcd and the API through a host's own tools."""

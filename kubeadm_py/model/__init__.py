@@ -1,0 +1,1 @@
+"""Hold the words of the product: no I/O, importable from everywhere."""

@@ -1,0 +1,139 @@
+"""Describe changes to a host as data: steps plan them, only the executor carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Stand for content that only the executor can produce.
+
+    `producer` names it in the engine's table of producers; `spec` is what a plan may show (subject,
+    SANs, lifetime; never a secret); `args` is the producer's own input.
+    """
+
+    producer: str
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    args: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """Stand for content that lies in a file on the operator's machine (a binary of the bundle)."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+Content = bytes | Late | LocalFile
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """Describe a file on a host with its final mode and owner: the one place that knows them."""
+
+    path: str
+    content: Content
+    mode: int = 0o644
+    owner: str = "root:root"
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFiles:
+    """Write files atomically where content, mode or owner differ."""
+
+    files: tuple[FileSpec, ...]
+    reason: str = ""
+    title: str = "write files"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectories:
+    """Make directories where they are missing: (path, mode)."""
+
+    directories: tuple[tuple[str, int], ...]
+    title: str = "make directories"
+
+
+@dataclass(frozen=True, slots=True)
+class RunScript:
+    """Run a POSIX shell script as root under `sh -eu`; it holds no secret.
+
+    `stdin` is handed to the script in the file named by $INPUT (root-only, on tmpfs, removed after).
+    A script that changed nothing prints the line `unchanged`.
+    """
+
+    title: str
+    script: str
+    stdin: Content | None = None
+    reason: str = ""
+    timeout: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Bring a systemd unit to a state: `started`, `restarted`, `stopped`, or '' to leave it."""
+
+    name: str
+    state: str = ""
+    enabled: bool | None = None
+    daemon_reload: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyObjects:
+    """Apply API objects in order by one server-side apply on this host (a leader).
+
+    `objects` are plain mappings, or Late for those that hold a secret or need one.
+    """
+
+    title: str
+    objects: tuple[Mapping[str, Any] | Late, ...]
+    field_manager: str = "kubeadm-py"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait on the host until `until` exits 0, looping there.
+
+    `until` prints on its last line what is not ready yet. Where `hopeless` is given and exits 0, the
+    wait fails at once with what it printed. `diagnose` prints lines for the error; `look` is the
+    command that shows a person more.
+    """
+
+    title: str
+    until: str
+    deadline: timedelta
+    interval: float = 0.2
+    hopeless: str = ""
+    diagnose: str = ""
+    look: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove files or whole directories where they exist."""
+
+    paths: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportImages:
+    """Stream images of the bundle's OCI layout into containerd's k8s.io namespace and pin them."""
+
+    layout: str
+    images: tuple[tuple[str, str], ...]
+    """(reference, manifest digest)."""
+    reason: str = ""
+
+
+Action = WriteFiles | MakeDirectories | RunScript | Unit | ApplyObjects | Wait | Remove | ImportImages

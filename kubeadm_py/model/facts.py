@@ -1,0 +1,145 @@
+"""Describe what a probe found on a host: the input of preflight, rendering and planning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """Describe one file; `content` only for files that the probe reads and that hold no secret."""
+
+    path: str
+    mode: int
+    owner: str
+    """`user:group` by name."""
+    sha256: str = ""
+    size: int = 0
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Describe one listening socket."""
+
+    protocol: str
+    address: str
+    port: int
+    process: str = ""
+    pid: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFact:
+    """Describe one systemd unit."""
+
+    name: str
+    load_state: str
+    active_state: str
+    enabled: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Describe one network interface; addresses are CIDRs."""
+
+    name: str
+    kind: str = ""
+    up: bool = True
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Describe the file system below a path, in bytes."""
+
+    path: str
+    total: int
+    available: int
+    inodes_total: int = 0
+    inodes_available: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFact:
+    """Describe an image in containerd's k8s.io namespace."""
+
+    reference: str
+    digest: str
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """Hold everything known about one host; absent tools leave the defaults."""
+
+    hostname: str = ""
+    architecture: str = "amd64"
+    """As Go names it: amd64, arm64, ..."""
+    os_release: Mapping[str, str] = field(default_factory=dict)
+    kernel: str = ""
+    kernel_config: Mapping[str, str] = field(default_factory=dict)
+    kernel_builtin: frozenset[str] = frozenset()
+    """Modules and features present, loaded or built in (`nf_tables`, `ip_vs`, `br_netfilter`, ...)."""
+    cgroup_version: int = 2
+    cgroup_controllers: frozenset[str] = frozenset()
+    container: str = ""
+    """`docker`, `lxc`, ... as systemd-detect-virt --container says; empty on machines."""
+    init_system: str = "systemd"
+    uid: int = 0
+    cpus: int = 2
+    memory_bytes: int = 4 << 30
+    swaps: tuple[str, ...] = ()
+    zram: bool = False
+    machine_id: str = ""
+    clock: float = 0.0
+    """Host's Unix time when the probe ran."""
+    clock_offset: float = 0.0
+    """Host's clock minus the operator's, corrected by half the round trip, in seconds."""
+    time_synchronised: bool | None = None
+    time_services: tuple[str, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    default_route_interface: str = ""
+    default_route_address: str = ""
+    resolv_conf: str = ""
+    systemd_resolved_active: bool = False
+    hosts_file: str = ""
+    hostname_resolves: bool = True
+    listeners: tuple[Listener, ...] = ()
+    units: Mapping[str, UnitFact] = field(default_factory=dict)
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    executables: Mapping[str, str] = field(default_factory=dict)
+    """Found on PATH: name -> absolute path."""
+    binary_versions: Mapping[str, str] = field(default_factory=dict)
+    """kubelet, kubectl, containerd, runc, crictl, etcdctl, ctr: as they print it, cleaned to `vX.Y.Z`."""
+    binary_sha256: Mapping[str, str] = field(default_factory=dict)
+    """Absolute path -> sha256 of binaries that we may have installed, CNI plugins included."""
+    cri_sockets: tuple[str, ...] = ()
+    cri_ready: bool | None = None
+    """RuntimeReady as crictl reports it; None where it could not be asked."""
+    cri_sandbox_image: str = ""
+    images: tuple[ImageFact, ...] = ()
+    files: Mapping[str, FileFact] = field(default_factory=dict)
+    """Managed and interesting paths that exist: path -> fact. Directories have sha256 ''."""
+    directories: Mapping[str, int] = field(default_factory=dict)
+    """Interesting directories that exist: path -> number of entries."""
+    disks: Mapping[str, Disk] = field(default_factory=dict)
+    selinux: str = ""
+    """`Enforcing`, `Permissive`, `Disabled`, or empty where there is none."""
+    firewalls: tuple[str, ...] = ()
+    """Active ones: firewalld, ufw."""
+    iptables_mode: str = ""
+    """`nf_tables`, `legacy`, or empty where there is no iptables."""
+    iptables_other_rules: int = 0
+    """Rules found in the mode that iptables does not use (mixed modes hide rules)."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The *_proxy variables of a login on the host."""
+    package_manager: str = ""
+    package_lock_held: bool = False
+    cloud_init: str = ""
+    """`running`, `done`, ... or empty where there is none."""
+    inventory: bytes | None = None
+    ca_public_key_sha256: str = ""
+    """sha256 of the DER public key of /etc/kubernetes/pki/ca.crt: cluster membership."""

@@ -1,0 +1,57 @@
+"""Name every path on a node once: code, tests and docs read this table."""
+
+from __future__ import annotations
+
+KUBERNETES_DIR = "/etc/kubernetes"
+MANIFESTS_DIR = "/etc/kubernetes/manifests"
+TMP_DIR = "/etc/kubernetes/tmp"
+PKI_DIR = "/etc/kubernetes/pki"
+
+ADMIN_CONF = "/etc/kubernetes/admin.conf"
+SUPER_ADMIN_CONF = "/etc/kubernetes/super-admin.conf"
+KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+BOOTSTRAP_KUBELET_CONF = "/etc/kubernetes/bootstrap-kubelet.conf"
+CONTROLLER_MANAGER_CONF = "/etc/kubernetes/controller-manager.conf"
+SCHEDULER_CONF = "/etc/kubernetes/scheduler.conf"
+
+KUBELET_DIR = "/var/lib/kubelet"
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+KUBELET_INSTANCE_CONFIG = "/var/lib/kubelet/instance-config.yaml"
+KUBELET_FLAGS_ENV = "/var/lib/kubelet/kubeadm-flags.env"
+KUBELET_PKI_DIR = "/var/lib/kubelet/pki"
+KUBELET_CLIENT_CURRENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+KUBELET_UNIT = "/usr/lib/systemd/system/kubelet.service"
+KUBELET_DROPIN = "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
+
+ETCD_DATA_DIR = "/var/lib/etcd"
+
+CNI_CONF_DIR = "/etc/cni/net.d"
+CNI_BIN_DIR = "/opt/cni/bin"
+BIN_DIR = "/usr/bin"
+
+CONTAINERD_CONFIG = "/etc/containerd/config.toml"
+CONTAINERD_CERTS_DIR = "/etc/containerd/certs.d"
+CONTAINERD_UNIT = "/usr/lib/systemd/system/containerd.service"
+CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
+CRICTL_CONFIG = "/etc/crictl.yaml"
+
+SYSCTL_FILE = "/etc/sysctl.d/99-kubernetes.conf"
+MODULES_FILE = "/etc/modules-load.d/kubernetes.conf"
+
+RESOLVED_RESOLV_CONF = "/run/systemd/resolve/resolv.conf"
+
+STATE_DIR = "/var/lib/kubeadm-py"
+INVENTORY = "/var/lib/kubeadm-py/inventory.json"
+RUN_DIR = "/run/kubeadm-py"
+RUN_LOCK = "/run/kubeadm-py/lock"
+STAGE_LOCK = "/run/kubeadm-py/stage.lock"
+
+CA_CERTIFICATE_DIRS = (
+    "/etc/ca-certificates",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/ca-certificates",
+)
+"""Trust stores that control-plane pods mount where the host has them (kubeadm contract 5.2)."""
+SSL_CERTS_DIR = "/etc/ssl/certs"

@@ -1,0 +1,1 @@
+"""Make and inspect keys, certificates and kubeconfigs: no I/O."""

@@ -1,0 +1,1 @@
+"""Name the workflows and build plans from their steps."""

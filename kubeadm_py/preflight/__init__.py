@@ -1,0 +1,1 @@
+"""Check facts before anything changes: pure checks that return findings."""

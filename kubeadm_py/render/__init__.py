@@ -1,0 +1,1 @@
+"""Turn a cluster and facts into files and API objects: no I/O."""

@@ -1,0 +1,1 @@
+"""Show a run's events to people and machines."""

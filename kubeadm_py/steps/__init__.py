@@ -1,0 +1,1 @@
+"""Plan actions from a cluster and facts; one file a step."""

@@ -1,0 +1,1 @@
+"""Make, read and verify bootstrap tokens and cluster-info: no I/O."""

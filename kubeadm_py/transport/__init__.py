@@ -1,0 +1,1 @@
+"""Reach hosts: over SSH, on this very machine, or in a test."""

@@ -1,0 +1,1 @@
+"""Prove a live cluster with a testinfra suite."""
