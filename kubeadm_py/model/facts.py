@@ -88,6 +88,8 @@ class HostFacts:
     container: str = ""
     """`docker`, `lxc`, ... as systemd-detect-virt --container says; empty on machines."""
     init_system: str = "systemd"
+    cap_sys_resource: bool = True
+    """Whether root there may lower oom_score_adj and raise limits (CAP_SYS_RESOURCE)."""
     uid: int = 0
     cpus: int = 2
     memory_bytes: int = 4 << 30

@@ -1,0 +1,93 @@
+"""Hold the kernel modules, sysctls and paths that host preparation looks at and sets: one table of each."""
+
+from __future__ import annotations
+
+from kubeadm_py.model import binaries, paths
+
+FSTAB = "/etc/fstab"
+CONTAINERD_PROXY_DROPIN = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
+KUBELET_PROXY_DROPIN = "/etc/systemd/system/kubelet.service.d/http-proxy.conf"
+KUBELET_LOCAL_DROPIN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
+"""Where packages before 1.28 put the drop-in."""
+MASKED_SWAP_UNITS = paths.STATE_DIR + "/swap-units"
+"""The swap units that we switched off, one a line: `mask NAME` or `disable NAME`; reset undoes them."""
+
+MODULE_OPTIONS = {
+    "overlay": "OVERLAY_FS",
+    "br_netfilter": "BRIDGE_NETFILTER",
+    "nf_conntrack": "NF_CONNTRACK",
+    "nf_tables": "NF_TABLES",
+    "ip_vs": "IP_VS",
+    "ip_vs_rr": "IP_VS_RR",
+    "ip_vs_wrr": "IP_VS_WRR",
+    "ip_vs_sh": "IP_VS_SH",
+    "ip_vs_lc": "IP_VS_LC",
+    "ip_vs_dh": "IP_VS_DH",
+    "ip_vs_sed": "IP_VS_SED",
+    "ip_vs_nq": "IP_VS_NQ",
+}
+"""Kernel module -> the option (without CONFIG_) that says whether it is built in."""
+
+MODULES = ("overlay", "br_netfilter")
+PROXY_MODE_MODULES = {
+    "": ("nf_conntrack",),
+    "iptables": ("nf_conntrack",),
+    "nftables": ("nf_conntrack", "nf_tables"),
+    "ipvs": ("nf_conntrack", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"),
+}
+"""What kube-proxy needs by mode; ipvs adds its scheduler's module. '' is kube-proxy's own default."""
+
+SYSCTLS = {
+    "net.ipv4.ip_forward": 1,
+    "net.bridge.bridge-nf-call-iptables": 1,
+    "net.bridge.bridge-nf-call-ip6tables": 1,
+}
+"""What pod traffic needs on every host."""
+SYSCTLS_IPV6 = {
+    "net.ipv6.conf.all.forwarding": 1,
+    "net.ipv6.conf.default.forwarding": 1,
+}
+"""What it needs besides where pods, services or nodes have IPv6 addresses."""
+SYSCTL_FLOORS = {
+    "fs.inotify.max_user_instances": 8192,
+    "fs.inotify.max_user_watches": 524288,
+}
+"""Limits that are raised to this and never lowered: kubelet, containerd and log shippers watch many files."""
+SYSCTLS_PROTECTED = {
+    "kernel.keys.root_maxbytes": 25000000,
+    "kernel.keys.root_maxkeys": 1000000,
+    "kernel.panic": 10,
+    "kernel.panic_on_oops": 1,
+    "vm.overcommit_memory": 1,
+    "vm.panic_on_oom": 0,
+}
+"""What the kubelet insists on, and does not set itself, under protectKernelDefaults."""
+
+PROBED_SYSCTLS = (*SYSCTLS, *SYSCTLS_IPV6, *SYSCTL_FLOORS, *SYSCTLS_PROTECTED)
+PROBED_MODULES = tuple(MODULE_OPTIONS)
+PROBED_FILES = (
+    paths.CONTAINERD_CONFIG,
+    paths.CONTAINERD_UNIT,
+    CONTAINERD_PROXY_DROPIN,
+    paths.CRICTL_CONFIG,
+    paths.KUBELET_UNIT,
+    paths.KUBELET_DROPIN,
+    KUBELET_LOCAL_DROPIN,
+    KUBELET_PROXY_DROPIN,
+    paths.MODULES_FILE,
+    paths.SYSCTL_FILE,
+    FSTAB,
+)
+"""Files whose mode, owner and sha256 preparation compares; those of PROBED_CONTENTS it reads as well."""
+PROBED_CONTENTS = (FSTAB,)
+PROBED_TREES = (paths.CONTAINERD_CERTS_DIR,)
+"""Directories whose files count as PROBED_FILES, two levels deep."""
+PROBED_DIRECTORIES = (paths.MANIFESTS_DIR, paths.KUBELET_DIR, paths.CNI_CONF_DIR)
+PROBED_BINARIES = tuple(
+    dict.fromkeys(
+        binary.path
+        for binary in (*binaries.BINARIES, *(extra for row in binaries.ADDON_CNI.values() for extra in row))
+    )
+)
+"""Paths of the binaries whose sha256 preparation compares."""
+PROBED_UNITS = ("containerd.service", "kubelet.service")
