@@ -1,0 +1,101 @@
+"""Render an add-on's manifests: text of our own, values put in only through `to_yaml`, output parsed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import ResolvedCluster
+
+LABEL = "kubeadm-py.io/addon"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+
+
+def to_yaml(value: Any) -> str:
+    """Write `value` on one line so that it is the same value wherever it stands in a YAML document."""
+    written = yaml.safe_dump([value], default_flow_style=True, width=1 << 30, sort_keys=False)
+    return written.strip()[1:-1]
+
+
+def cluster_facts(cluster: ResolvedCluster) -> dict[str, Any]:
+    """Pick what templates may know about the cluster; absent networks are empty text."""
+    networks = cluster.networking.pod_networks
+    return {
+        "pod_network_v4": next((str(network) for network in networks if network.version == 4), ""),
+        "pod_network_v6": next((str(network) for network in networks if network.version == 6), ""),
+        "proxy_mode": "" if cluster.proxy_disabled else str(cluster.kube_proxy_config.get("mode", "")),
+        "dns_domain": cluster.networking.dns_domain,
+    }
+
+
+def render_objects(
+    name: str,
+    folder: Path,
+    parameters: Mapping[str, Any],
+    images: Mapping[str, str],
+    cluster: ResolvedCluster,
+) -> list[Mapping[str, Any]]:
+    """Return the objects of one add-on, labelled as its own, in the order of its files.
+
+    Templates see `parameters`, `cluster`, `image(name)` and `digest_of(file)`, the digest of a file
+    that was rendered before.
+    """
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - the output is YAML, written by to_yaml and parsed again
+    )
+    environment.filters["to_yaml"] = to_yaml
+    environment.filters["to_json"] = lambda value: json.dumps(value, sort_keys=False)
+    digests: dict[str, str] = {}
+    environment.globals["image"] = lambda wanted: images[wanted]
+    environment.globals["digest_of"] = lambda file: digests[file]
+    objects: list[Mapping[str, Any]] = []
+    for path in sorted((folder / "manifests").glob("*.yaml.j2")):
+        text = _render(environment, name, path, {"parameters": parameters, "cluster": cluster_facts(cluster)})
+        digests[path.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        objects += [_label(document, name) for document in _parse(name, path, text)]
+    return objects
+
+
+def _render(environment: jinja2.Environment, name: str, path: Path, context: Mapping[str, Any]) -> str:
+    try:
+        return environment.from_string(path.read_text(encoding="utf-8")).render(context)
+    except jinja2.TemplateError as error:
+        raise UsageError(f"add-on {name}: {path.name} cannot be rendered", details=[str(error)]) from error
+    except KeyError as error:
+        raise UsageError(
+            f"add-on {name}: {path.name} names {error.args[0]!r}, an image or file it does not have"
+        ) from error
+
+
+def _parse(name: str, path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        documents = [document for document in yaml.safe_load_all(text) if document is not None]
+    except yaml.YAMLError as error:
+        raise UsageError(
+            f"add-on {name}: {path.name} does not render to YAML", details=str(error).splitlines()
+        ) from error
+    for document in documents:
+        if not (isinstance(document, dict) and document.get("apiVersion") and document.get("kind")):
+            raise UsageError(f"add-on {name}: {path.name} renders something that is not an API object")
+    return documents
+
+
+def _label(document: dict[str, Any], name: str) -> Mapping[str, Any]:
+    metadata = document.setdefault("metadata", {})
+    if not metadata.get("name"):
+        raise UsageError(f"add-on {name}: a {document['kind']} has no name")
+    labels = metadata.setdefault("labels", {})
+    labels.setdefault(LABEL, name)
+    labels.setdefault(MANAGED_BY, "kubeadm-py")
+    return document

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.render import to_yaml
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import AddonRequest
+
+GOLDEN = Path(__file__).parent / "golden"
+EXTREMES = {
+    "flannel-default": ("flannel", {}, {}),
+    "flannel-host-gw-nftables": (
+        "flannel",
+        {"backend": "host-gw"},
+        {"kube_proxy_config": {"mode": "nftables"}},
+    ),
+    "flannel-extreme": (
+        "flannel",
+        {
+            "vni": 16777215,
+            "port": 65535,
+            "mtu": 65535,
+            "directRouting": True,
+            "ifaceRegex": "^(eth|en[op]).*: \"'{{ x }} #",
+            "natOutgoing": False,
+            "nftables": "enabled",
+            "cpuRequest": "1",
+            "memoryRequest": "1.5Gi",
+            "imageRepository": "mirror.lan:5000/x",
+        },
+        {"pod_subnet": "10.244.0.0/16,fd00:10:244::/56"},
+    ),
+    "flannel-wireguard-v6": (
+        "flannel",
+        {"backend": "wireguard", "wireguardPort": 1, "mtu": 1280, "ifaceCanReach": "fd00::1"},
+        {"pod_subnet": "fd00:10:244::/56"},
+    ),
+    "local-path-storage-default": ("local-path-storage", {}, {}),
+    "local-path-storage-extreme": (
+        "local-path-storage",
+        {
+            "default": False,
+            "className": "true",
+            "reclaimPolicy": "Retain",
+            "path": "/srv/a-b/..x/c_d.1",
+            "images": {"helper": "mirror.lan/busybox:1.37"},
+        },
+        {},
+    ),
+}
+
+
+def rendered(case, make_cluster):
+    name, parameters, cluster_values = EXTREMES[case]
+    cluster = make_cluster(AddonRequest(name, parameters), **cluster_values)
+    resolved = addons.resolve(cluster)
+    return addons.render(resolved, cluster), addons.images(resolved, cluster)
+
+
+def only(objects, kind):
+    return next(each for each in objects if each["kind"] == kind)
+
+
+def net_conf(case, make_cluster):
+    return json.loads(only(rendered(case, make_cluster)[0], "ConfigMap")["data"]["net-conf.json"])
+
+
+def flannel_arguments(case, make_cluster):
+    daemon = only(rendered(case, make_cluster)[0], "DaemonSet")
+    return daemon["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_objects_are_the_recorded_ones(case, make_cluster):
+    objects, _ = rendered(case, make_cluster)
+    assert objects == list(yaml.safe_load_all((GOLDEN / f"{case}.yaml").read_text()))
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_images_are_declared_and_used(case, make_cluster):
+    objects, declared = rendered(case, make_cluster)
+    text = json.dumps(objects)
+    found = set(re.findall(r'(?:image\\*": \\*"|--helper-image=)([^"\\]+)', text))
+    assert found == set(declared)
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_no_object_comes_twice_and_namespaces_come_first(case, make_cluster):
+    objects, _ = rendered(case, make_cluster)
+    keys = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects]
+    assert len(set(keys)) == len(keys)
+    assert keys[0][0] == "Namespace"
+    namespaces = {name for kind, _, name in keys if kind == "Namespace"}
+    assert {namespace for _, namespace, _ in keys if namespace} <= namespaces
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_waits_name_rendered_objects_and_preloaded_images_are_used(case, make_cluster):
+    name, parameters, cluster_values = EXTREMES[case]
+    cluster = make_cluster(AddonRequest(name, parameters), **cluster_values)
+    resolved = addons.resolve(cluster)
+    objects = addons.render(resolved, cluster)
+    keys = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects}
+    assert {(ready.kind, ready.namespace, ready.name) for ready in addons.readiness(resolved)} <= keys
+    assert '"Always"' not in json.dumps(objects)
+    assert all(each["metadata"]["labels"]["kubeadm-py.io/addon"] == name for each in objects)
+
+
+def test_namespaces_of_all_add_ons_come_before_everything(make_cluster):
+    cluster = make_cluster(AddonRequest("local-path-storage"), AddonRequest("flannel"))
+    kinds = [each["kind"] for each in addons.render(addons.resolve(cluster), cluster)]
+    assert kinds[:2] == ["Namespace", "Namespace"]
+    assert "Namespace" not in kinds[2:]
+
+
+def test_flannel_takes_the_node_ip_unless_told_otherwise(make_cluster):
+    assert "--iface=$(NODE_IP)" in flannel_arguments("flannel-default", make_cluster)
+    assert "--ip-masq" in flannel_arguments("flannel-default", make_cluster)
+    extreme = flannel_arguments("flannel-extreme", make_cluster)
+    assert extreme == ["--kube-subnet-mgr", "--iface-regex=^(eth|en[op]).*: \"'{{ x }} #"]
+    assert "--iface-can-reach=fd00::1" in flannel_arguments("flannel-wireguard-v6", make_cluster)
+
+
+def test_flannel_takes_an_interface_by_name(make_cluster):
+    cluster = make_cluster(AddonRequest("flannel", {"iface": "eth1"}))
+    daemon = only(addons.render(addons.resolve(cluster), cluster), "DaemonSet")
+    assert "--iface=eth1" in daemon["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_flannel_networks(make_cluster):
+    assert net_conf("flannel-default", make_cluster) == {
+        "EnableIPv4": True,
+        "EnableIPv6": False,
+        "EnableNFTables": False,
+        "Network": "10.244.0.0/16",
+        "Backend": {"Type": "vxlan", "VNI": 1, "Port": 8472},
+    }
+    dual = net_conf("flannel-extreme", make_cluster)
+    assert (dual["Network"], dual["IPv6Network"]) == ("10.244.0.0/16", "fd00:10:244::/56")
+    assert dual["Backend"] == {
+        "Type": "vxlan",
+        "VNI": 16777215,
+        "Port": 65535,
+        "MTU": 65535,
+        "DirectRouting": True,
+    }
+    v6 = net_conf("flannel-wireguard-v6", make_cluster)
+    assert (v6["EnableIPv4"], v6["EnableIPv6"], "Network" in v6) == (False, True, False)
+    assert v6["Backend"] == {"Type": "wireguard", "ListenPort": 1, "ListenPortV6": 2, "MTU": 1280}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "mode", "expected"),
+    [
+        ("auto", "nftables", True),
+        ("auto", "iptables", False),
+        ("auto", None, False),
+        ("enabled", "iptables", True),
+        ("disabled", "nftables", False),
+    ],
+)
+def test_flannel_follows_kube_proxys_mode(parameter, mode, expected, make_cluster):
+    config = {} if mode is None else {"kube_proxy_config": {"mode": mode}}
+    cluster = make_cluster(AddonRequest("flannel", {"nftables": parameter}), **config)
+    data = only(addons.render(addons.resolve(cluster), cluster), "ConfigMap")["data"]
+    assert json.loads(data["net-conf.json"])["EnableNFTables"] is expected
+
+
+def test_a_changed_flannel_configuration_changes_the_pods(make_cluster):
+    def digest(**parameters):
+        cluster = make_cluster(AddonRequest("flannel", parameters))
+        daemon = only(addons.render(addons.resolve(cluster), cluster), "DaemonSet")
+        return daemon["spec"]["template"]["metadata"]["annotations"]["kubeadm-py.io/config-digest"]
+
+    assert digest() == digest(natOutgoing=False)
+    assert digest() != digest(mtu=1400)
+
+
+def test_local_path_runs_its_helper_from_the_preloaded_image(make_cluster):
+    objects, _ = rendered("local-path-storage-extreme", make_cluster)
+    data = only(objects, "ConfigMap")["data"]
+    helper = yaml.safe_load(data["helperPod.yaml"])
+    assert helper["spec"]["containers"][0]["image"] == "mirror.lan/busybox:1.37"
+    assert helper["spec"]["containers"][0]["imagePullPolicy"] == "IfNotPresent"
+    assert json.loads(data["config.json"])["nodePathMap"][0]["paths"] == ["/srv/a-b/..x/c_d.1"]
+    storage_class = only(objects, "StorageClass")
+    assert storage_class["metadata"]["name"] == "true"
+    assert storage_class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind: {{ parameters.nope }}", "cannot be rendered"),
+        ("kind: {{ cluster.nope }}", "cannot be rendered"),
+        ("{% if %}", "cannot be rendered"),
+        ("kind: {{ image('nope') }}", "names 'nope'"),
+        ("kind: [", "does not render to YAML"),
+        ("- a list", "not an API object"),
+        ("kind: ConfigMap", "not an API object"),
+        ("{apiVersion: v1, kind: ConfigMap}", "a ConfigMap has no name"),
+    ],
+)
+def test_a_broken_manifest_is_refused(text, says, write_addon, make_cluster):
+    cluster = make_cluster(AddonRequest(write_addon(manifests={"10-a.yaml.j2": text})))
+    with pytest.raises(UsageError, match=re.escape(says)):
+        addons.render(addons.resolve(cluster), cluster)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(VALUES)
+def test_to_yaml_gives_the_same_value_back_in_any_place(value):
+    written = to_yaml(value)
+    assert "\n" not in written
+    assert yaml.safe_load(f"key: {written}\nlist:\n- {written}\nflow: [{written}, 1]\n") == {
+        "key": value,
+        "list": [value],
+        "flow": [value, 1],
+    }
