@@ -1,0 +1,41 @@
+"""Merge what the config adds to a component with its defaults: flags and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kubeadm_py.model.cluster import Arg
+from kubeadm_py.model.versions import EXTRA_ARGS_KEEP_ORDER_SINCE, Version
+
+
+def flags(defaults: Mapping[str, str], extra: Sequence[Arg], version: Version) -> list[str]:
+    """Return `--name=value` flags: defaults sorted by name, then the extra ones in the user's order.
+
+    An extra flag replaces every default of its name; repeated extra flags all stay. Before 1.36 kubeadm
+    sorted the whole list.
+    """
+    overridden = {arg.name for arg in extra}
+    merged = [f"--{name}={defaults[name]}" for name in sorted(defaults) if name not in overridden]
+    merged += [f"--{arg.name}={arg.value}" for arg in extra]
+    return merged if version >= EXTRA_ARGS_KEEP_ORDER_SINCE else sorted(merged)
+
+
+def extra_value(extra: Iterable[Arg], name: str) -> str | None:
+    """Return the value of the last extra flag called `name`, the one a component obeys."""
+    return next((arg.value for arg in reversed(tuple(extra)) if arg.name == name), None)
+
+
+def proxy_variables(environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the variables whose name ends in _proxy, in any case, sorted, as core/v1 EnvVars."""
+    return [
+        {"name": name, "value": value}
+        for name, value in sorted(environment.items())
+        if name.lower().endswith("_proxy") and value
+    ]
+
+
+def merge_variables(*sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Merge lists of core/v1 EnvVars, later ones over earlier ones of the same name, sorted by name."""
+    merged = {variable["name"]: variable for source in sources for variable in source}
+    return [merged[name] for name in sorted(merged)]

@@ -1,0 +1,77 @@
+"""Write YAML that every reader of a cluster takes the same way: Python, Go, YAML 1.1 and 1.2."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import yaml
+
+_GO_READS_AS_OTHER = re.compile(
+    r"""^(?:
+        [yYnN] | ~ | <<
+      | [-+]?(?:0[xX][0-9a-fA-F_]+ | 0[oO]?[0-7_]+ | 0[bB][01_]+)
+      | [-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)? | \.[0-9_]+)(?:[eE][-+]?[0-9]+)?
+      | [-+]?\.(?:inf|Inf|INF) | \.(?:nan|NaN|NAN)
+    )$""",
+    re.VERBOSE,
+)
+"""Texts that PyYAML leaves plain though Go's YAML library reads a number, a boolean or a merge key."""
+
+_STRING = "tag:yaml.org,2002:str"
+
+
+class _BlockDumper(yaml.SafeDumper):
+    """Write block YAML as kubeadm does."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the name is PyYAML's
+        """Write a value out wherever it occurs: manifests have no anchors."""
+        return True
+
+
+class _FlowDumper(_BlockDumper):
+    """Write one value on one line, every string in double quotes."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    plain = str(text)
+    if "\n" in plain:
+        return dumper.represent_scalar(_STRING, plain, style="|")
+    read_as = dumper.resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
+    ambiguous = read_as != _STRING or _GO_READS_AS_OTHER.match(plain)
+    return dumper.represent_scalar(_STRING, plain, style='"' if ambiguous else None)
+
+
+def _represent_quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(_STRING, str(text), style='"')
+
+
+_BlockDumper.add_representer(str, _represent_text)
+_BlockDumper.add_multi_representer(str, _represent_text)
+_FlowDumper.add_representer(str, _represent_quoted)
+_FlowDumper.add_multi_representer(str, _represent_quoted)
+
+
+def dump(value: object, *, sort_keys: bool = True) -> bytes:
+    """Return `value` as a YAML document in kubeadm's style; equal values give equal bytes.
+
+    Strings that some reader would take for a boolean, a number or null are quoted.
+    """
+    text: str = yaml.dump(
+        value,
+        Dumper=_BlockDumper,
+        sort_keys=sort_keys,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=sys.maxsize,
+    )
+    return text.encode()
+
+
+def inline(value: object) -> str:
+    """Return `value` as YAML on one line that can stand wherever a template needs a value."""
+    text: str = yaml.dump(
+        value, Dumper=_FlowDumper, sort_keys=False, default_flow_style=True, width=sys.maxsize
+    )
+    return text.removesuffix("...\n").rstrip("\n")
