@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from kubeadm_py.model.actions import FileSpec, Late
 from kubeadm_py.pki.authority import Authorities
@@ -51,12 +52,12 @@ def kubeconfig_files(requests: Iterable[KubeconfigRequest]) -> list[FileSpec]:
     ]
 
 
-def producers(authorities: Authorities) -> dict[str, Callable[[str, Late], bytes]]:
-    """Return what makes the content above: each takes the host's name and the Late with its request."""
+def producers(authorities: Authorities) -> dict[str, Callable[[Any], bytes]]:
+    """Return what makes the content above: each takes the request in `Late.args`."""
     return {
-        CERTIFICATE: lambda _host, late: authorities.issue(late.args).public_pem,
-        KEY: lambda _host, late: authorities.issue(late.args).key.reveal(),
-        PUBLIC_KEY: lambda _host, late: authorities.key_pair(late.args).public_pem,
-        PRIVATE_KEY: lambda _host, late: authorities.key_pair(late.args).key.reveal(),
-        KUBECONFIG: lambda _host, late: authorities.kubeconfig(late.args),
+        CERTIFICATE: lambda request: authorities.issue(request).public_pem,
+        KEY: lambda request: authorities.issue(request).key.reveal(),
+        PUBLIC_KEY: lambda request: authorities.key_pair(request).public_pem,
+        PRIVATE_KEY: lambda request: authorities.key_pair(request).key.reveal(),
+        KUBECONFIG: authorities.kubeconfig,
     }

@@ -71,19 +71,6 @@ def render(
     return dump(document)
 
 
-def cluster_info(server: str, ca_pem: bytes) -> str:
-    """Return the kubeconfig of the ConfigMap kube-public/cluster-info: one cluster without a name."""
-    document = {
-        "apiVersion": "v1",
-        "clusters": [{"cluster": _cluster(server, ca_pem), "name": ""}],
-        "contexts": None,
-        "current-context": "",
-        "kind": "Config",
-        "users": None,
-    }
-    return dump(document).decode()
-
-
 def dump(document: Mapping[str, Any]) -> bytes:
     """Write a kubeconfig as kubectl does: sorted keys, no line folding."""
     return yaml.safe_dump(
