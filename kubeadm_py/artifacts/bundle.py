@@ -1,0 +1,226 @@
+"""Read a bundle and prove it whole: every size at once, every hash of what is about to be sent."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from kubeadm_py.artifacts import cache, images
+from kubeadm_py.artifacts.images import BundleError as BundleError
+from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.model.actions import LocalFile
+from kubeadm_py.model.cluster import ArtifactSource
+
+SCHEMA = 1
+DOCUMENT = "bundle.yaml"
+_COPY_AGAIN = "copy the bundle again; it is not complete"
+_MAKE_AGAIN = "make the bundle again"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Hold what bundle.yaml says of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Hold a bundle whose files all exist with the sizes that it lists."""
+
+    folder: Path
+    versions: Mapping[str, str]
+    architectures: tuple[str, ...]
+    files: Mapping[str, Listed]
+    """Path below the folder -> what it must be."""
+    images: Mapping[str, Mapping[str, str]]
+    """Architecture -> full reference -> manifest digest."""
+
+    @property
+    def layout(self) -> Path:
+        """Return the folder of the OCI layout."""
+        return self.folder / "images"
+
+    def view(self) -> ArtifactView:
+        """Return what plans read."""
+        binaries: dict[str, dict[str, LocalFile]] = {}
+        for path, listed in self.files.items():
+            parts = PurePosixPath(path).parts
+            if len(parts) == 5 and parts[0] == "bin":
+                _, architecture, component, version, name = parts
+                if self.versions.get(component) == version:
+                    binaries.setdefault(architecture, {})[f"{component}/{name}"] = LocalFile(
+                        str(self.folder / path), listed.sha256, listed.size
+                    )
+        return ArtifactView(
+            ArtifactSource.BUNDLE,
+            components=self.versions,
+            architectures=self.architectures,
+            binaries=binaries,
+            layout=str(self.layout),
+            images=self.images,
+        )
+
+
+def read(path: str | Path, cache_folder: Path | None = None) -> Bundle:
+    """Read a bundle: a folder, or a tar of one, which is unpacked into the cache.
+
+    Raise BundleError, which names the file and what to do, where the bundle is missing, of another schema
+    or incomplete. Sizes of all files are compared; hashes only by `verify`.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_file():
+        folder = _unpack(folder, cache_folder or cache.default_folder())
+    if not folder.is_dir():
+        raise BundleError(
+            f"there is no bundle at {folder}", fix="name its folder or tar: spec.artifacts.path in the config"
+        )
+    document = _read_document(folder / DOCUMENT)
+    files = _files(folder / DOCUMENT, document.get("files"))
+    for name, listed in files.items():
+        _check_size(folder / name, listed.size)
+    for name in ("images/index.json", "images/oci-layout"):
+        if name in files:
+            _check_hash(folder / name, files[name].sha256, hashlib.sha256((folder / name).read_bytes()))
+    held = images.read_layout(folder / "images") if (folder / "images").exists() else {}
+    return Bundle(
+        folder,
+        _strings(folder / DOCUMENT, document, "versions"),
+        tuple(str(name) for name in document.get("architectures") or ()),
+        files,
+        held,
+    )
+
+
+def verify(
+    bundle: Bundle,
+    files: Iterable[LocalFile] = (),
+    manifests: Iterable[str] = (),
+    *,
+    cache_folder: Path | None = None,
+) -> None:
+    """Hash exactly what is about to be sent: these binaries, and the images of these manifest digests.
+
+    Unchanged files are not hashed twice where `cache_folder` is given. Raise BundleError for the first
+    file that is not what the bundle says.
+    """
+    wanted = {Path(file.path): (file.size, file.sha256) for file in files}
+    for digest in manifests:
+        for blob in images.blobs(bundle.layout, digest):
+            wanted[blob.path(bundle.layout)] = (blob.size, blob.digest.removeprefix("sha256:"))
+    digests = cache.Digests(cache_folder)
+    for path, (size, sha256) in sorted(wanted.items()):
+        _check_size(path, size)
+        if digests.sha256(path) != sha256:
+            raise _damaged(path)
+    digests.save()
+
+
+def require_images(bundle: Bundle, architecture: str, references: Collection[str]) -> None:
+    """Raise BundleError where the bundle lacks one of the images for this architecture."""
+    held = bundle.images.get(architecture, {})
+    absent = [reference for reference in references if reference not in held]
+    if absent:
+        raise BundleError(
+            f"{bundle.layout} lacks {len(absent)} images for {architecture}",
+            details=absent,
+            fix="add them to the bundle, or name a bundle that holds them",
+        )
+
+
+def _read_document(path: Path) -> Mapping[str, Any]:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{path} cannot be read: {error.strerror}",
+            fix="name the folder that holds bundle.yaml: spec.artifacts.path in the config",
+        ) from error
+    try:
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except yaml.YAMLError as error:
+        raise BundleError(f"{path} is not YAML: {error}", fix=_MAKE_AGAIN) from error
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema is None:
+        raise BundleError(f"{path} is not a bundle's description: it has no schema", fix=_MAKE_AGAIN)
+    if schema != SCHEMA:
+        raise BundleError(
+            f"{path} has schema {schema!r}; this kubeadm-py reads schema {SCHEMA}",
+            fix="make the bundle with this kubeadm-py, or use the one that made it",
+        )
+    return dict(document)
+
+
+def _files(path: Path, listed: object) -> dict[str, Listed]:
+    if not isinstance(listed, dict) or not listed:
+        raise BundleError(f"{path} lists no files", fix=_MAKE_AGAIN)
+    files = {}
+    for name, entry in listed.items():
+        pure = PurePosixPath(str(name))
+        if pure.is_absolute() or ".." in pure.parts:
+            raise BundleError(f"{path} names {name}, which is outside the bundle", fix=_MAKE_AGAIN)
+        try:
+            files[str(pure)] = Listed(int(entry["size"]), str(entry["sha256"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"{path} lacks size or sha256 of {name}", fix=_MAKE_AGAIN) from error
+    return files
+
+
+def _strings(path: Path, document: Mapping[str, Any], key: str) -> dict[str, str]:
+    value = document.get(key)
+    if not isinstance(value, dict):
+        raise BundleError(f"{path} has no {key}", fix=_MAKE_AGAIN)
+    return {str(name): str(text) for name, text in value.items()}
+
+
+def _check_size(path: Path, size: int) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise BundleError(f"the bundle lacks {path}", fix=_COPY_AGAIN) from error
+    if found != size:
+        word = "shorter" if found < size else "longer"
+        raise BundleError(f"{path} is {abs(found - size)} bytes {word} than the bundle says", fix=_COPY_AGAIN)
+
+
+def _check_hash(path: Path, sha256: str, found: Any) -> None:
+    if found.hexdigest() != sha256:
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> BundleError:
+    return BundleError(
+        f"{path} is damaged: its sha256 is not the one that the bundle lists",
+        fix="copy the bundle again from where it was made",
+    )
+
+
+def _unpack(archive: Path, cache_folder: Path) -> Path:
+    """Unpack a tar of a bundle once; its path, size and time name the folder."""
+    status = archive.stat()
+    stamp = f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}"
+    target = cache_folder / "bundles" / hashlib.sha256(stamp.encode()).hexdigest()[:16]
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unfinished-"))
+        try:
+            with tarfile.open(archive) as tar:
+                tar.extractall(unfinished, filter="data")
+            unfinished.rename(target)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise BundleError(f"{archive} cannot be unpacked: {error}", fix=_COPY_AGAIN) from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    if (target / DOCUMENT).is_file():
+        return target
+    inner = [entry for entry in target.iterdir() if (entry / DOCUMENT).is_file()]
+    return inner[0] if len(inner) == 1 else target

@@ -1,0 +1,240 @@
+"""Work out which binaries and images a host needs and which of them it lacks, without reading anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kubeadm_py.model import binaries, images, versions
+from kubeadm_py.model.actions import LocalFile
+from kubeadm_py.model.binaries import Binary
+from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster, Role
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactView:
+    """Hold what an artifact source offers, as plain data.
+
+    For `official`, `binaries` holds what was downloaded so far; `components` says what can be. The default
+    value stands for `preinstalled`: nothing is offered.
+    """
+
+    source: ArtifactSource = ArtifactSource.PREINSTALLED
+    components: Mapping[str, str] = field(default_factory=dict)
+    """Component -> version."""
+    architectures: tuple[str, ...] = ()
+    binaries: Mapping[str, Mapping[str, LocalFile]] = field(default_factory=dict)
+    """Architecture -> `component/name` -> file."""
+    layout: str = ""
+    """Path of the OCI layout; empty where images are pulled by the hosts."""
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Architecture -> full reference -> manifest digest."""
+
+    def file(self, binary: Binary, architecture: str) -> LocalFile | None:
+        """Return the file of a binary, or None where it is not there (yet)."""
+        return self.binaries.get(architecture, {}).get(f"{binary.component}/{binary.name}")
+
+    def offers(self, binary: Binary, architecture: str) -> bool:
+        """Say whether the source has the binary or can download it."""
+        if self.source is ArtifactSource.OFFICIAL:
+            return binary.component in self.components
+        return self.file(binary, architecture) is not None
+
+
+class Decision(StrEnum):
+    """Say what happens to one binary of one host."""
+
+    KEEP = "keep"
+    SEND = "send"
+    MISSING = "missing"
+    """Neither the host nor the source has it."""
+    UNSUITABLE = "unsuitable"
+    """Somebody else installed it in a version that does not do; it is not ours to replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryState:
+    """Hold the decision about one binary: `path` is where it is, or where it goes."""
+
+    binary: Binary
+    decision: Decision
+    path: str
+    version: str = ""
+    """What the host has, as far as it is known."""
+    file: LocalFile | None = None
+    """What is sent; None for `official` until it is downloaded."""
+    ours: bool = False
+    """Whether we put it there, or are about to."""
+
+
+def binaries_for(cluster: ResolvedCluster, node: Node) -> tuple[Binary, ...]:
+    """List the binaries that a host needs in its role."""
+    wanted = [binary for binary in binaries.BINARIES if node.role in binary.roles]
+    if cluster.etcd.local is None:
+        wanted = [binary for binary in wanted if binary.component != binaries.ETCD]
+    if not uses_containerd(node):
+        wanted = [binary for binary in wanted if binary not in binaries.RUNTIME]
+    return tuple(wanted)
+
+
+def uses_containerd(node: Node) -> bool:
+    """Say whether the host's CRI socket is containerd's; other runtimes are their installer's business."""
+    return node.cri_socket.endswith("/containerd.sock")
+
+
+def decide_binaries(
+    cluster: ResolvedCluster,
+    node: Node,
+    facts: HostFacts,
+    artifacts: ArtifactView,
+    recorded: Collection[str] = (),
+) -> tuple[BinaryState, ...]:
+    """Decide about each binary that the host needs; `recorded` are the paths of the host's inventory.
+
+    What somebody else installed (a package, say) is left alone where its version does.
+    """
+    decided: dict[str, BinaryState] = {}
+    for binary in binaries_for(cluster, node):
+        state = _decide(binary, decided.get(binary.follows), cluster, facts, artifacts, recorded)
+        decided[binary.name] = state
+    for addon in cluster.addons:
+        for binary in binaries.ADDON_CNI.get(addon.name, ()):
+            # The add-on's own image carries the plugin as well, so a source without it is no fault.
+            if artifacts.file(binary, facts.architecture) is not None:
+                decided[binary.name] = _decide(binary, None, cluster, facts, artifacts, recorded)
+    return tuple(decided.values())
+
+
+def _decide(
+    binary: Binary,
+    lead: BinaryState | None,
+    cluster: ResolvedCluster,
+    facts: HostFacts,
+    artifacts: ArtifactView,
+    recorded: Collection[str],
+) -> BinaryState:
+    file = artifacts.file(binary, facts.architecture)
+    version = facts.binary_versions.get(binary.name, "")
+    path = _installed(binary, facts)
+
+    def decision(value: Decision, where: str, *, ours: bool) -> BinaryState:
+        return BinaryState(binary, value, where, version, file, ours)
+
+    if lead is not None and not lead.ours:
+        return decision(Decision.KEEP, path or binary.path, ours=False)
+    offered = artifacts.offers(binary, facts.architecture)
+    ours = binary.path in recorded or (lead is not None and lead.ours)
+    if not path or (ours and path != binary.path):
+        value = Decision.SEND if offered else Decision.MISSING
+        return decision(value, binary.path, ours=offered)
+    if file is not None and facts.binary_sha256.get(path) == file.sha256:
+        return decision(Decision.KEEP, path, ours=ours)
+    if ours and artifacts.source is not ArtifactSource.PREINSTALLED:
+        if file is not None and path in facts.binary_sha256:
+            return decision(Decision.SEND, path, ours=True)
+        wanted = artifacts.components.get(binary.component, "")
+        newer = bool(version and wanted and version != wanted and offered)
+        return decision(Decision.SEND if newer else Decision.KEEP, path, ours=True)
+    does = _suitable(binary, version, cluster)
+    return decision(Decision.KEEP if does else Decision.UNSUITABLE, path, ours=False)
+
+
+def _installed(binary: Binary, facts: HostFacts) -> str:
+    if binary.path in facts.binary_sha256 or binary.path in facts.files:
+        return binary.path
+    if binary.component in (binaries.CNI_PLUGINS, binaries.FLANNEL_CNI_PLUGIN):
+        return ""
+    return facts.executables.get(binary.name, "")
+
+
+def _suitable(binary: Binary, text: str, cluster: ResolvedCluster) -> bool:
+    """Judge a version that somebody else installed; one that cannot be read counts as suitable."""
+    rule = _RULES.get(binary.name)
+    if rule is None or not text:
+        return True
+    try:
+        return rule(Version.parse(text), cluster.kubernetes_version)
+    except ValueError:
+        return True
+
+
+def _kubelet(found: Version, wanted: Version) -> bool:
+    return found.minor_text == wanted.minor_text and found <= wanted
+
+
+def _kubectl(found: Version, wanted: Version) -> bool:
+    return found.major == wanted.major and abs(found.minor - wanted.minor) <= 1
+
+
+def _etcd(found: Version, wanted: Version) -> bool:
+    return (found.major, found.minor) >= _minor(versions.release(wanted).etcd)
+
+
+def _minor(text: str) -> tuple[int, int]:
+    version = Version.parse(text)
+    return version.major, version.minor
+
+
+_RULES: Mapping[str, Callable[[Version, Version], bool]] = {
+    "containerd": lambda found, _wanted: found >= versions.MINIMUM_CONTAINERD,
+    # The same minor and no newer than the control plane; kubectl may differ by one minor.
+    "kubelet": _kubelet,
+    "kubectl": _kubectl,
+    "etcdctl": _etcd,
+}
+
+SUITABLE = {
+    "containerd": f"{versions.MINIMUM_CONTAINERD} or newer",
+    "kubelet": "the cluster's minor version and no newer than the cluster",
+    "kubectl": "within one minor version of the cluster",
+    "etcdctl": "no older than the cluster's etcd",
+}
+"""What each rule asks for, in words."""
+
+
+def images_for(cluster: ResolvedCluster, node: Node, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """List the full references of the images that a host runs; `more` are those of add-ons."""
+    own = (
+        images.control_plane_images(cluster)
+        if node.role is Role.CONTROL_PLANE
+        else images.worker_images(cluster)
+    )
+    return tuple(dict.fromkeys(full_reference(reference) for reference in (*own, *more)))
+
+
+def full_reference(reference: str) -> str:
+    """Return a reference as containerd names it: `busybox` is docker.io/library/busybox:latest."""
+    first, slash, _ = reference.partition("/")
+    if not slash:
+        reference = f"docker.io/library/{reference}"
+    elif not ("." in first or ":" in first or first == "localhost"):
+        reference = f"docker.io/{reference}"
+    name = reference.rpartition("/")[2]
+    return reference if ":" in name or "@" in name else f"{reference}:latest"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNeeds:
+    """Sort the images that a host needs by what is to be done about them."""
+
+    absent: tuple[str, ...]
+    unpinned: tuple[str, ...]
+    """There, but the kubelet's image garbage collection may delete them."""
+
+
+def image_needs(needed: Sequence[str], facts: HostFacts, artifacts: ArtifactView) -> ImageNeeds:
+    """Compare the needed images with what the host has; by digest where the source knows it."""
+    offered = artifacts.images.get(facts.architecture, {})
+    held = {full_reference(image.reference): image for image in facts.images}
+    absent = []
+    unpinned = []
+    for reference in needed:
+        image = held.get(reference)
+        if image is None or (reference in offered and image.digest != offered[reference]):
+            absent.append(reference)
+        elif not image.pinned:
+            unpinned.append(reference)
+    return ImageNeeds(tuple(absent), tuple(unpinned))

@@ -1,0 +1,1 @@
+"""Prepare a host for Kubernetes: kernel settings, swap, container runtime, kubelet, images."""

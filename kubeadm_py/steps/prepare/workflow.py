@@ -1,0 +1,37 @@
+"""List what makes a host ready for Kubernetes, in order."""
+
+from __future__ import annotations
+
+from kubeadm_py.model.actions import Action
+from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.prepare.images import plan_images
+from kubeadm_py.steps.prepare.kubelet import (
+    plan_cni_plugins,
+    plan_directories,
+    plan_kubelet,
+    plan_tools,
+)
+from kubeadm_py.steps.prepare.runtime import plan_crictl, plan_runtime
+from kubeadm_py.steps.prepare.settings import plan_modules, plan_sysctls
+from kubeadm_py.steps.prepare.swap import plan_swap
+from kubeadm_py.steps.prepare.waits import plan_waits
+
+STEPS = (
+    Step("prepare/wait", "let the host finish its own setup", plan_waits),
+    Step("prepare/modules", "load kernel modules", plan_modules),
+    Step("prepare/sysctls", "set sysctls", plan_sysctls),
+    Step("prepare/swap", "switch swap off", plan_swap),
+    Step("prepare/directories", "make directories", plan_directories),
+    Step("prepare/tools", "install crictl, kubectl and etcd's tools", plan_tools),
+    Step("prepare/crictl", "configure crictl", plan_crictl),
+    Step("prepare/cni", "install CNI plugins", plan_cni_plugins),
+    Step("prepare/runtime", "install and configure the container runtime", plan_runtime),
+    Step("prepare/kubelet", "install the kubelet", plan_kubelet),
+    Step("prepare/images", "bring the images", plan_images),
+)
+"""kubeadm has none of these phases; its packages and the operator do this work there."""
+
+
+def plan_prepare(ctx: StepContext) -> list[Action]:
+    """Return all actions of host preparation in order; empty where the host is ready."""
+    return [action for step in STEPS for action in step.plan(ctx)]
