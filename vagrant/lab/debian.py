@@ -1,0 +1,37 @@
+"""Get files from Debian's packages, without installing them here."""
+
+import tarfile
+from pathlib import Path
+
+from lab import paths
+from lab.process import run, say
+
+SUITE = "bookworm"
+
+_PACKAGES = ("iptables", "nftables", "conntrack", "ipset", "kmod", "iproute2", "busybox-static", "runc")
+
+
+def base() -> Path:
+    """Return a tar of the tools that images need, unpacked and not configured: small, and the same each time."""
+    tar = paths.cache() / "built" / "debian" / f"{SUITE}-{'-'.join(_PACKAGES)}.tar"
+    if not tar.exists():
+        say(f"collecting Debian packages: {', '.join(_PACKAGES)}")
+        tar.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = tar.with_name(".unfinished.tar")
+        run(
+            ["mmdebstrap", "--variant=extract", f"--include={','.join(_PACKAGES)}", SUITE, unfinished],
+            env={"SOURCE_DATE_EPOCH": "0"},
+        )
+        unfinished.rename(tar)
+    return tar
+
+
+def take(path: str, target: Path, tar: Path) -> Path:
+    """Copy one program out of a tar of a Debian tree."""
+    with tarfile.open(tar) as archive:
+        content = archive.extractfile(f"./{path}")
+        if content is None:
+            raise ValueError(f"{path} is no file in {tar}")
+        target.write_bytes(content.read())
+    target.chmod(0o755)
+    return target

@@ -1,0 +1,109 @@
+"""Have a Docker engine: the machine's own where one answers, else one that the lab starts and stops."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from lab import paths
+from lab.process import LabError, answers, run, say
+
+_RUN = Path("/run/kubeadm-py-lab")
+_PID_FILE = _RUN / "dockerd.pid"
+_STARTS_WITHIN = 60.0
+_STOPS_WITHIN = 60.0
+
+
+def require() -> None:
+    """Make sure that an engine answers, and start one where nothing else is in charge of that."""
+    if _answers():
+        return
+    if Path("/run/systemd/system").exists():
+        raise LabError("the Docker engine does not answer; start it (systemctl start docker), then again")
+    if os.geteuid() != 0:
+        raise LabError("no Docker engine answers, and starting one takes root")
+    _start()
+
+
+def started_by_us() -> bool:
+    """Say whether the running engine is the lab's own."""
+    return _pid() is not None
+
+
+def stop() -> None:
+    """Stop the engine if the lab started it and nothing runs in it any more."""
+    pid = _pid()
+    if pid is None:
+        shutil.rmtree(_RUN, ignore_errors=True)
+        return
+    if _answers() and run(["docker", "ps", "--quiet"]).strip():
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOPS_WITHIN
+    while _pid() is not None:
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"dockerd (pid {pid}) is still stopping after {_STOPS_WITHIN:.0f} s; its log: {_log()}"
+            )
+        time.sleep(0.1)
+    shutil.rmtree(_RUN, ignore_errors=True)
+    say("stopped dockerd")
+
+
+def _answers() -> bool:
+    return answers(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
+
+
+def _start() -> None:
+    _RUN.mkdir(parents=True, exist_ok=True)
+    command = [
+        "dockerd",
+        "--storage-driver=overlay2",
+        f"--data-root={paths.cache() / 'dockerd'}",
+        f"--exec-root={_RUN / 'exec'}",
+        f"--pidfile={_PID_FILE}",
+        # The nodes talk to this machine and to each other, and to nobody else: no NAT, no forwarding,
+        # so nothing of the machine's own packet filter changes and nothing has to be restored.
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--ip-forward=false",
+        "--ip-masq=false",
+        "--userland-proxy=false",
+    ]
+    log = _log()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    say(f"starting dockerd (log: {log})")
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = time.monotonic() + _STARTS_WITHIN
+    while not _answers():
+        if process.poll() is not None:
+            raise LabError(f"dockerd ended with {process.returncode}\n{_tail(log)}")
+        if time.monotonic() > deadline:
+            process.terminate()
+            raise LabError(f"dockerd does not answer after {_STARTS_WITHIN:.0f} s\n{_tail(log)}")
+        time.sleep(0.2)
+
+
+def _pid() -> int | None:
+    """Return the process id of our engine, if it lives: a stale file may name somebody else's process."""
+    try:
+        pid = int(_PID_FILE.read_text())
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError):
+        return None
+    return pid if name == "dockerd" and state != "Z" else None
+
+
+def _log() -> Path:
+    return paths.cache() / "dockerd.log"
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
