@@ -17,10 +17,12 @@ from kubeadm_py.artifacts import cache, images
 from kubeadm_py.artifacts.images import BundleError as BundleError
 from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.model.actions import LocalFile
+from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource
 
 SCHEMA = 1
 DOCUMENT = "bundle.yaml"
+_COMPONENTS = {binary.name: binary.component for binary in BINARIES}
 _COPY_AGAIN = "copy the bundle again; it is not complete"
 _MAKE_AGAIN = "make the bundle again"
 
@@ -55,12 +57,14 @@ class Bundle:
         binaries: dict[str, dict[str, LocalFile]] = {}
         for path, listed in self.files.items():
             parts = PurePosixPath(path).parts
-            if len(parts) == 5 and parts[0] == "bin":
-                _, architecture, component, version, name = parts
-                if self.versions.get(component) == version:
-                    binaries.setdefault(architecture, {})[f"{component}/{name}"] = LocalFile(
-                        str(self.folder / path), listed.sha256, listed.size
-                    )
+            if len(parts) != 5 or parts[0] != "bin":
+                continue
+            _, architecture, folder, version, name = parts
+            # The folder is a component or, where only some of its binaries are here, a binary.
+            component = _COMPONENTS.get(name, folder)
+            if self.versions.get(component, version) == version:
+                file = LocalFile(str(self.folder / path), listed.sha256, listed.size)
+                binaries.setdefault(architecture, {})[name] = file
         return ArtifactView(
             ArtifactSource.BUNDLE,
             components=self.versions,

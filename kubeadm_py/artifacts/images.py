@@ -47,7 +47,9 @@ class Blob:
     def path(self, layout: Path) -> Path:
         """Return the blob's file; raise BundleError for a digest that could name another one."""
         if not _DIGEST.fullmatch(self.digest):
-            raise BundleError(f"{layout} names {self.digest!r}, which is not a sha256 digest", fix=_MAKE_AGAIN)
+            raise BundleError(
+                f"{layout} names {self.digest!r}, which is not a sha256 digest", fix=_MAKE_AGAIN
+            )
         return layout / "blobs" / "sha256" / self.digest.removeprefix("sha256:")
 
 
@@ -82,9 +84,7 @@ def blobs(layout: Path, manifest_digest: str) -> tuple[Blob, ...]:
         parts = [document["config"], *document["layers"]]
         rest = [Blob(str(part["digest"]), int(part["size"])) for part in parts]
     except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(
-            f"{path} is not an image manifest: {error!r}", fix=_MAKE_AGAIN
-        ) from error
+        raise BundleError(f"{path} is not an image manifest: {error!r}", fix=_MAKE_AGAIN) from error
     return (Blob(manifest_digest, path.stat().st_size), *rest)
 
 

@@ -27,7 +27,7 @@ class ArtifactView:
     """Component -> version."""
     architectures: tuple[str, ...] = ()
     binaries: Mapping[str, Mapping[str, LocalFile]] = field(default_factory=dict)
-    """Architecture -> `component/name` -> file."""
+    """Architecture -> name -> file."""
     layout: str = ""
     """Path of the OCI layout; empty where images are pulled by the hosts."""
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class ArtifactView:
 
     def file(self, binary: Binary, architecture: str) -> LocalFile | None:
         """Return the file of a binary, or None where it is not there (yet)."""
-        return self.binaries.get(architecture, {}).get(f"{binary.component}/{binary.name}")
+        return self.binaries.get(architecture, {}).get(binary.name)
 
     def offers(self, binary: Binary, architecture: str) -> bool:
         """Say whether the source has the binary or can download it."""
@@ -133,11 +133,9 @@ def _decide(
     if file is not None and facts.binary_sha256.get(path) == file.sha256:
         return decision(Decision.KEEP, path, ours=ours)
     if ours and artifacts.source is not ArtifactSource.PREINSTALLED:
-        if file is not None and path in facts.binary_sha256:
-            return decision(Decision.SEND, path, ours=True)
         wanted = artifacts.components.get(binary.component, "")
-        newer = bool(version and wanted and version != wanted and offered)
-        return decision(Decision.SEND if newer else Decision.KEEP, path, ours=True)
+        other = _is_other(path, facts, file) or bool(version and wanted and version != wanted)
+        return decision(Decision.SEND if other and offered else Decision.KEEP, path, ours=True)
     does = _suitable(binary, version, cluster)
     return decision(Decision.KEEP if does else Decision.UNSUITABLE, path, ours=False)
 
@@ -148,6 +146,15 @@ def _installed(binary: Binary, facts: HostFacts) -> str:
     if binary.component in (binaries.CNI_PLUGINS, binaries.FLANNEL_CNI_PLUGIN):
         return ""
     return facts.executables.get(binary.name, "")
+
+
+def _is_other(path: str, facts: HostFacts, file: LocalFile | None) -> bool:
+    """Say whether the host's file is certainly not this one; probes hash binaries only when asked to."""
+    if file is None:
+        return False
+    if path in facts.binary_sha256:
+        return facts.binary_sha256[path] != file.sha256
+    return path in facts.files and facts.files[path].size != file.size
 
 
 def _suitable(binary: Binary, text: str, cluster: ResolvedCluster) -> bool:

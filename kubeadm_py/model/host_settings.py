@@ -18,15 +18,8 @@ MODULE_OPTIONS = {
     "nf_conntrack": "NF_CONNTRACK",
     "nf_tables": "NF_TABLES",
     "ip_vs": "IP_VS",
-    "ip_vs_rr": "IP_VS_RR",
-    "ip_vs_wrr": "IP_VS_WRR",
-    "ip_vs_sh": "IP_VS_SH",
-    "ip_vs_lc": "IP_VS_LC",
-    "ip_vs_dh": "IP_VS_DH",
-    "ip_vs_sed": "IP_VS_SED",
-    "ip_vs_nq": "IP_VS_NQ",
 }
-"""Kernel module -> the option (without CONFIG_) that says whether it is built in."""
+"""Kernel module -> the option (without CONFIG_) that says if it is built in; model/kernel.py has more."""
 
 MODULES = ("overlay", "br_netfilter")
 PROXY_MODE_MODULES = {
@@ -64,7 +57,6 @@ SYSCTLS_PROTECTED = {
 """What the kubelet insists on, and does not set itself, under protectKernelDefaults."""
 
 PROBED_SYSCTLS = (*SYSCTLS, *SYSCTLS_IPV6, *SYSCTL_FLOORS, *SYSCTLS_PROTECTED)
-PROBED_MODULES = tuple(MODULE_OPTIONS)
 PROBED_FILES = (
     paths.CONTAINERD_CONFIG,
     paths.CONTAINERD_UNIT,
@@ -76,18 +68,15 @@ PROBED_FILES = (
     KUBELET_PROXY_DROPIN,
     paths.MODULES_FILE,
     paths.SYSCTL_FILE,
+    MASKED_SWAP_UNITS,
     FSTAB,
 )
-"""Files whose mode, owner and sha256 preparation compares; those of PROBED_CONTENTS it reads as well."""
-PROBED_CONTENTS = (FSTAB,)
-PROBED_TREES = (paths.CONTAINERD_CERTS_DIR,)
-"""Directories whose files count as PROBED_FILES, two levels deep."""
-PROBED_DIRECTORIES = (paths.MANIFESTS_DIR, paths.KUBELET_DIR, paths.CNI_CONF_DIR)
+"""Files whose mode, owner and sha256 preparation compares."""
 PROBED_BINARIES = tuple(
     dict.fromkeys(
         binary.path
         for binary in (*binaries.BINARIES, *(extra for row in binaries.ADDON_CNI.values() for extra in row))
     )
 )
-"""Paths of the binaries whose sha256 preparation compares."""
+"""Paths of the binaries that preparation compares."""
 PROBED_UNITS = ("containerd.service", "kubelet.service")

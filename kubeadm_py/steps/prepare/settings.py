@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from kubeadm_py.model import host_settings, paths
+from kubeadm_py.model import host_settings, kernel, paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
@@ -54,7 +54,7 @@ def wanted_modules(cluster: ResolvedCluster) -> tuple[str, ...]:
 
 def _loadable(module: str, facts: HostFacts) -> bool:
     """Say whether a module must be loaded at boot: it is none where the kernel has it built in."""
-    built = facts.kernel_config.get(host_settings.MODULE_OPTIONS.get(module, ""), "")
+    built = facts.kernel_config.get(kernel.MODULE_OPTIONS.get(module, ""), "")
     # A container's modules are its machine's, and modules-load does not run there.
     return built != "y" and not facts.container
 

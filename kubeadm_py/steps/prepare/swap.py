@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 from kubeadm_py.model import host_settings, paths
-from kubeadm_py.model.actions import Action, FileSpec, RunScript
+from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.steps.base import StepContext, write
+from kubeadm_py.steps.base import StepContext
 
 MARKER = "#kubeadm-py: "
 """Stands before a line of /etc/fstab that we have switched off."""
 
-_SWAP_LINE = re.compile(rb"^[ \t]*[^#\s]\S*[ \t]+\S+[ \t]+swap[ \t]")
+_SWAP_LINE = re.compile(rb"^[ \t]*[^#\s]\S*[ \t]+\S+[ \t]+swap([ \t]|$)", re.MULTILINE)
 _TIMEOUT = timedelta(minutes=10)
 """Swapping in what is out there takes its time on a slow disk."""
+
+# sed replaces the file by rename and keeps its mode, owner and label. It works on the host's own text: the
+# probe withholds lines that hold a password.
+_EDIT_FSTAB = f"""entry='[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap'
+sed -E -i --follow-symlinks "s,^$entry([[:space:]]|\\$),{MARKER}&," {host_settings.FSTAB}"""
+_RESTORE_FSTAB = f"sed -i --follow-symlinks 's,^{MARKER},,' {host_settings.FSTAB}"
 
 _SWITCH_OFF = f"""record={host_settings.MASKED_SWAP_UNITS}
 mkdir -p -m 0700 {paths.STATE_DIR}
@@ -45,7 +50,6 @@ if [ -n "$left" ]; then
 fi"""
 
 _SWITCH_ON = f"""record={host_settings.MASKED_SWAP_UNITS}
-[ -e "$record" ] || {{ echo unchanged; exit 0; }}
 sort -u "$record" | while read -r how unit; do
   case $how in
     mask) systemctl unmask --quiet -- "$unit" ;;
@@ -63,7 +67,9 @@ def plan_swap(ctx: StepContext) -> list[Action]:
     """
     if ctx.cluster.kubelet_config.get("failSwapOn") is False or ctx.facts.container:
         return []
-    actions = _edit_fstab(ctx.facts, comment_swap, "keep swap off after every boot")
+    actions: list[Action] = []
+    if _SWAP_LINE.search(_fstab(ctx.facts)):
+        actions.append(RunScript("take swap out of /etc/fstab", _EDIT_FSTAB))
     units = [
         name
         for name, unit in ctx.facts.units.items()
@@ -78,29 +84,14 @@ def plan_swap(ctx: StepContext) -> list[Action]:
 
 def plan_restore_swap(facts: HostFacts) -> list[Action]:
     """Undo what `plan_swap` changed; swap itself comes back with the next boot or `swapon -a`."""
-    return [
-        *_edit_fstab(facts, restore_swap, "let /etc/fstab name its swap again"),
-        RunScript("let swap units start again", _SWITCH_ON),
-    ]
+    actions: list[Action] = []
+    if MARKER.encode() in _fstab(facts):
+        actions.append(RunScript("put swap back into /etc/fstab", _RESTORE_FSTAB))
+    if host_settings.MASKED_SWAP_UNITS in facts.files:
+        actions.append(RunScript("let swap units start again", _SWITCH_ON))
+    return actions
 
 
-def comment_swap(fstab: bytes) -> bytes:
-    """Return /etc/fstab with its swap entries behind our marker."""
-    marker = MARKER.encode()
-    return b"".join(
-        marker + line if _SWAP_LINE.match(line) else line for line in fstab.splitlines(keepends=True)
-    )
-
-
-def restore_swap(fstab: bytes) -> bytes:
-    """Return /etc/fstab with the lines behind our marker as they were."""
-    marker = MARKER.encode()
-    return b"".join(line.removeprefix(marker) for line in fstab.splitlines(keepends=True))
-
-
-def _edit_fstab(facts: HostFacts, edit: Callable[[bytes], bytes], title: str) -> list[Action]:
+def _fstab(facts: HostFacts) -> bytes:
     fact = facts.files.get(host_settings.FSTAB)
-    if fact is None or fact.content is None:
-        return []
-    spec = FileSpec(host_settings.FSTAB, edit(fact.content), fact.mode, fact.owner)
-    return write([spec], facts, title=title) if spec.content != fact.content else []
+    return (fact.content if fact else None) or b""
