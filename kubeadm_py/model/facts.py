@@ -17,6 +17,12 @@ class FileFact:
     sha256: str = ""
     size: int = 0
     content: bytes | None = None
+    partial: bool = False
+    """Whether the probe withheld lines of `content` (credentials, keys), so that it has another sha256."""
+    mtime: int = 0
+    """Unix time of the last change of content."""
+    inode: int = 0
+    directory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Listener:
     process: str = ""
     pid: int = 0
     unit: str = ""
+    executable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class UnitFact:
     load_state: str
     active_state: str
     enabled: str
+    sub_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,10 @@ class HostFacts:
     kernel_config: Mapping[str, str] = field(default_factory=dict)
     kernel_builtin: frozenset[str] = frozenset()
     """Modules and features present, loaded or built in (`nf_tables`, `ip_vs`, `br_netfilter`, ...)."""
+    modules_loadable: frozenset[str] = frozenset()
+    """Modules that are not loaded and that modprobe would find."""
+    modules_known: bool = True
+    """Whether the lack of a module in both is certain; False where a container hides the kernel."""
     cgroup_version: int = 2
     cgroup_controllers: frozenset[str] = frozenset()
     container: str = ""
@@ -96,6 +108,8 @@ class HostFacts:
     swaps: tuple[str, ...] = ()
     zram: bool = False
     machine_id: str = ""
+    product_uuid: str = ""
+    """The firmware's machine identity; in a container that of the machine below."""
     clock: float = 0.0
     """Host's Unix time when the probe ran."""
     clock_offset: float = 0.0
@@ -121,8 +135,12 @@ class HostFacts:
     cri_sockets: tuple[str, ...] = ()
     cri_ready: bool | None = None
     """RuntimeReady as crictl reports it; None where it could not be asked."""
+    cri_message: str = ""
+    """Why the runtime is not ready, as it says itself."""
     cri_sandbox_image: str = ""
     images: tuple[ImageFact, ...] = ()
+    images_known: bool = False
+    """Whether containerd could be asked for its images."""
     files: Mapping[str, FileFact] = field(default_factory=dict)
     """Managed and interesting paths that exist: path -> fact. Directories have sha256 ''."""
     directories: Mapping[str, int] = field(default_factory=dict)
@@ -130,6 +148,8 @@ class HostFacts:
     disks: Mapping[str, Disk] = field(default_factory=dict)
     selinux: str = ""
     """`Enforcing`, `Permissive`, `Disabled`, or empty where there is none."""
+    selinux_container_policy: bool = False
+    """Whether the policy for container runtimes (package container-selinux) is installed."""
     firewalls: tuple[str, ...] = ()
     """Active ones: firewalld, ufw."""
     iptables_mode: str = ""
@@ -140,6 +160,8 @@ class HostFacts:
     """The *_proxy variables of a login on the host."""
     package_manager: str = ""
     package_lock_held: bool = False
+    package_lock_holder: str = ""
+    """Path of the lock and the pid that holds it."""
     cloud_init: str = ""
     """`running`, `done`, ... or empty where there is none."""
     inventory: bytes | None = None

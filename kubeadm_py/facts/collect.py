@@ -1,0 +1,103 @@
+"""Put together the probe script: what to ask comes from the model's tables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from kubeadm_py.model import host_settings, kernel, paths
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+
+PROBE_MARKER = "##kubeadm-py facts "
+"""What the probe's only line of output starts with; JSON follows."""
+
+TIME_SERVICES = (
+    "systemd-timesyncd",
+    "chronyd",
+    "chrony",
+    "ntpd",
+    "ntp",
+    "ntpsec",
+    "openntpd",
+)
+FOREIGN_UNITS = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "etcd",
+    "flanneld",
+    "k3s",
+    "k3s-agent",
+    "rke2-server",
+    "rke2-agent",
+    "k0scontroller",
+    "k0sworker",
+    "snap.microk8s.daemon-kubelite",
+)
+"""Units of Kubernetes installs that do not run their components as static pods."""
+_OTHER_UNITS = (
+    "docker",
+    "crio",
+    "cri-docker",
+    "firewalld",
+    "ufw",
+    "nftables",
+    "NetworkManager",
+    "systemd-networkd",
+    "systemd-resolved",
+    "cloud-init",
+    "cloud-config",
+    "cloud-final",
+    "apt-daily",
+    "apt-daily-upgrade",
+    "unattended-upgrades",
+    "zramswap",
+)
+_OTHER_SYSCTLS = ("net.ipv4.conf.all.rp_filter", "net.netfilter.nf_conntrack_max", "vm.swappiness")
+
+
+def probe_script(
+    *, extra_paths: Iterable[str] = (), cri_socket: str = "", hash_binaries: bool = False
+) -> str:
+    """Return the POSIX shell text that prints the probe's line, and only that.
+
+    It neither exits nor changes the shell that runs it. `extra_paths` are files and directories to describe
+    besides the usual ones; `cri_socket` is the runtime's endpoint, containerd's by default.
+    `hash_binaries` costs about a second a host.
+    """
+    units = [*(f"{name}.service" for name in (*TIME_SERVICES, *FOREIGN_UNITS, *_OTHER_UNITS))]
+    questions: Mapping[str, Iterable[str]] = {
+        "PATHS": dict.fromkeys([*host_settings.PROBED_FILES, *extra_paths]),
+        "BINARIES": host_settings.PROBED_BINARIES,
+        "SYSCTLS": [name.replace(".", "/") for name in (*host_settings.PROBED_SYSCTLS, *_OTHER_SYSCTLS)],
+        "OPTIONS": kernel.probed_options(),
+        "MODULES": kernel.MODULE_OPTIONS,
+        "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *units]),
+        "CRI_SOCKET": [cri_socket.removeprefix("unix://")],
+        "HASH_BINARIES": ["1" if hash_binaries else ""],
+    }
+    assignments = (f"PROBE_{name}={shlex.quote(chr(10).join(items))}\n" for name, items in questions.items())
+    return "".join(assignments) + _text()
+
+
+def interesting_paths(cluster: ResolvedCluster, node: Node) -> tuple[str, ...]:
+    """Return the paths that this cluster's config names and that the probe would not look at otherwise."""
+    named = [cluster.certificates_dir, cluster.ca_cert_path]
+    named.append(str(cluster.kubelet_config.get("resolvConf") or ""))
+    named.append(str(cluster.kubelet_config.get("staticPodPath") or ""))
+    if cluster.etcd.local is not None:
+        named.append(cluster.etcd.local.data_dir)
+    if cluster.etcd.external is not None:
+        external = cluster.etcd.external
+        named += [external.ca_file, external.cert_file, external.key_file]
+    named.append(node.cri_socket.removeprefix("unix://"))
+    usual = (paths.KUBERNETES_DIR + "/", paths.ETCD_DATA_DIR)
+    return tuple(dict.fromkeys(path for path in named if path.startswith("/") and not path.startswith(usual)))
+
+
+@cache
+def _text() -> str:
+    return Path(__file__).with_name("probe.sh").read_text(encoding="utf-8")
