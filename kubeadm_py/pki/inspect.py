@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import times
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import keys, names, pem
 from kubeadm_py.pki.issue import USAGES
@@ -88,8 +89,8 @@ def describe(certificate_pem: bytes) -> dict[str, Any]:
         "issuer": names.text(certificate.issuer),
         "sans": [*dns_names, *ip_addresses],
         "usages": [known.get(oid, oid.dotted_string) for oid in extended_usages(certificate)],
-        "notBefore": time_text(certificate.not_valid_before_utc),
-        "notAfter": time_text(certificate.not_valid_after_utc),
+        "notBefore": times.rfc3339(certificate.not_valid_before_utc),
+        "notAfter": times.rfc3339(certificate.not_valid_after_utc),
         "isCA": is_authority(certificate),
         "key": keys.algorithm_of(pem.public_key(certificate, "the certificate")),
         "publicKey": pem.public_key_hash(certificate),
@@ -112,11 +113,6 @@ def extended_usages(certificate: x509.Certificate) -> list[x509.ObjectIdentifier
         return list(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
     except x509.ExtensionNotFound:
         return []
-
-
-def time_text(moment: datetime) -> str:
-    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _chain_reasons(
@@ -194,11 +190,11 @@ def _covers(patterns: Iterable[str], name: str) -> bool:
 def _lifetime_reasons(certificate: x509.Certificate, now: datetime, minimum: timedelta) -> list[str]:
     starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now < starts:
-        return [f"it is not valid before {time_text(starts)}"]
+        return [f"it is not valid before {times.rfc3339(starts)}"]
     if now >= ends:
-        return [f"it expired at {time_text(ends)}"]
+        return [f"it expired at {times.rfc3339(ends)}"]
     if ends - now < minimum:
-        return [f"it expires at {time_text(ends)}, in less than {_days_text(minimum)}"]
+        return [f"it expires at {times.rfc3339(ends)}, in less than {_days_text(minimum)}"]
     return []
 
 

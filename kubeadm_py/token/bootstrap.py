@@ -9,10 +9,11 @@ import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model import times
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken
 from kubeadm_py.model.secret import Secret
 
@@ -106,9 +107,9 @@ def secret_object(wanted: BootstrapToken, now: datetime) -> dict[str, Any]:
     data = {"token-id": token.id, "token-secret": token.secret.text()}
     if wanted.description:
         data["description"] = wanted.description
-    expires = parse_time(wanted.expires) if wanted.expires else now + wanted.ttl if wanted.ttl else None
+    expires = times.parse(wanted.expires) if wanted.expires else now + wanted.ttl if wanted.ttl else None
     if expires is not None:
-        data["expiration"] = time_text(expires)
+        data["expiration"] = times.rfc3339(expires)
     data |= {f"usage-bootstrap-{usage}": "true" for usage in wanted.usages}
     if wanted.groups:
         data["auth-extra-groups"] = ",".join(wanted.groups)
@@ -157,20 +158,9 @@ def stored(secret: Mapping[str, Any]) -> StoredToken:
     )
 
 
-def parse_time(text: str) -> datetime:
-    """Read a time in RFC 3339 form; raise ValueError for anything else."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def time_text(moment: datetime) -> str:
-    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _expiration(name: str, text: str) -> datetime | None:
     try:
-        return parse_time(text) if text else None
+        return times.parse(text) if text else None
     except ValueError:
         raise _unreadable(name, f"its expiration {text!r} is not a time in RFC 3339 form") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeadm_py.errors import PreflightError, UnreachableError, WaitTimeoutError
 
-NEW_TOKEN = "On a control-plane host's config type: kubeadm-py token create --print-join-command"  # noqa: S105
+NEW_TOKEN = "For a new one type: kubeadm-py token create --print-join-command"  # noqa: S105 - a hint
 
 
 class DiscoveryError(PreflightError):
@@ -12,9 +12,7 @@ class DiscoveryError(PreflightError):
 
 
 class EndpointUnreachableError(UnreachableError):
-    """Report that nothing answered at the endpoint. `transient` ones are worth another try."""
-
-    transient = True
+    """Report that nothing answered at the endpoint: worth another try until time is up."""
 
 
 class DiscoveryTimeoutError(WaitTimeoutError):

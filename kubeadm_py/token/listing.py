@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.token.bootstrap import StoredToken, stored, time_text
+from kubeadm_py.model import times
+from kubeadm_py.token.bootstrap import StoredToken, stored
 
 COLUMNS = ("TOKEN", "TTL", "EXPIRES", "USAGES", "DESCRIPTION", "EXTRA GROUPS")
 OUTPUT_API_VERSION = "output.kubeadm.k8s.io/v1alpha3"
@@ -27,7 +28,7 @@ class TokenRow:
         return (
             self.stored.token.full.text(),
             self.ttl,
-            time_text(self.stored.expires) if self.stored.expires else "<never>",
+            times.rfc3339(self.stored.expires) if self.stored.expires else "<never>",
             ",".join(self.stored.usages) or _NONE,
             self.stored.description or _NONE,
             ",".join(self.stored.groups) or _NONE,
@@ -43,7 +44,7 @@ class TokenRow:
         if self.stored.description:
             document["description"] = self.stored.description
         if self.stored.expires:
-            document["expires"] = time_text(self.stored.expires)
+            document["expires"] = times.rfc3339(self.stored.expires)
         if self.stored.usages:
             document["usages"] = list(self.stored.usages)
         if self.stored.groups:
