@@ -19,6 +19,9 @@ _GO_READS_AS_OTHER = re.compile(
 )
 """Texts that PyYAML leaves plain though Go's YAML library reads a number, a boolean or a merge key."""
 
+_BREAKS_BUT_NOT_EVERYWHERE = re.compile("[\r\x85\u2028\u2029\ufeff]")
+"""Line breaks of YAML 1.1 that 1.2 reads as text, and the byte order mark: escaped, never raw."""
+
 _STRING = "tag:yaml.org,2002:str"
 
 
@@ -36,6 +39,8 @@ class _FlowDumper(_BlockDumper):
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     plain = str(text)
+    if _BREAKS_BUT_NOT_EVERYWHERE.search(plain):
+        return dumper.represent_scalar(_STRING, plain, style='"')
     if "\n" in plain:
         return dumper.represent_scalar(_STRING, plain, style="|")
     read_as = dumper.resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
