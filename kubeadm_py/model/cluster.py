@@ -260,6 +260,8 @@ class Node:
     advertise_address: str = ""
     bind_port: int = ports.API_SERVER
     proxy: Proxy | None = None
+    name_from_host: bool = False
+    """`name` only stands in until the host's own name is known (config.load.complete)."""
 
     @property
     def address(self) -> str:
