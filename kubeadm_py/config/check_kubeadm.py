@@ -1,0 +1,204 @@
+"""Check kubeadm's documents by kubeadm's rules across fields (kubeadm contract 2.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from kubeadm_py.config import defaults
+from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, EnvVar, NodeRegistration
+from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_mean, show
+from kubeadm_py.config.versions import resolve_version
+from kubeadm_py.config.whole import Whole
+
+ALL = "all"
+
+
+class _Arg(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+
+def check_kubeadm(whole: Whole, problems: Problems) -> None:
+    """Add every problem with Init-, Cluster- and JoinConfiguration and the node registrations of hosts."""
+    _check_needed_kinds(whole, problems)
+    _check_cluster_configuration(whole, problems)
+    _check_etcd(whole, problems)
+    for index, token in enumerate(whole.init.value.bootstrap_tokens):
+        _check_token(whole.init.document, ("bootstrapTokens", index), token, problems)
+    check_phases(whole.init.document, whole.init.value.skip_phases, defaults.INIT_PHASES, problems)
+    check_phases(whole.join.document, whole.join.value.skip_phases, defaults.JOIN_PHASES, problems)
+    registrations: list[tuple[Place, Path, NodeRegistration]] = [
+        (whole.init.document, ("nodeRegistration",), whole.init.value.node_registration),
+        (whole.join.document, ("nodeRegistration",), whole.join.value.node_registration),
+    ]
+    for index, host in enumerate(whole.cluster.value.spec.hosts):
+        path: Path = ("spec", "hosts", index)
+        registrations.append((whole.cluster.document, (*path, "nodeRegistration"), host.node_registration))
+        _check_taints(whole.cluster.document, (*path, "taints"), host.taints, problems)
+    for place, path, registration in registrations:
+        _check_registration(place, path, registration, problems)
+
+
+def _check_needed_kinds(whole: Whole, problems: Problems) -> None:
+    if whole.joining and not whole.cluster.given and not whole.join.given:
+        problems.error(whole.join.document, (), "missing; join needs it, or a Cluster document with hosts")
+
+
+def _check_cluster_configuration(whole: Whole, problems: Problems) -> None:
+    place, value = whole.cluster_configuration.document, whole.cluster_configuration.value
+    resolve_version(place, value.kubernetes_version, problems)
+    components: dict[str, tuple[str, Component]] = {
+        "apiServer": ("kube-apiserver", value.api_server),
+        "controllerManager": ("kube-controller-manager", value.controller_manager),
+        "scheduler": ("kube-scheduler", value.scheduler),
+    }
+    for key, (binary, component) in components.items():
+        _check_args(place, (key, "extraArgs"), component.extra_args, binary, problems)
+        _check_envs(place, (key, "extraEnvs"), component.extra_envs, problems)
+        _check_volumes(place, key, component, problems)
+    _check_feature_gates(place, value.feature_gates, problems)
+    leaf, ca = value.certificate_validity_period, value.ca_certificate_validity_period
+    rules = (
+        ("certificateValidityPeriod", leaf, defaults.CERTIFICATE_VALIDITY),
+        ("caCertificateValidityPeriod", ca, defaults.CA_CERTIFICATE_VALIDITY),
+    )
+    for name, period, default in rules:
+        if period is not None and not period:
+            problems.error(place, (name,), "0 would make certificates that have expired already")
+        elif period is not None and period > default:
+            problems.warning(place, (name,), f"longer than the default, {default // _HOUR}h")
+    if leaf and leaf > (ca or defaults.CA_CERTIFICATE_VALIDITY):
+        problems.warning(place, ("certificateValidityPeriod",), "longer than its CA is valid")
+
+
+_HOUR = defaults.TOKEN_TTL / 24
+
+
+def _check_feature_gates(place: Place, gates: Mapping[str, bool], problems: Problems) -> None:
+    for gate, on in gates.items():
+        path: Path = ("featureGates", gate)
+        locked = defaults.LOCKED_FEATURE_GATES.get(gate)
+        if gate not in defaults.FEATURE_GATES:
+            accepted = ", ".join(defaults.FEATURE_GATES)
+            guess = did_you_mean(gate, defaults.FEATURE_GATES)
+            problems.error(
+                place,
+                path,
+                f"no feature gate of kubeadm's: one of {accepted}{guess} (components' gates are extraArgs)",
+            )
+        elif locked is not None and on != locked:
+            problems.error(place, path, f"locked to {str(locked).lower()}")
+        elif locked is None and on:
+            problems.error(place, path, f"not yet supported{defaults.FEATURE_GATE_HINTS.get(gate, '')}")
+
+
+def _check_etcd(whole: Whole, problems: Problems) -> None:
+    place, etcd = whole.cluster_configuration.document, whole.cluster_configuration.value.etcd
+    if etcd.local is not None:
+        _check_args(place, ("etcd", "local", "extraArgs"), etcd.local.extra_args, "etcd", problems)
+        _check_envs(place, ("etcd", "local", "extraEnvs"), etcd.local.extra_envs, problems)
+    external = etcd.external
+    if external is None:
+        return
+    path: Path = ("etcd", "external")
+    if etcd.local is not None:
+        problems.error(place, path, "etcd.local is given too; an etcd is either local or external")
+    if not external.endpoints:
+        problems.missing(
+            place, (*path, "endpoints"), "missing; an external etcd has at least one endpoint URL"
+        )
+    if bool(external.cert_file) != bool(external.key_file):
+        missing = "keyFile" if external.cert_file else "certFile"
+        problems.missing(place, (*path, missing), "missing; certFile and keyFile go together")
+    if external.cert_file and external.key_file and not external.ca_file:
+        problems.missing(place, (*path, "caFile"), "missing; certFile and keyFile need it")
+    if external.ca_file or external.cert_file or external.key_file:
+        for index, url in enumerate(external.endpoints):
+            if not url.startswith("https://"):
+                message = f"{show(url)}: with caFile, certFile or keyFile every endpoint is https://"
+                problems.error(place, (*path, "endpoints", index), message)
+
+
+def _check_token(place: Place, path: Path, token: BootstrapToken, problems: Problems) -> None:
+    if token.expires and token.ttl is not None:
+        problems.error(place, (*path, "expires"), "ttl is given too; keep one of them")
+    if token.groups and token.usages and "authentication" not in token.usages:
+        message = "groups serve authentication, which usages does not list"
+        problems.error(place, (*path, "groups"), message)
+
+
+def check_phases(
+    place: Place, names: Sequence[str], known: Mapping[str, tuple[str, ...]], problems: Problems
+) -> None:
+    """Add a problem for every phase that does not exist; sub-phases are written with a slash."""
+    every = [*known, *(f"{phase}/{sub}" for phase, subs in known.items() for sub in subs)]
+    for index, name in enumerate(names):
+        if name not in every:
+            guess = closest(name, every)
+            hint = f"; did you mean {guess}?" if guess else f": one of {', '.join(known)}"
+            problems.error(place, ("skipPhases", index), f"no phase {show(name)}{hint}")
+
+
+def _check_registration(place: Place, path: Path, registration: NodeRegistration, problems: Problems) -> None:
+    arguments = (*path, "kubeletExtraArgs")
+    _check_args(place, arguments, registration.kubelet_extra_args, "kubelet", problems)
+    _check_taints(place, (*path, "taints"), registration.taints, problems)
+    check_ignored(place, (*path, "ignorePreflightErrors"), registration.ignore_preflight_errors, problems)
+
+
+def check_ignored(place: Place, path: Path, names: Sequence[str], problems: Problems) -> None:
+    """Add a problem where `all` is listed with other checks, as kubeadm does."""
+    lowered = {name.strip().lower() for name in names}
+    if ALL in lowered and len(lowered) > 1:
+        problems.error(place, path, f"{ALL} already ignores every check; list it alone")
+
+
+def _check_taints(place: Place, path: Path, taints: Sequence[object] | None, problems: Problems) -> None:
+    for index, taint in enumerate(taints or ()):
+        for key in ("key", "effect"):
+            if not getattr(taint, key):
+                words = f"; one of {', '.join(defaults.TAINT_EFFECTS)}" if key == "effect" else ""
+                problems.missing(place, (*path, index, key), f"missing{words}")
+
+
+def _check_args(place: Place, path: Path, args: Sequence[_Arg], binary: str, problems: Problems) -> None:
+    removed = defaults.REMOVED_FLAGS.get(binary, {})
+    for index, arg in enumerate(args):
+        if not arg.name:
+            problems.missing(
+                place, (*path, index, "name"), "missing; an extra argument has a name and a value"
+            )
+        elif arg.name in removed:
+            problems.error(place, (*path, index), f"{binary} has no flag {arg.name}: {removed[arg.name]}")
+
+
+def _check_envs(place: Place, path: Path, envs: Sequence[EnvVar], problems: Problems) -> None:
+    for index, env in enumerate(envs):
+        if not env.name:
+            problems.missing(place, (*path, index, "name"), "missing; a variable has a name")
+        if env.value and env.value_from:
+            problems.error(place, (*path, index, "valueFrom"), "value is given too; keep one of them")
+
+
+def _check_volumes(place: Place, key: str, component: Component, problems: Problems) -> None:
+    path: Path = (key, "extraVolumes")
+    seen: set[str] = set()
+    for index, volume in enumerate(component.extra_volumes):
+        for field, value in (
+            ("name", volume.name),
+            ("hostPath", volume.host_path),
+            ("mountPath", volume.mount_path),
+        ):
+            if not value:
+                problems.missing(
+                    place, (*path, index, field), "missing; a volume has name, hostPath and mountPath"
+                )
+        if volume.name and volume.name in seen:
+            problems.error(
+                place, (*path, index, "name"), f"{show(volume.name)} is the name of a volume above"
+            )
+        seen.add(volume.name)

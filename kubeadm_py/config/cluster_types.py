@@ -1,0 +1,111 @@
+"""Type our own document, kubeadm-py.io/v1alpha1 Cluster (design.md section 1)."""
+# ruff: noqa: RUF012 - pydantic copies a mutable default for each model
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from kubeadm_py.config import defaults
+from kubeadm_py.config import scalars as s
+from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Strict, Taint
+from kubeadm_py.model.cluster import ArtifactSource, Role
+
+
+def _addon(value: Any) -> Any:
+    """Take `- flannel` for `- {name: flannel}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _role(value: Any) -> Any:
+    return defaults.ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+class Metadata(Strict):
+    """The cluster's name."""
+
+    name: s.DnsLabel = ""
+
+
+class Ssh(Strict):
+    """How hosts are reached, unless a host says otherwise."""
+
+    user: s.SshUser = ""
+    host: s.SshHost = ""
+    port: s.Port | None = None
+    identity_file: s.LocalPath = ""
+    host_keys: s.HostKeysPolicy = ""
+    known_hosts: s.LocalPath = ""
+    bastion: s.Bastion = ""
+    sudo: bool | None = None
+    sudo_password_file: s.LocalPath = ""
+
+
+class HostSsh(Ssh):
+    """How one host is reached."""
+
+    host_key: s.SshHostKey = ""
+
+
+class HostProxy(Strict):
+    """The proxy of a host's units."""
+
+    http: s.Url = ""
+    https: s.Url = ""
+    no_proxy: list[s.Line] = []
+
+
+class Host(Strict):
+    """One host."""
+
+    name: s.NodeName = ""
+    role: Annotated[str, BeforeValidator(_role), s.one_of(role.value for role in Role)] = ""
+    address: s.HostAddresses = ""
+    ssh: HostSsh = HostSsh()
+    labels: dict[s.LabelKey, s.LabelValue] = {}
+    taints: list[Taint] | None = None
+    node_registration: NodeRegistration = NodeRegistration()
+    files: NotYet = None
+    static_pods: NotYet = None
+    proxy: HostProxy | None = None
+
+
+class Endpoint(Strict):
+    """Who balances the API."""
+
+    load_balancer: Annotated[str, s.one_of(defaults.LOAD_BALANCERS)] = ""
+    vip: NotYet = None
+    port: NotYet = None
+
+
+class Artifacts(Strict):
+    """Where binaries and images come from."""
+
+    source: Annotated[str, s.one_of(source.value for source in ArtifactSource)] = ""
+    path: s.LocalPath = ""
+
+
+class Addon(Strict):
+    """One add-on and its parameters."""
+
+    name: s.Line = ""
+    parameters: dict[str, Any] = {}
+
+
+class Spec(Strict):
+    """The cluster's hosts and what goes onto them."""
+
+    ssh: Ssh = Ssh()
+    hosts: list[Host] = []
+    endpoint: Endpoint = Endpoint()
+    registries: dict[str, NotYet] = {}
+    artifacts: Artifacts = Artifacts()
+    addons: list[Annotated[Addon, BeforeValidator(_addon)]] = []
+
+
+class Cluster(Strict):
+    """A whole cluster."""
+
+    metadata: Metadata = Metadata()
+    spec: Spec = Field(default=Spec())

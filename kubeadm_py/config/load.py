@@ -1,0 +1,71 @@
+"""Load a config file: the public face of this package, with the flag and facts forms beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from kubeadm_py.config.complete import complete
+from kubeadm_py.config.documents import read_documents
+from kubeadm_py.config.flags import from_init_flags, from_join_flags, ignore_preflight_errors
+from kubeadm_py.config.problems import ConfigError, Problem, Problems, in_order
+from kubeadm_py.config.resolve import check, resolve
+from kubeadm_py.config.source import STDIN, read_text, refusal, source_name
+from kubeadm_py.config.whole import read_whole
+from kubeadm_py.model.cluster import ResolvedCluster
+
+__all__ = [
+    "ConfigError",
+    "Loaded",
+    "Problem",
+    "complete",
+    "from_init_flags",
+    "from_join_flags",
+    "ignore_preflight_errors",
+    "load",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Hold what a config file says."""
+
+    cluster: ResolvedCluster
+    has_cluster_document: bool
+    kinds: frozenset[str]
+    warnings: tuple[Problem, ...]
+
+
+def load(
+    path: str, *, stdin: IO[bytes] | None = None, allow_unknown_fields: bool = False, joining: bool = False
+) -> Loaded:
+    """Read, check and resolve a config file; raise ConfigError with every problem at once.
+
+    `path` `-` is standard input. Without a Cluster document there is one node: init's, or join's where
+    `joining` is set or the file holds nothing but a JoinConfiguration; what only the host knows is filled
+    in by `complete`. `allow_unknown_fields` turns unknown keys, duplicate keys and foreign documents into
+    warnings.
+    """
+    name = source_name(path)
+    text = read_text(path, stdin)
+    if not text.strip():
+        raise refusal(name, "the file is empty; kubeadm-py config print init-defaults shows a first config")
+    problems = Problems()
+    documents = read_documents(text, name, problems, allow_unknown_fields=allow_unknown_fields)
+    whole = read_whole(
+        documents,
+        problems,
+        file=name,
+        folder=(Path() if path == STDIN else Path(path).parent).absolute(),
+        joining=joining,
+        allow_unknown_fields=allow_unknown_fields,
+    )
+    check(whole, problems)
+    problems.raise_if_any(name)
+    return Loaded(
+        cluster=resolve(whole),
+        has_cluster_document=whole.cluster.given,
+        kinds=frozenset(documents),
+        warnings=in_order(problems.warnings),
+    )

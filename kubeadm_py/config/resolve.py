@@ -1,0 +1,230 @@
+"""Turn a checked config into the ResolvedCluster: every default filled in, nothing left to guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from kubeadm_py.config import components, defaults
+from kubeadm_py.config.check_discovery import check_discovery, discovery_file
+from kubeadm_py.config.check_hosts import check_hosts, is_path
+from kubeadm_py.config.check_kubeadm import check_kubeadm
+from kubeadm_py.config.check_networking import check_networking
+from kubeadm_py.config.kubeadm_types import BootstrapToken as TokenDocument
+from kubeadm_py.config.kubeadm_types import Component as ComponentDocument
+from kubeadm_py.config.kubeadm_types import EnvVar, ExtraArg
+from kubeadm_py.config.kubeadm_types import Timeouts as TimeoutsDocument
+from kubeadm_py.config.local_paths import on_this_machine
+from kubeadm_py.config.nodes import nodes
+from kubeadm_py.config.problems import Problems
+from kubeadm_py.config.scalars import split_endpoint
+from kubeadm_py.config.versions import resolve_version
+from kubeadm_py.config.whole import Whole
+from kubeadm_py.model import images, paths, ports
+from kubeadm_py.model.cluster import (
+    NODE_TOKEN_GROUP,
+    AddonRequest,
+    Arg,
+    ArtifactSource,
+    BootstrapToken,
+    Component,
+    Discovery,
+    Dns,
+    Etcd,
+    ExternalEtcd,
+    ExtraVolume,
+    LocalEtcd,
+    ResolvedCluster,
+    Timeouts,
+    join_host_port,
+)
+
+
+def check(whole: Whole, problems: Problems) -> None:
+    """Add every problem that only shows across fields and documents."""
+    check_kubeadm(whole, problems)
+    check_networking(whole, problems)
+    check_hosts(whole, problems)
+    check_discovery(whole, problems)
+    if not problems.errors:
+        components.warn_about_components(whole, problems)
+
+
+def resolve(whole: Whole) -> ResolvedCluster:
+    """Return the cluster that a config without problems describes."""
+    shared = whole.cluster_configuration.value
+    cluster_name = shared.cluster_name or whole.cluster.value.metadata.name or defaults.CLUSTER_NAME
+    artifacts = _artifacts(whole)
+    join_only = not whole.control_plane_here
+    return ResolvedCluster(
+        name=whole.cluster.value.metadata.name or cluster_name,
+        kubernetes_version=resolve_version(
+            whole.cluster_configuration.document, shared.kubernetes_version, Problems()
+        ),
+        nodes=nodes(whole, artifacts),
+        cluster_name=cluster_name,
+        control_plane_endpoint=_endpoint(whole, join_only),
+        networking=components.networking(whole),
+        etcd=_etcd(whole),
+        api_server=_component(shared.api_server),
+        api_server_cert_sans=tuple(shared.api_server.cert_sans),
+        controller_manager=_component(shared.controller_manager),
+        scheduler=_component(shared.scheduler),
+        dns=Dns(shared.dns.image_repository, shared.dns.image_tag, shared.dns.disabled),
+        proxy_disabled=shared.proxy.disabled,
+        certificates_dir=shared.certificates_dir or paths.PKI_DIR,
+        image_repository=shared.image_repository or images.DEFAULT_REPOSITORY,
+        feature_gates=dict(shared.feature_gates),
+        encryption_algorithm=shared.encryption_algorithm or defaults.ENCRYPTION_ALGORITHMS[0],
+        certificate_validity=shared.certificate_validity_period or defaults.CERTIFICATE_VALIDITY,
+        ca_certificate_validity=shared.ca_certificate_validity_period or defaults.CA_CERTIFICATE_VALIDITY,
+        bootstrap_tokens=_tokens(whole.init.value.bootstrap_tokens),
+        discovery=_discovery(whole),
+        ca_cert_path=whole.join.value.ca_cert_path or f"{paths.PKI_DIR}/ca.crt",
+        init_timeouts=_timeouts(whole.init.value.timeouts),
+        join_timeouts=_timeouts(whole.join.value.timeouts),
+        init_skip_phases=tuple(whole.init.value.skip_phases),
+        join_skip_phases=tuple(whole.join.value.skip_phases),
+        kubelet_config=components.kubelet_config(whole),
+        kubelet_config_given=whole.kubelet.given,
+        kube_proxy_config=components.kube_proxy_config(whole),
+        kube_proxy_config_given=whole.kube_proxy.given,
+        addons=_addons(whole),
+        artifacts=artifacts,
+        artifacts_path=_artifacts_path(whole, artifacts),
+        source_file=whole.file,
+    )
+
+
+def _endpoint(whole: Whole, join_only: bool) -> str:
+    """Return `host:port`; for hosts that join another's cluster, where discovery begins."""
+    given = whole.cluster_configuration.value.control_plane_endpoint
+    if given:
+        host, port = split_endpoint(given)
+        return join_host_port(host, port or whole.init.value.local_api_endpoint.bind_port or ports.API_SERVER)
+    discovery = whole.join.value.discovery
+    if join_only and discovery is not None and discovery.bootstrap_token is not None:
+        return discovery.bootstrap_token.api_server_endpoint
+    return ""
+
+
+def _component(document: ComponentDocument) -> Component:
+    return Component(
+        extra_args=_args(document.extra_args),
+        extra_volumes=tuple(
+            ExtraVolume(volume.name, volume.host_path, volume.mount_path, volume.read_only, volume.path_type)
+            for volume in document.extra_volumes
+        ),
+        extra_envs=_envs(document.extra_envs),
+    )
+
+
+def _args(documents: Sequence[ExtraArg]) -> tuple[Arg, ...]:
+    return tuple(Arg(document.name, document.value) for document in documents)
+
+
+def _envs(documents: Sequence[EnvVar]) -> tuple[dict[str, Any], ...]:
+    """Return core/v1 EnvVars as plain mappings; a fieldRef's apiVersion is v1 unless given."""
+    found = []
+    for document in documents:
+        env = document.model_dump(by_alias=True, exclude_none=True)
+        source = env.get("valueFrom")
+        if source and isinstance(source.get("fieldRef"), dict):
+            env["valueFrom"] = source | {"fieldRef": {"apiVersion": "v1"} | source["fieldRef"]}
+        found.append(env)
+    return tuple(found)
+
+
+def _etcd(whole: Whole) -> Etcd:
+    etcd = whole.cluster_configuration.value.etcd
+    if etcd.external is not None:
+        external = etcd.external
+        return Etcd(
+            local=None,
+            external=ExternalEtcd(
+                endpoints=tuple(external.endpoints),
+                http_endpoints=tuple(external.http_endpoints or external.endpoints),
+                ca_file=external.ca_file,
+                cert_file=external.cert_file,
+                key_file=external.key_file,
+            ),
+        )
+    local = etcd.local
+    if local is None:
+        return Etcd()
+    return Etcd(
+        local=LocalEtcd(
+            image_repository=local.image_repository,
+            image_tag=local.image_tag,
+            data_dir=local.data_dir or paths.ETCD_DATA_DIR,
+            extra_args=_args(local.extra_args),
+            extra_envs=_envs(local.extra_envs),
+            server_cert_sans=tuple(local.server_cert_sans),
+            peer_cert_sans=tuple(local.peer_cert_sans),
+        )
+    )
+
+
+def _tokens(documents: Sequence[TokenDocument]) -> tuple[BootstrapToken, ...]:
+    return tuple(_token(document) for document in documents) or (BootstrapToken(),)
+
+
+def _token(document: TokenDocument) -> BootstrapToken:
+    usages = tuple(document.usages) or defaults.TOKEN_USAGES
+    default_groups = (NODE_TOKEN_GROUP,) if "authentication" in usages else ()
+    ttl = document.ttl if document.ttl is not None else defaults.TOKEN_TTL
+    return BootstrapToken(
+        token=document.token,
+        description=document.description,
+        ttl=None if document.expires else ttl,
+        expires=document.expires,
+        usages=usages,
+        groups=tuple(document.groups) or default_groups,
+    )
+
+
+def _discovery(whole: Whole) -> Discovery | None:
+    document = whole.join.value.discovery
+    if document is None:
+        return None
+    by_token, by_file = document.bootstrap_token, document.file
+    if by_token is not None:
+        return Discovery(
+            token=by_token.token,
+            api_server_endpoint=by_token.api_server_endpoint,
+            ca_cert_hashes=tuple(by_token.ca_cert_hashes),
+            unsafe_skip_ca_verification=by_token.unsafe_skip_ca_verification,
+            tls_bootstrap_token=document.tls_bootstrap_token or by_token.token,
+        )
+    path = by_file.kube_config_path if by_file is not None else ""
+    return Discovery(
+        file=discovery_file(path, whole.folder), tls_bootstrap_token=document.tls_bootstrap_token
+    )
+
+
+def _timeouts(document: TimeoutsDocument) -> Timeouts:
+    given = {name: getattr(document, name) for name in document.model_fields_set}
+    return replace(Timeouts(), **{name: value for name, value in given.items() if value})
+
+
+def _addons(whole: Whole) -> tuple[AddonRequest, ...]:
+    return tuple(
+        AddonRequest(
+            on_this_machine(addon.name, whole.folder) if is_path(addon) else addon.name, addon.parameters
+        )
+        for addon in whole.cluster.value.spec.addons
+    )
+
+
+def _artifacts(whole: Whole) -> ArtifactSource:
+    if not whole.cluster.given:
+        return ArtifactSource.PREINSTALLED
+    return ArtifactSource(whole.cluster.value.spec.artifacts.source or ArtifactSource.OFFICIAL)
+
+
+def _artifacts_path(whole: Whole, source: ArtifactSource) -> str:
+    written = whole.cluster.value.spec.artifacts.path
+    if source is ArtifactSource.BUNDLE:
+        return on_this_machine(written or defaults.BUNDLE_FOLDER, whole.folder)
+    return written

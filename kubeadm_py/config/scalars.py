@@ -1,0 +1,384 @@
+"""Check single values: each type accepts what kubeadm accepts and says in words what it wants.
+
+A validator raises ValueError with the message for the user. An empty string stands for "not given", as in
+kubeadm, and passes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from kubeadm_py.config import defaults
+from kubeadm_py.config.durations import parse_duration
+from kubeadm_py.config.problems import did_you_mean, show
+from kubeadm_py.model import ports
+from kubeadm_py.model.cluster import HostKeys, join_host_port
+from kubeadm_py.model.secret import Secret
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_DNS_LABEL = re.compile(rf"{_LABEL}\Z")
+_DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
+_LONGEST_DNS_NAME = 253
+_TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}\Z")
+_TOKEN_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\Z")
+_CA_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}\Z")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
+_IMAGE_PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*\Z")
+_IMAGE_HOST = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])"
+    r"(?::[0-9]{1,5})?\Z"
+)
+_IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+_ENDPOINT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SSH_KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "ssh-rsa",
+)
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?\Z")
+_LONGEST_LABEL_VALUE = 63
+HIGHEST_PORT = 65535
+
+
+def _given(check: Callable[[str], str]) -> AfterValidator:
+    """Make a validator of a check that only a non-empty string has to pass."""
+    return AfterValidator(lambda value: check(value) if value else value)
+
+
+def one_of(accepted: Iterable[str]) -> AfterValidator:
+    """Make a validator that accepts these words only."""
+    words = tuple(accepted)
+
+    def check(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{show(value)}: one of {', '.join(words)}{did_you_mean(value, words)}")
+        return value
+
+    return _given(check)
+
+
+def dns_subdomain(value: str) -> str:
+    """Return `value` if it is a DNS-1123 subdomain."""
+    if len(value) > _LONGEST_DNS_NAME or not _DNS_SUBDOMAIN.match(value):
+        raise ValueError(
+            f"{show(value)} is not a DNS name: lower-case letters, digits, '-' and '.', each part "
+            "starting and ending with a letter or digit"
+        )
+    return value
+
+
+def dns_label(value: str) -> str:
+    """Return `value` if it is a DNS-1123 label."""
+    if not _DNS_LABEL.match(value):
+        raise ValueError(
+            f"{show(value)} is not a DNS label: up to 63 lower-case letters, digits and '-', starting "
+            "and ending with a letter or digit"
+        )
+    return value
+
+
+def node_name(value: str) -> str:
+    """Return the node name as kubeadm takes it: trimmed and in lower case."""
+    return dns_subdomain(value.strip().lower())
+
+
+def ip_address(value: str) -> str:
+    """Return an IP address in its shortest form."""
+    try:
+        return str(ipaddress.ip_address(value.replace("%", "?")))  # no zone: it means something here only
+    except ValueError:
+        raise ValueError(f"{show(value)} is not an IP address") from None
+
+
+def host_address(value: str) -> str:
+    """Return an address at which others can reach a host."""
+    address = ipaddress.ip_address(ip_address(value))
+    for kind in ("unspecified", "loopback", "multicast"):
+        if getattr(address, f"is_{kind}"):
+            raise ValueError(
+                f"{value} is a {kind} address; name the one at which the other hosts reach this one"
+            )
+    return str(address)
+
+
+def host_addresses(value: str) -> str:
+    """Return `v4`, `v6` or one of each, comma-separated, without blanks."""
+    addresses = [host_address(part.strip()) for part in value.split(",")]
+    families = [ipaddress.ip_address(address).version for address in addresses]
+    if len(set(families)) != len(families):
+        raise ValueError(f"{show(value)}: one address, or one IPv4 and one IPv6 address, comma-separated")
+    return ",".join(addresses)
+
+
+def advertise_address(value: str) -> str:
+    """Return the address, empty for 0.0.0.0 and ::, which mean the default route's address."""
+    if ipaddress.ip_address(ip_address(value)).is_unspecified:
+        return ""
+    return host_address(value)
+
+
+def split_endpoint(value: str) -> tuple[str, int | None]:
+    """Split `host[:port]`, an IPv6 address with or without brackets; raise ValueError if malformed."""
+    match = _ENDPOINT.match(value)
+    if match is None:
+        if value.count(":") < 2 or "[" in value:
+            raise ValueError(f"{show(value)} is not host[:port]")
+        return ip_address(value), None
+    host = ip_address(match["bracketed"]) if match["bracketed"] is not None else match["host"]
+    port = int(match["port"]) if match["port"] else None
+    if port is not None and not 0 < port <= HIGHEST_PORT:
+        raise ValueError(f"{show(value)}: a port is a number from 1 to {HIGHEST_PORT}")
+    return host, port
+
+
+def endpoint(value: str) -> str:
+    """Return `host[:port]` where host is an IP address or a DNS name."""
+    if "://" in value:
+        raise ValueError(f"{show(value)} is a URL; write host:port only")
+    host, port = split_endpoint(value)
+    host = ip_address(host) if ":" in host or re.fullmatch(r"[0-9.]+", host) else dns_subdomain(host)
+    if port is None:
+        return host
+    return join_host_port(host, port)
+
+
+def endpoint_with_port(value: str) -> str:
+    """Return `host:port`; the port must be there."""
+    written = endpoint(value)
+    if split_endpoint(value)[1] is None:
+        suggestion = join_host_port(written, ports.API_SERVER)
+        raise ValueError(f"{show(value)} lacks a port; write host:port, by default {suggestion}")
+    return written
+
+
+def cert_san(value: str) -> str:
+    """Return an IP address, DNS name or wildcard DNS name in lower case."""
+    value = value.lower()
+    try:
+        return ip_address(value)
+    except ValueError:
+        pass
+    try:
+        dns_subdomain(value.removeprefix("*."))
+    except ValueError:
+        message = f"{show(value)} is not an IP address, a DNS name or a wildcard name (*.example.org)"
+        raise ValueError(message) from None
+    return value
+
+
+def no_control_characters(value: str) -> str:
+    """Return `value` if it is one line of printable text."""
+    if _CONTROL.search(value):
+        raise ValueError(f"{show(value)} holds a line break or another control character")
+    return value
+
+
+def absolute_path(value: str) -> str:
+    """Return an absolute path on a host, without `..` and doubled or trailing slashes."""
+    no_control_characters(value)
+    if not value.startswith("/"):
+        raise ValueError(f"{show(value)} is not an absolute path")
+    return "/" + posixpath.normpath(value).lstrip("/")
+
+
+def flag_name(value: str) -> str:
+    """Return a component flag's name, written without dashes in front."""
+    if value.startswith("-"):
+        raise ValueError(f"{show(value)}: write the flag without the dashes: {value.lstrip('-')[:60]}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError(f"{show(value)} is not the name of a flag")
+    return value
+
+
+def image_repository(value: str) -> str:
+    """Return an image reference's prefix: registry and path, no scheme, tag or digest."""
+    if "://" in value:
+        raise ValueError(
+            f"{show(value)} is a URL; write the registry without {value.partition('://')[0][:10]}://"
+        )
+    first, *others = value.split("/")
+    host_like = bool(others) or "." in first or ":" in first
+    parts = others if host_like else [first, *others]
+    if (host_like and not _IMAGE_HOST.match(first)) or not all(_IMAGE_PATH.match(part) for part in parts):
+        raise ValueError(
+            f"{show(value)} is not an image repository like registry.example.org:5000/k8s "
+            "(no scheme, tag or digest)"
+        )
+    return value
+
+
+def image_tag(value: str) -> str:
+    """Return an image's tag."""
+    if not _IMAGE_TAG.match(value):
+        raise ValueError(f"{show(value)} is not an image tag")
+    return value
+
+
+def token(value: Any) -> Secret:
+    """Return a bootstrap token; no message ever holds what was found."""
+    found = value.text() if isinstance(value, Secret) else value
+    if not isinstance(found, str) or not _TOKEN.match(found):
+        quote = "" if isinstance(found, str) else " and quote it"
+        raise ValueError(
+            "not a bootstrap token: six and sixteen lower-case letters or digits with a dot between them"
+            f"{quote} (kubeadm-py token generate makes one)"
+        )
+    return Secret(found)
+
+
+def token_group(value: str) -> str:
+    """Return a group that a bootstrap token may bring."""
+    if not _TOKEN_GROUP.match(value):
+        raise ValueError(f"{show(value)} does not match system:bootstrappers:[a-z0-9:-]{{0,255}}[a-z0-9]")
+    return value
+
+
+def ca_cert_hash(value: str) -> str:
+    """Return a CA's pin in lower case."""
+    if not _CA_HASH.match(value):
+        raise ValueError(
+            f"{show(value)} is not sha256: and 64 hex digits (kubeadm-py prints it with the join line)"
+        )
+    return value.lower()
+
+
+def cri_socket(value: str) -> str:
+    """Return a runtime's endpoint; a bare path gets `unix://`, as in kubeadm."""
+    scheme, separator, path = value.partition("://")
+    if not separator:
+        scheme, path = "unix", value
+    if scheme != "unix":
+        raise ValueError(f"{show(value)}: only unix:// sockets are accepted")
+    return f"unix://{absolute_path(path)}"
+
+
+def label_key(value: str) -> str:
+    """Return the key of a label or taint: `[prefix/]name`."""
+    prefix, slash, name = value.rpartition("/")
+    prefix_fits = not slash or (len(prefix) <= _LONGEST_DNS_NAME and bool(_DNS_SUBDOMAIN.match(prefix)))
+    if not prefix_fits or not _LABEL_NAME.match(name):
+        raise ValueError(f"{show(value)} is not a label key like disk or example.org/disk")
+    return value
+
+
+def label_value(value: str) -> str:
+    """Return the value of a label or taint."""
+    if not _LABEL_NAME.match(value):
+        raise ValueError(
+            f"{show(value)} is not a label value: up to {_LONGEST_LABEL_VALUE} letters, digits, '-', '_', '.'"
+        )
+    return value
+
+
+def rfc3339(value: str) -> str:
+    """Return a time like 2026-11-21T00:00:00Z."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or "T" not in value:
+        raise ValueError(f"{show(value)} is not a time like 2026-11-21T00:00:00Z")
+    return value
+
+
+def ssh_user(value: str) -> str:
+    """Return a user name that SSH can be given."""
+    if not _USER.match(value):
+        raise ValueError(f"{show(value)} is not a user name")
+    return value
+
+
+def ssh_host(value: str) -> str:
+    """Return a name or address to connect to; names may be aliases of ~/.ssh/config."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*", value):
+        raise ValueError(f"{show(value)} is not a host name or address")
+    return value
+
+
+def bastion(value: str) -> str:
+    """Return `[user@]host[:port]` of a jump host."""
+    user, at, destination = value.rpartition("@")
+    if at:
+        ssh_user(user)
+    try:
+        ssh_host(split_endpoint(destination)[0])
+    except ValueError:
+        raise ValueError(f"{show(value)} is not [user@]host[:port]") from None
+    return value
+
+
+def ssh_host_key(value: str) -> str:
+    """Return a public key as known_hosts holds it: type and base64; a comment is cut off."""
+    words = value.split()
+    if len(words) < 2 or words[0] not in _SSH_KEY_TYPES:
+        raise ValueError(f"not a host key; write type and key as in known_hosts: {_SSH_KEY_TYPES[0]} AAAA...")
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (binascii.Error, ValueError):
+        blob = b""
+    name = words[0].encode()
+    if not blob.startswith(len(name).to_bytes(4, "big") + name):
+        raise ValueError(f"the key is not of type {words[0]}: it was cut or changed while it was copied")
+    return f"{words[0]} {words[1]}"
+
+
+def url_or_empty(value: str) -> str:
+    """Return an http or https URL."""
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
+        raise ValueError(f"{show(value)} is not an http:// or https:// URL")
+    return value
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError('not a duration; write it in quotes with a unit, like "24h0m0s" or "0s"')
+
+
+DnsSubdomain = Annotated[str, _given(dns_subdomain)]
+DnsLabel = Annotated[str, _given(dns_label)]
+NodeName = Annotated[str, _given(node_name)]
+IPAddress = Annotated[str, _given(ip_address)]
+HostAddresses = Annotated[str, _given(host_addresses)]
+AdvertiseAddress = Annotated[str, _given(advertise_address)]
+Endpoint = Annotated[str, _given(endpoint)]
+EndpointWithPort = Annotated[str, _given(endpoint_with_port)]
+CertSan = Annotated[str, AfterValidator(cert_san)]
+AbsolutePath = Annotated[str, _given(absolute_path)]
+LocalPath = Annotated[str, _given(no_control_characters)]
+Line = Annotated[str, _given(no_control_characters)]
+FlagName = Annotated[str, _given(flag_name)]
+ImageRepository = Annotated[str, _given(image_repository)]
+ImageTag = Annotated[str, _given(image_tag)]
+Token = Annotated[Secret, BeforeValidator(token)]
+TokenGroup = Annotated[str, AfterValidator(token_group)]
+TokenUsage = Annotated[str, one_of(defaults.TOKEN_USAGES)]
+CaCertHash = Annotated[str, AfterValidator(ca_cert_hash)]
+CriSocket = Annotated[str, _given(cri_socket)]
+LabelKey = Annotated[str, AfterValidator(label_key)]
+LabelValue = Annotated[str, _given(label_value)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Rfc3339 = Annotated[str, _given(rfc3339)]
+Port = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
+BindPort = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
+"""As in kubeadm 0 stands for "not given"."""
+SshUser = Annotated[str, _given(ssh_user)]
+SshHost = Annotated[str, _given(ssh_host)]
+SshHostKey = Annotated[str, _given(ssh_host_key)]
+Bastion = Annotated[str, _given(bastion)]
+Url = Annotated[str, _given(url_or_empty)]
+HostKeysPolicy = Annotated[str, one_of(policy.value for policy in HostKeys)]
