@@ -153,7 +153,7 @@ def _download(url: str, target: Path, sha256: str, pause: Callable[[float], None
     with target.with_name(f"{target.name}.lock").open("wb") as lock:
         # Another run on this machine may be at the same file: its bytes are as good as ours.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.is_file():
+        if not (target.is_file() and cache.sha256_file(target) == sha256):
             _download_alone(url, target, partial, sha256, pause)
 
 

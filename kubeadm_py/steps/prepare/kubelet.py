@@ -48,21 +48,23 @@ def plan_kubelet(ctx: StepContext) -> list[Action]:
     if fresh:
         actions.append(WriteFiles(tuple(fresh), source.why([state]), "install kubelet"))
     units = _unit_files(state, ctx.facts) if source.installs(ctx) else []
-    units += proxy.drop_in(host_settings.KUBELET_PROXY_DROPIN, ctx.cluster, ctx.node)
-    changed = differing(units, ctx.facts)
-    if changed:
-        actions.append(WriteFiles(tuple(changed), title="configure the kubelet's unit"))
+    proxied = proxy.drop_in(host_settings.KUBELET_PROXY_DROPIN, ctx.cluster, ctx.node)
+    written = differing([*units, *proxied], ctx.facts)
+    if written:
+        actions.append(WriteFiles(tuple(written), title="configure the kubelet's unit"))
+    removed = source.leftovers(ctx, proxied, host_settings.KUBELET_PROXY_DROPIN)
+    actions += removed
+    changed = bool(fresh or written or removed)
     fact = ctx.facts.units.get(UNIT)
     active = fact is not None and fact.active_state == "active"
-    enabled = fact is not None and fact.enabled == "enabled"
-    if fresh or changed or not enabled:
+    if changed or fact is None or fact.enabled != "enabled":
         actions.append(
             Unit(
                 UNIT,
-                "restarted" if active and (fresh or changed) else "",
-                None if enabled else True,
-                daemon_reload=bool(changed),
-                reason="what it reads at start changed" if active else "it must come back after a boot",
+                "restarted" if active and changed else "",
+                enabled=True,
+                daemon_reload=bool(written or removed),
+                reason="what it reads at start changed" if changed else "it must come back after a boot",
             )
         )
     return actions

@@ -36,20 +36,23 @@ def plan_runtime(ctx: StepContext) -> list[Action]:
         actions.append(WriteFiles(tuple(fresh), source.why(chosen), "install containerd and runc"))
     config = _config(ctx, states["containerd"]) if source.installs(ctx) else []
     units = _unit(states["containerd"]) if source.installs(ctx) else []
-    units += proxy.drop_in(host_settings.CONTAINERD_PROXY_DROPIN, ctx.cluster, ctx.node)
+    proxied = proxy.drop_in(host_settings.CONTAINERD_PROXY_DROPIN, ctx.cluster, ctx.node)
+    registries = registry_files(ctx.cluster)
     changed_config = differing(config, ctx.facts)
-    changed_units = differing(units, ctx.facts)
-    changed_hosts = differing(registry_files(ctx.cluster), ctx.facts)
-    if changed := [*changed_config, *changed_units, *changed_hosts]:
-        actions.append(WriteFiles(tuple(changed), title="configure containerd"))
+    changed_units = differing([*units, *proxied], ctx.facts)
+    # containerd reads registry settings anew for every pull.
+    if written := [*changed_config, *changed_units, *differing(registries, ctx.facts)]:
+        actions.append(WriteFiles(tuple(written), title="configure containerd"))
+    removed = source.leftovers(ctx, proxied, host_settings.CONTAINERD_PROXY_DROPIN)
+    actions += [*removed, *source.leftovers(ctx, registries, paths.CONTAINERD_CERTS_DIR + "/")]
     # runc and the shim are started anew for every container: they need no restart.
     daemon = any(spec.path == states["containerd"].path for spec in fresh)
     reasons = [
         *(["the binary changed"] if daemon else []),
         *(["the config changed"] if changed_config else []),
-        *(["the unit changed"] if changed_units else []),
+        *(["the unit changed"] if changed_units or removed else []),
     ]
-    unit = _start(ctx, reasons, reload=bool(changed_units))
+    unit = _start(ctx, reasons, reload=bool(changed_units or removed))
     if unit is not None:
         actions += [unit, _ready(ctx)]
     return actions

@@ -11,7 +11,7 @@ from kubeadm_py.artifacts.plan import (
     decide_binaries,
 )
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.actions import FileSpec
+from kubeadm_py.model.actions import Action, FileSpec, Remove
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.steps.base import StepContext
 
@@ -54,3 +54,14 @@ def why(chosen: Sequence[BinaryState]) -> str:
         if state.decision is Decision.SEND and state.version
     ]
     return f"replaces {', '.join(replaced)}" if replaced else ""
+
+
+def leftovers(ctx: StepContext, wanted: Sequence[FileSpec], prefix: str) -> list[Action]:
+    """Remove what we once wrote below `prefix` and the config no longer asks for."""
+    kept = {spec.path for spec in wanted}
+    gone = [
+        path
+        for path in sorted(ctx.recorded)
+        if path.startswith(prefix) and path not in kept and path in ctx.facts.files
+    ]
+    return [Remove(tuple(gone), "the config no longer asks for it")] if gone else []
