@@ -35,7 +35,12 @@ def proxy_variables(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def merge_variables(*sources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def merge_variables(*sources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Merge lists of core/v1 EnvVars, later ones over earlier ones of the same name, sorted by name."""
     merged = {variable["name"]: variable for source in sources for variable in source}
-    return [merged[name] for name in sorted(merged)]
+    return [environment_variable(merged[name]) for name in sorted(merged)]
+
+
+def environment_variable(variable: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a core/v1 EnvVar as Go writes it: an empty value is left out."""
+    return {key: value for key, value in variable.items() if value}

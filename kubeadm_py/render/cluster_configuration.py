@@ -14,6 +14,7 @@ from kubeadm_py.model.cluster import (
     LocalEtcd,
     ResolvedCluster,
 )
+from kubeadm_py.render.arguments import environment_variable
 
 API_VERSION = "kubeadm.k8s.io/v1beta4"
 
@@ -77,7 +78,7 @@ def _present(**values: Any) -> dict[str, Any]:
 def _component(component: Component) -> dict[str, Any]:
     return _present(
         extraArgs=_args(component.extra_args),
-        extraEnvs=[dict(variable) for variable in component.extra_envs],
+        extraEnvs=[environment_variable(variable) for variable in component.extra_envs],
         extraVolumes=[_volume(volume) for volume in component.extra_volumes],
     )
 
@@ -108,7 +109,7 @@ def _local_etcd(local: LocalEtcd) -> dict[str, Any]:
             imageRepository=local.image_repository,
             imageTag=local.image_tag,
             extraArgs=_args(local.extra_args),
-            extraEnvs=[dict(variable) for variable in local.extra_envs],
+            extraEnvs=[environment_variable(variable) for variable in local.extra_envs],
             serverCertSANs=list(local.server_cert_sans),
             peerCertSANs=list(local.peer_cert_sans),
         ),

@@ -40,9 +40,6 @@ KUBE_APISERVER_LOCAL_ETCD: Mapping[str, str] = {
     "etcd-servers": "https://{loopback}:{etcd_client_port}",
 }
 
-AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
-"""What --authorization-mode may name."""
-
 KUBE_CONTROLLER_MANAGER: Mapping[str, str] = {
     "authentication-kubeconfig": "{controller_manager_conf}",
     "authorization-kubeconfig": "{controller_manager_conf}",

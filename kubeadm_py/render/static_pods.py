@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from kubeadm_py.model import images, paths, ports
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Arg, Component, ExternalEtcd, LocalEtcd, Node, ResolvedCluster
+from kubeadm_py.model.cluster import Component, ExternalEtcd, LocalEtcd, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import ETCD_FEATURE_GATES_SINCE, Version
 from kubeadm_py.render import component_flags, engine, host_paths
@@ -103,7 +103,7 @@ class _Builder:
 
     def kube_apiserver(self) -> Any:
         """Build kube-apiserver."""
-        component = _known_authorization_modes(self._cluster.api_server)
+        component = self._cluster.api_server
         defaults = self._fill(component_flags.KUBE_APISERVER) | self._etcd_client_flags()
         if extra_value(component.extra_args, "authorization-config") is not None:
             del defaults["authorization-mode"]  # the API server refuses both
@@ -197,7 +197,7 @@ class _Builder:
         *,
         image: str,
         command: list[str],
-        env: list[Mapping[str, Any]],
+        env: list[dict[str, Any]],
         mounts: list[HostPath],
         volumes: list[HostPath],
         probe: _Probe,
@@ -264,19 +264,6 @@ def _external_etcd_flags(external: ExternalEtcd) -> dict[str, str]:
     return {**given, "etcd-servers": ",".join(external.endpoints)}
 
 
-def _known_authorization_modes(component: Component) -> Component:
-    """Take unknown modes out of the user's authorization-mode; with none left kubeadm's default holds."""
-    kept: list[Arg] = []
-    for arg in component.extra_args:
-        if arg.name != "authorization-mode":
-            kept.append(arg)
-            continue
-        known = [mode for mode in arg.value.split(",") if mode in component_flags.AUTHORIZATION_MODES]
-        if known:
-            kept.append(Arg(arg.name, ",".join(known)))
-    return Component(tuple(kept), component.extra_volumes, component.extra_envs)
-
-
 def _etcd_version_flags(image: str) -> Mapping[str, str]:
     try:
         version = Version.parse(image.rpartition(":")[2])
@@ -296,13 +283,19 @@ def _bind_address(component: Component) -> str:
 
 
 def _etcd_probe(local: LocalEtcd, loopback: str) -> _Probe:
-    """Probe the first of etcd's listen-metrics-urls, as the user set them or as we do."""
+    """Probe the first of etcd's listen-metrics-urls, as the user set them or as we do.
+
+    An address like 0.0.0.0 stays: the kubelet then asks the host itself, and kubeadm writes it too.
+    """
     first = (extra_value(local.extra_args, "listen-metrics-urls") or "").split(",")[0]
     try:
         url = urlsplit(first)
-        host, port = url.hostname, url.port
     except ValueError:
-        host = None
-    if not host:
         return _Probe(loopback, ports.ETCD_METRICS, "HTTP")
-    return _Probe(_probe_host(host), port or ports.ETCD_METRICS, url.scheme.upper())
+    if not url.hostname:
+        return _Probe(loopback, ports.ETCD_METRICS, "HTTP")
+    try:
+        port = url.port or ports.ETCD_METRICS
+    except ValueError:
+        port = ports.ETCD_METRICS
+    return _Probe(url.hostname, port, url.scheme.upper())
