@@ -1,0 +1,93 @@
+"""Judge the certificates that a host carries: lifetime, chain, subject, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.pki import inspect, pem
+from kubeadm_py.pki.requests import CertificateRequest
+from kubeadm_py.verify import expected
+from kubeadm_py.verify.checks import Problem
+
+SOON = timedelta(days=7)
+"""A certificate that ends within this time fails, or within a tenth of its lifetime where that is less."""
+_LOOK = "kubeadm-py certs check-expiration"
+
+
+def expiry(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, now: datetime) -> list[Problem]:
+    """List the certificates that are not valid now or end soon."""
+    problems = []
+    for request in expected.certificates(cluster, node):
+        path = expected.certificate_file(request)
+        certificate = _first(found.get(path, b""))
+        if certificate is None:
+            continue
+        starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        until = _text(ends)
+        if now >= ends:
+            problems.append(Problem(f"{path} expired at {until}", "a valid certificate", look=_LOOK))
+        elif now < starts:
+            begin = _text(starts)
+            problems.append(
+                Problem(f"{path} is valid only from {begin} on", "a valid certificate", look="date")
+            )
+        elif ends - now < min(SOON, (ends - starts) / 10):
+            problems.append(Problem(f"{path} ends at {until}", "a certificate that lasts", look=_LOOK))
+    return problems
+
+
+def chain(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node) -> list[Problem]:
+    """List the certificates that are missing, unreadable, or not what their place asks for.
+
+    Lifetimes are the other check's matter: each certificate is looked at inside its own.
+    """
+    requests = expected.certificates(cluster, node)
+    authorities = {"ca": cluster.ca_cert_path}
+    authorities |= {request.name: request.certificate_path for request in requests if request.is_authority}
+    problems = []
+    for request in requests:
+        path = expected.certificate_file(request)
+        certificate = _first(found.get(path, b""))
+        if certificate is None:
+            if not _may_be_absent(request):
+                problems.append(Problem(f"{path} holds no certificate", "a certificate", look=_show(path)))
+            continue
+        if request.is_authority:
+            reasons, _ = inspect.authority_problems(found[path], _inside(certificate))
+        else:
+            signer = found.get(authorities[request.signer], b"")
+            reasons = inspect.fits(found[path], request, signer, _inside(certificate))
+        problems += [
+            Problem(f"{path}: {reason}", "as pki/certificates.yaml says", look=_show(path))
+            for reason in reasons
+        ]
+    return problems
+
+
+def _may_be_absent(request: CertificateRequest) -> bool:
+    return request.name == "super-admin.conf"
+
+
+def _show(path: str) -> str:
+    return f"openssl x509 -noout -text -in {path}"
+
+
+def _first(content: bytes) -> x509.Certificate | None:
+    try:
+        return pem.certificates(content, "the certificate")[0]
+    except KubeadmPyError:
+        return None
+
+
+def _inside(certificate: x509.Certificate) -> datetime:
+    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return starts + (ends - starts) / 2
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,68 @@
+"""Name the components that a cluster runs, and say why one of them is not ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubeadm_py.addons.schema import ReadyObject
+from kubeadm_py.model.cluster import ResolvedCluster
+
+SYSTEM = "kube-system"
+_STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Name an object that must be ready."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> Wanted:
+        """Return the name of a live object."""
+        return cls(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
+
+
+def wanted(cluster: ResolvedCluster, readiness: Iterable[ReadyObject]) -> list[Wanted]:
+    """List what must be ready; what only a worker can run is left out where there is none."""
+    static = ("etcd", *_STATIC_PODS) if cluster.etcd.local is not None else _STATIC_PODS
+    listed = [
+        Wanted("Pod", SYSTEM, f"{name}-{node.name}") for node in cluster.control_planes for name in static
+    ]
+    if not cluster.proxy_disabled:
+        listed.append(Wanted("DaemonSet", SYSTEM, "kube-proxy"))
+    if not cluster.dns.disabled:
+        listed.append(Wanted("Deployment", SYSTEM, "coredns"))
+    somewhere = has_free_node(cluster)
+    listed += [
+        Wanted(each.kind, each.namespace, each.name)
+        for each in readiness
+        if somewhere or not each.needs_worker
+    ]
+    return listed
+
+
+def has_free_node(cluster: ResolvedCluster) -> bool:
+    """Say whether an ordinary pod can run somewhere."""
+    return any(not node.effective_taints for node in cluster.nodes)
+
+
+def workload_problem(one: Wanted, item: Mapping[str, Any] | None) -> str:
+    """Return why an object is not ready; empty where it is."""
+    if item is None:
+        return "is missing"
+    status, spec = item.get("status", {}), item.get("spec", {})
+    if one.kind == "Pod":
+        ready = any(
+            each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", [])
+        )
+        return "" if ready else f"is {status.get('phase', 'unknown')} and not ready"
+    if one.kind == "DaemonSet":
+        have, want = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
+    else:
+        have, want = status.get("readyReplicas", 0), spec.get("replicas", 1)
+    return "" if have >= want else f"{have} of {want} are ready"

@@ -1,0 +1,149 @@
+"""Say what a host of the cluster must show; modes and owners come from the specs that wrote the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.model import host_settings, paths, ports
+from kubeadm_py.model.cluster import Component, Node, ResolvedCluster, Role
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.pki import files as pki_files
+from kubeadm_py.pki import requests as pki_requests
+from kubeadm_py.pki.requests import CertificateRequest
+from kubeadm_py.render import kubelet, static_pods
+
+ETCD_DATA_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFile:
+    """Hold a file's or directory's mode and owner; `optional` ones may be absent."""
+
+    path: str
+    mode: int
+    owner: str = "root:root"
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPort:
+    """Hold a listening TCP port; `loopback_only` ones must not be open to the network."""
+
+    port: int
+    name: str
+    loopback_only: bool = False
+
+
+def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
+    """List the files whose mode and owner matter on this host.
+
+    CA keys are optional: in external-CA mode the operator keeps them.
+    """
+    facts = HostFacts(hostname=node.name)
+    specs = [
+        kubelet.kubelet_config(cluster, node, facts),
+        kubelet.instance_config(cluster, node, facts),
+        kubelet.flags_env(cluster, node, facts, joining=node.role is Role.WORKER),
+    ]
+    optional: set[str] = set()
+    if node.role is Role.CONTROL_PLANE:
+        requests = pki_requests.requests(cluster, node)
+        optional = {request.key_path for request in requests if request.is_authority}
+        specs += pki_files.certificate_files(requests)
+        specs += pki_files.key_pair_files(pki_requests.key_pair_requests(cluster))
+        kubeconfigs = pki_requests.kubeconfig_requests(cluster, node)
+        specs += pki_files.kubeconfig_files(kubeconfigs)
+        optional |= {request.path for request in kubeconfigs if request.path == paths.SUPER_ADMIN_CONF}
+        specs += static_pods.manifests(cluster, node, facts)
+    listed = [ExpectedFile(spec.path, spec.mode, spec.owner, spec.path in optional) for spec in specs]
+    known = {file.path for file in listed}
+    extra = [ExpectedFile(paths.KUBELET_CONF, 0o600), ExpectedFile(paths.KUBELET_CLIENT_CURRENT, 0o600)]
+    if node.role is Role.WORKER:
+        extra.append(ExpectedFile(cluster.ca_cert_path, 0o644))
+    elif cluster.etcd.local is not None:
+        extra.append(ExpectedFile(cluster.etcd.local.data_dir, ETCD_DATA_MODE))
+    return listed + [file for file in extra if file.path not in known]
+
+
+def units(node: Node) -> list[str]:
+    """List the units that run and start at boot."""
+    runtime = "crio.service" if "crio" in node.cri_socket else "containerd.service"
+    return [runtime, "kubelet.service"]
+
+
+def listening(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
+    """List the TCP ports that components listen on, kube-proxy's aside: it is a pod like others."""
+    kubelet_local = "healthzPort" not in cluster.kubelet_config
+    listed = [ExpectedPort(int(cluster.kubelet_config.get("port") or ports.KUBELET), "kubelet")]
+    if kubelet_local:
+        closed = "healthzBindAddress" not in cluster.kubelet_config
+        listed.append(ExpectedPort(ports.KUBELET_HEALTHZ, "kubelet's healthz", closed))
+    if node.role is not Role.CONTROL_PLANE:
+        return listed
+    listed += [
+        ExpectedPort(node.bind_port, "kube-apiserver"),
+        ExpectedPort(
+            ports.CONTROLLER_MANAGER, "kube-controller-manager", _keeps_binding(cluster.controller_manager)
+        ),
+        ExpectedPort(ports.SCHEDULER, "kube-scheduler", _keeps_binding(cluster.scheduler)),
+    ]
+    local = cluster.etcd.local
+    if local is not None:
+        closed = all(argument.name != "listen-metrics-urls" for argument in local.extra_args)
+        listed += [
+            ExpectedPort(ports.ETCD_CLIENT, "etcd"),
+            ExpectedPort(ports.ETCD_PEER, "etcd's peers"),
+            ExpectedPort(ports.ETCD_METRICS, "etcd's metrics", closed),
+        ]
+    return listed
+
+
+def sysctls(cluster: ResolvedCluster) -> dict[str, str]:
+    """List the kernel settings that pod traffic needs."""
+    listed = {name: str(value) for name, value in host_settings.SYSCTLS.items()}
+    networks = [*cluster.networking.pod_networks, *cluster.networking.service_networks]
+    if any(network.version == 6 for network in networks):
+        listed |= {name: str(value) for name, value in host_settings.SYSCTLS_IPV6.items()}
+    return listed | dict(addons.host_requirements(addons.resolve(cluster)).sysctls)
+
+
+def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
+    """List every certificate that the host carries, those inside kubeconfigs and the kubelet's included."""
+    kubelet_client = CertificateRequest(
+        name="kubelet-client",
+        path=paths.KUBELET_CLIENT_CURRENT,
+        common_name=f"system:node:{node.name}",
+        organizations=("system:nodes",),
+        usages=("clientAuth",),
+        signer="ca",
+        validity=cluster.certificate_validity,
+        algorithm=cluster.encryption_algorithm,
+        node=node.name,
+    )
+    if node.role is not Role.CONTROL_PLANE:
+        return [kubelet_client]
+    kubeconfigs = [
+        request.certificate
+        for request in pki_requests.kubeconfig_requests(cluster, node)
+        if request.path != paths.KUBELET_CONF
+    ]
+    return [*pki_requests.requests(cluster, node), *kubeconfigs, kubelet_client]
+
+
+def certificate_file(request: CertificateRequest) -> str:
+    """Return the file that holds a certificate of `certificates`."""
+    holds_it_itself = request.path.endswith((".conf", ".pem"))
+    return request.path if holds_it_itself else request.certificate_path
+
+
+def key_pairs(cluster: ResolvedCluster, node: Node) -> list[tuple[str, str]]:
+    """List (certificate, key) files that must belong together."""
+    if node.role is not Role.CONTROL_PLANE:
+        return []
+    requests = pki_requests.requests(cluster, node)
+    return [(request.certificate_path, request.key_path) for request in requests]
+
+
+def _keeps_binding(component: Component) -> bool:
+    return all(argument.name != "bind-address" for argument in component.extra_args)

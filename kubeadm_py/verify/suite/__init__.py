@@ -1,0 +1,1 @@
+"""Check a live cluster: hosts, cluster, workloads."""

@@ -1,0 +1,182 @@
+"""Check the cluster as the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, ResolvedCluster, Role
+from kubeadm_py.verify.checks import Level, Problem, check, expect_none, fail
+from kubeadm_py.verify.components import Wanted, wanted, workload_problem
+from kubeadm_py.verify.kubectl import Kubectl
+
+Nodes = Mapping[str, Mapping[str, Any]]
+Say = Callable[[str], None]
+
+GROUND = ("reachable", "units", "ports")
+
+
+@pytest.fixture(scope="session")
+def nodes(kubectl: Kubectl) -> Nodes:
+    """Return the Node objects by name."""
+    return {each["metadata"]["name"]: each for each in kubectl.json("get", "nodes")["items"]}
+
+
+@check("api", Level.CLUSTER, needs=(*GROUND, "etcd-keys", "certificate-keys"))
+def test_api(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
+    """Every API server is ready"""
+    problems = []
+    for node in cluster.control_planes:
+        server = f"https://{node.local_endpoint}"
+        output = kubectl.run(f"k --server {server} get --raw '/readyz?verbose'")
+        if not output.ok:
+            bad = [line for line in output.said.split(" | ") if "[-]" in line] or [output.said]
+            look = kubectl.look("--server", server, "get", "--raw", "/readyz?verbose")
+            problems.append(Problem(f"{server}/readyz: {'; '.join(bad)}", "ok", host=node.name, look=look))
+    expect_none(problems)
+
+
+@check("nodes-ready", Level.CLUSTER, needs=("api", "units"))
+def test_nodes_ready(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl, say: Say) -> None:
+    """Every host of the file is a Ready node"""
+    problems = []
+    for node in cluster.nodes:
+        found = nodes.get(node.name)
+        look = kubectl.look("describe", "node", node.name)
+        if found is None:
+            problems.append(
+                Problem("is not a node of the cluster", "a Ready node", host=node.name, look=look)
+            )
+            continue
+        ready: Mapping[str, Any] = next(
+            (each for each in found["status"]["conditions"] if each["type"] == "Ready"), {}
+        )
+        if ready.get("status") != "True":
+            found_text = f"is not Ready: {ready.get('reason', '?')}: {ready.get('message', '')}"
+            problems.append(Problem(found_text, "Ready", host=node.name, look=look))
+    strangers = sorted(set(nodes) - {node.name for node in cluster.nodes})
+    if strangers:
+        say(f"nodes that the file does not name: {', '.join(strangers)}")
+    expect_none(problems)
+
+
+@check("nodes-schedulable", Level.CLUSTER, needs=("nodes-ready",))
+def test_nodes_schedulable(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
+    """No node is cordoned"""
+    expect_none(
+        Problem("is cordoned", "schedulable", host=node.name, look=kubectl.look("uncordon", node.name))
+        for node in cluster.nodes
+        if nodes[node.name]["spec"].get("unschedulable")
+    )
+
+
+@check("node-addresses", Level.CLUSTER, needs=("nodes-ready",))
+def test_node_addresses(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
+    """Nodes register with the addresses of the file"""
+    problems = []
+    for node in cluster.nodes:
+        found = [
+            each["address"]
+            for each in nodes[node.name]["status"]["addresses"]
+            if each["type"] == "InternalIP"
+        ]
+        if node.addresses and sorted(found) != sorted(node.addresses):
+            text = f"has the addresses {', '.join(found) or 'none'}"
+            look = kubectl.look("get", "node", node.name, "-o", "wide")
+            problems.append(Problem(text, ", ".join(node.addresses), host=node.name, look=look))
+    expect_none(problems)
+
+
+@check("node-labels", Level.CLUSTER, needs=("nodes-ready",))
+def test_node_labels(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
+    """Nodes carry the labels of their role and of the file"""
+    problems = []
+    for node in cluster.nodes:
+        present = nodes[node.name]["metadata"].get("labels", {})
+        wanted_labels = dict(node.labels)
+        if node.role is Role.CONTROL_PLANE:
+            wanted_labels |= CONTROL_PLANE_LABELS
+        missing = {key: value for key, value in wanted_labels.items() if present.get(key) != value}
+        if missing:
+            text = "lacks the labels " + ", ".join(f"{key}={value}" for key, value in missing.items())
+            look = kubectl.look("get", "node", node.name, "--show-labels")
+            problems.append(Problem(text, "all of its labels", host=node.name, look=look))
+    expect_none(problems)
+
+
+@check("node-taints", Level.CLUSTER, needs=("nodes-ready",))
+def test_node_taints(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl, say: Say) -> None:
+    """Nodes carry the taints of their role and of the file"""
+    problems = []
+    for node in cluster.nodes:
+        present = {
+            (each["key"], each.get("value", ""), each["effect"])
+            for each in nodes[node.name]["spec"].get("taints", [])
+        }
+        expected = {(taint.key, taint.value, taint.effect) for taint in node.effective_taints}
+        missing = [
+            str(taint)
+            for taint in node.effective_taints
+            if (taint.key, taint.value, taint.effect) not in present
+        ]
+        if missing:
+            look = kubectl.look("describe", "node", node.name)
+            problems.append(
+                Problem(f"lacks the taint {', '.join(missing)}", "its taints", host=node.name, look=look)
+            )
+        extra = sorted(key for key, _, _ in present - expected if not key.startswith("node.kubernetes.io/"))
+        if extra:
+            say(f"{node.name} carries taints that the file does not name: {', '.join(extra)}")
+    expect_none(problems)
+
+
+@check("node-versions", Level.CLUSTER, needs=("nodes-ready",))
+def test_node_versions(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
+    """Kubelets run the cluster's version"""
+    wanted_version = str(cluster.kubernetes_version)
+    expect_none(
+        Problem(
+            f"its kubelet is {version}", wanted_version, host=node.name, look=kubectl.look("get", "nodes")
+        )
+        for node in cluster.nodes
+        if (version := nodes[node.name]["status"]["nodeInfo"]["kubeletVersion"]) != wanted_version
+    )
+
+
+@check("components", Level.CLUSTER, needs=("nodes-ready",))
+def test_components(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
+    """Control plane, kube-proxy, CoreDNS and add-ons are ready"""
+    everything = wanted(cluster, addons.readiness(addons.resolve(cluster)))
+    kinds = "pods,daemonsets,deployments,statefulsets"
+    items = [
+        each
+        for namespace in sorted({one.namespace for one in everything})
+        for each in kubectl.json("-n", namespace, "get", kinds)["items"]
+    ]
+    found = {Wanted.of(each): each for each in items}
+    problems = []
+    for one in everything:
+        trouble = workload_problem(one, found.get(one))
+        if trouble:
+            look = kubectl.look("-n", one.namespace, "describe", one.kind.lower(), one.name)
+            problems.append(Problem(f"{one.kind} {one.name}: {trouble}", "ready", look=look))
+    expect_none(problems)
+
+
+@check("audit-anonymous", Level.CLUSTER, needs=("api",))
+def test_anonymous_sees_nothing(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
+    """The API refuses who shows no credentials"""
+    server = f"https://{cluster.control_planes[0].local_endpoint}"
+    output = kubectl.run(
+        f"kubectl --kubeconfig /dev/null --server {server} --certificate-authority {cluster.ca_cert_path}"
+        " --request-timeout 10s get --raw /api/v1/namespaces/kube-system/secrets </dev/null"
+    )
+    if output.ok:
+        raise fail(
+            "an anonymous client may list secrets",
+            expected="a refusal",
+            look="kubectl get clusterrolebindings",
+        )
