@@ -193,7 +193,7 @@ def _check_addons(whole: Whole, problems: Problems) -> None:
             problems.missing(place, (*path, "name"), "missing; an add-on is a name or {name, parameters}")
         elif addon.name in seen:
             problems.error(place, path, f"the add-on {show(addon.name)} is asked for twice")
-        elif not is_path(addon) and addon.name not in known:
+        elif not is_path(addon) and addon.name not in known and not problems.full:
             accepted = f"one of {', '.join(known)}, or a path with a slash in it"
             message = f"no add-on {show(addon.name)}: {accepted}{did_you_mean(addon.name, known)}"
             problems.error(place, path, message)

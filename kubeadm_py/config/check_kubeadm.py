@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from kubeadm_py.config import defaults
+from kubeadm_py.config.documents import Document
 from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, EnvVar, NodeRegistration
 from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_mean, show
 from kubeadm_py.config.versions import resolve_version
@@ -31,7 +32,7 @@ def check_kubeadm(whole: Whole, problems: Problems) -> None:
         _check_token(whole.init.document, ("bootstrapTokens", index), token, problems)
     check_phases(whole.init.document, whole.init.value.skip_phases, defaults.INIT_PHASES, problems)
     check_phases(whole.join.document, whole.join.value.skip_phases, defaults.JOIN_PHASES, problems)
-    registrations: list[tuple[Place, Path, NodeRegistration]] = [
+    registrations: list[tuple[Document, Path, NodeRegistration]] = [
         (whole.init.document, ("nodeRegistration",), whole.init.value.node_registration),
         (whole.join.document, ("nodeRegistration",), whole.join.value.node_registration),
     ]
@@ -82,6 +83,8 @@ def _check_feature_gates(place: Place, gates: Mapping[str, bool], problems: Prob
     for gate, on in gates.items():
         path: Path = ("featureGates", gate)
         locked = defaults.LOCKED_FEATURE_GATES.get(gate)
+        if problems.full:
+            return
         if gate not in defaults.FEATURE_GATES:
             accepted = ", ".join(defaults.FEATURE_GATES)
             guess = did_you_mean(gate, defaults.FEATURE_GATES)
@@ -137,17 +140,22 @@ def check_phases(
     """Add a problem for every phase that does not exist; sub-phases are written with a slash."""
     every = [*known, *(f"{phase}/{sub}" for phase, subs in known.items() for sub in subs)]
     for index, name in enumerate(names):
-        if name not in every:
+        if name not in every and not problems.full:
             guess = closest(name, every)
             hint = f"; did you mean {guess}?" if guess else f": one of {', '.join(known)}"
             problems.error(place, ("skipPhases", index), f"no phase {show(name)}{hint}")
 
 
-def _check_registration(place: Place, path: Path, registration: NodeRegistration, problems: Problems) -> None:
+def _check_registration(
+    place: Document, path: Path, registration: NodeRegistration, problems: Problems
+) -> None:
     arguments = (*path, "kubeletExtraArgs")
     _check_args(place, arguments, registration.kubelet_extra_args, "kubelet", problems)
     _check_taints(place, (*path, "taints"), registration.taints, problems)
     check_ignored(place, (*path, "ignorePreflightErrors"), registration.ignore_preflight_errors, problems)
+    socket = (*path, "criSocket")
+    if place.raw(socket).startswith("/"):
+        problems.warning(place, socket, f"read as {registration.cri_socket}; write the scheme too")
 
 
 def check_ignored(place: Place, path: Path, names: Sequence[str], problems: Problems) -> None:

@@ -9,7 +9,7 @@ from kubeadm_py.model import paths, ports
 
 # Limits on what is read. A real config is some kilobytes; these only stop accidents and attacks.
 MAX_FILE_BYTES = 1 << 20
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 """YAML nodes of a file with every alias expanded; a long scalar counts for more than one."""
 SCALAR_CHARACTERS_PER_NODE = 100
 MAX_DEPTH = 64

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from kubeadm_py.config import scalars
 from kubeadm_py.config.cluster_types import Host, HostSsh, Ssh
 from kubeadm_py.config.kubeadm_types import NodeRegistration
 from kubeadm_py.config.kubeadm_types import Taint as TaintDocument
 from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import paths, ports
-from kubeadm_py.model.cluster import SSH, Arg, ArtifactSource, HostKeys, Node, Proxy, Role, Taint
+from kubeadm_py.model.cluster import SSH, Arg, HostKeys, Node, Proxy, Role, Taint
 
 HOSTNAME_OVERRIDE = "hostname-override"
 NODE_IP = "node-ip"
 
 
-def nodes(whole: Whole, artifacts: ArtifactSource) -> tuple[Node, ...]:
+def nodes(whole: Whole) -> tuple[Node, ...]:
     """Return the file's hosts in its order, or the one node of a config without hosts."""
     if not whole.cluster.given:
         return (_this_node(whole),)
     hosts = whole.cluster.value.spec.hosts
     first = next((host for host in hosts if host.role == Role.CONTROL_PLANE), None)
-    return tuple(_node(whole, host, host is first, artifacts) for host in hosts)
+    return tuple(_node(whole, host, host is first) for host in hosts)
 
 
-def _node(whole: Whole, host: Host, is_first: bool, artifacts: ArtifactSource) -> Node:
+def _node(whole: Whole, host: Host, is_first: bool) -> Node:
     template = (whole.init if is_first else whole.join).value.node_registration
     registration = _over(template, host.node_registration)
     addresses = tuple(host.address.split(","))
@@ -38,7 +39,7 @@ def _node(whole: Whole, host: Host, is_first: bool, artifacts: ArtifactSource) -
         ssh=_ssh(whole, host),
         labels=dict(host.labels),
         taints=_taints(host.taints if host.taints is not None else registration.taints),
-        cri_socket=registration.cri_socket or _cri_socket(artifacts),
+        cri_socket=registration.cri_socket or paths.CONTAINERD_SOCKET,
         kubelet_extra_args=_args(registration),
         ignore_preflight_errors=ignored(registration.ignore_preflight_errors),
         image_pull_policy=registration.image_pull_policy or "IfNotPresent",
@@ -56,7 +57,7 @@ def _this_node(whole: Whole) -> Node:
     overrides = {arg.name: arg.value for arg in registration.kubelet_extra_args}
     name = (overrides.get(HOSTNAME_OVERRIDE) or registration.name).strip().lower()
     advertise = whole.init.value.local_api_endpoint.advertise_address if is_control_plane else ""
-    node_ip = tuple(part.strip() for part in overrides.get(NODE_IP, "").split(",") if part.strip())
+    node_ip = _node_ip(overrides.get(NODE_IP, ""))
     return Node(
         name=name,
         role=Role.CONTROL_PLANE if is_control_plane else Role.WORKER,
@@ -72,14 +73,17 @@ def _this_node(whole: Whole) -> Node:
     )
 
 
+def _node_ip(written: str) -> tuple[str, ...]:
+    """Return the addresses of a node-ip flag; none for `0.0.0.0` and `::`, which only choose a family."""
+    try:
+        return tuple(scalars.host_addresses(written).split(","))
+    except ValueError:
+        return ()
+
+
 def _over(template: NodeRegistration, host: NodeRegistration) -> NodeRegistration:
     """Return the template with every field that the host gives."""
     return template.model_copy(update={name: getattr(host, name) for name in host.model_fields_set})
-
-
-def _cri_socket(artifacts: ArtifactSource) -> str:
-    """Return containerd's socket where we install it; empty where the host's runtime is to be found."""
-    return "" if artifacts is ArtifactSource.PREINSTALLED else paths.CONTAINERD_SOCKET
 
 
 def _taints(taints: list[TaintDocument] | None) -> tuple[Taint, ...] | None:

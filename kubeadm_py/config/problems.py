@@ -89,6 +89,11 @@ class Problems:
         if not any(blamed[: len(path)] == path for blamer, blamed in self._blamed if blamer is place):
             self.error(place, path, message)
 
+    @property
+    def full(self) -> bool:
+        """Say whether there are more problems than are ever shown, so that looking on is of no use."""
+        return len(self.errors) > MAX_PROBLEMS
+
     def warning(self, place: Place, path: Path, message: str) -> None:
         """Add a warning."""
         self.warnings.append(_problem(place, path, message))

@@ -62,7 +62,7 @@ def resolve(whole: Whole) -> ResolvedCluster:
         kubernetes_version=resolve_version(
             whole.cluster_configuration.document, shared.kubernetes_version, Problems()
         ),
-        nodes=nodes(whole, artifacts),
+        nodes=nodes(whole),
         cluster_name=cluster_name,
         control_plane_endpoint=_endpoint(whole, join_only),
         networking=components.networking(whole),

@@ -48,18 +48,20 @@ def typed(
 ) -> Model:
     """Return the document's content as `model`, without the values that were reported as wrong."""
     data = document.data
+    left_out: set[Path] = set()
+    reported = 0
     while True:
         try:
             return model.model_validate(data)
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=True, include_input=True)
+        located = [(_path(detail["loc"], data), detail) for detail in details]
         data = copy.deepcopy(data)
-        reported = 0
-        for detail in details:
-            path = _path(detail["loc"], data)
-            if reported <= MAX_PROBLEMS:
+        for path, detail in located:
+            if path not in left_out and reported <= MAX_PROBLEMS:
                 _report(document, model, path, detail, problems, allow_unknown_fields)
                 reported += 1
+            left_out.add(path)
             _leave_out(data, path)
 
 
@@ -198,7 +200,7 @@ def _leave_out(data: Any, path: Path) -> None:
     parent, last = value_at(data, path[:-1]), path[-1]
     if isinstance(parent, dict):
         parent.pop(last, None)
-    elif isinstance(parent, list) and isinstance(last, int):
+    elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):
         if parent[last] == {}:
             _leave_out(data, path[:-1])
         else:

@@ -252,7 +252,8 @@ class _Reader:
     def _count(self, event: Any, weight: int) -> None:
         self._total += weight
         if self._total > MAX_NODES:
-            raise self._error(event, f"more than {MAX_NODES} values; a config has some hundreds")
+            expanded = " once its aliases are expanded" if isinstance(event, yaml.AliasEvent) else ""
+            raise self._error(event, f"more than {MAX_NODES} values{expanded}; a config has some hundreds")
 
     def _check_tag(self, event: Any, *allowed: str) -> None:
         if event.tag is None or event.tag == "!" or event.tag.removeprefix(_TAG_PREFIX) in allowed:
