@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from kubeadm_py.model import host_settings, kernel, paths
+from kubeadm_py.model import foreign, host_settings, kernel, paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 
 PROBE_MARKER = "##kubeadm-py facts "
@@ -22,22 +22,6 @@ TIME_SERVICES = (
     "ntpsec",
     "openntpd",
 )
-FOREIGN_UNITS = (
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kube-proxy",
-    "etcd",
-    "flanneld",
-    "k3s",
-    "k3s-agent",
-    "rke2-server",
-    "rke2-agent",
-    "k0scontroller",
-    "k0sworker",
-    "snap.microk8s.daemon-kubelite",
-)
-"""Units of Kubernetes installs that do not run their components as static pods."""
 _OTHER_UNITS = (
     "docker",
     "crio",
@@ -68,14 +52,14 @@ def probe_script(
     besides the usual ones; `cri_socket` is the runtime's endpoint, containerd's by default.
     `hash_binaries` costs about a second a host.
     """
-    units = [*(f"{name}.service" for name in (*TIME_SERVICES, *FOREIGN_UNITS, *_OTHER_UNITS))]
+    units = [f"{name}.service" for name in (*TIME_SERVICES, *_OTHER_UNITS)]
     questions: Mapping[str, Iterable[str]] = {
         "PATHS": dict.fromkeys([*host_settings.PROBED_FILES, *extra_paths]),
         "BINARIES": host_settings.PROBED_BINARIES,
         "SYSCTLS": [name.replace(".", "/") for name in (*host_settings.PROBED_SYSCTLS, *_OTHER_SYSCTLS)],
         "OPTIONS": kernel.probed_options(),
         "MODULES": kernel.MODULE_OPTIONS,
-        "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *units]),
+        "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
         "CRI_SOCKET": [cri_socket.removeprefix("unix://")],
         "HASH_BINARIES": ["1" if hash_binaries else ""],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from collections.abc import Mapping
 
 from kubeadm_py.facts.answer import Answer
 from kubeadm_py.model.facts import Disk, FileFact
@@ -70,12 +69,6 @@ def read_disks(answer: Answer) -> dict[str, Disk]:
             path = fields[5]
             disks[path] = Disk(path, total * block, available * block, inodes, inodes_free)
     return disks
-
-
-def below(mapping: Mapping[str, Disk], path: str) -> Disk | None:
-    """Return the file system that holds `path`: the longest probed path that leads to it."""
-    candidates = [known for known in mapping if known == "/" or (path + "/").startswith(known + "/")]
-    return mapping[max(candidates, key=len)] if candidates else None
 
 
 def _content(answer: Answer, path: str, digest: str, size: int) -> tuple[bytes | None, bool]:

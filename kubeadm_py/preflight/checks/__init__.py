@@ -1,0 +1,1 @@
+"""Hold the checks, one module a subject; table.py lists them."""

@@ -1,0 +1,144 @@
+"""Check that ports are free, and that hosts can reach each other's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kubeadm_py.model import ports
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role, split_host_port
+from kubeadm_py.model.facts import Listener
+from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit, Reach
+
+_COMPONENTS = frozenset(
+    {"kubelet", "kube-apiserver", "kube-controller", "kube-scheduler", "kube-proxy", "etcd"}
+)
+"""Process names as the kernel cuts them, at 15 characters."""
+
+
+def listeners(ctx: CheckContext, port: int) -> list[Listener]:
+    """Return who listens on a TCP port, whatever the address."""
+    return [one for one in ctx.facts.listeners if one.protocol.startswith("tcp") and one.port == port]
+
+
+def describe(listener: Listener) -> str:
+    """Return `etcd (pid 811, /usr/bin/etcd, unit etcd.service)`, as much of it as is known."""
+    known = [
+        f"pid {listener.pid}" if listener.pid else "",
+        listener.executable,
+        f"unit {listener.unit}" if listener.unit else "",
+    ]
+    more = ", ".join(part for part in known if part)
+    name = listener.process or f"an unnamed process on {listener.address}"
+    return f"{name} ({more})" if more else name
+
+
+def _busy(ctx: CheckContext, numbers: Iterable[int]) -> Iterator[Hit]:
+    for port in dict.fromkeys(numbers):
+        owners = listeners(ctx, port)
+        if owners:
+            found = ", ".join(dict.fromkeys(describe(one) for one in owners))
+            yield Hit(
+                f"something listens on {port}: {found}", _how_to_free(ctx, owners[0]), name=f"Port-{port}"
+            )
+
+
+def _how_to_free(ctx: CheckContext, owner: Listener) -> str:
+    if owner.unit.endswith(".service") and owner.unit != "kubelet.service":
+        return f"if nothing needs it: systemctl disable --now {owner.unit}"
+    if owner.process[:15] in _COMPONENTS:
+        return f"another cluster's node? look: kubeadm-py reset --host {ctx.node.name} --dry-run"
+    if owner.pid:
+        return f"stop it, or have it listen elsewhere: ps -fp {owner.pid}"
+    return f"see who it is: ss -ltnp sport = :{owner.port}"
+
+
+def control_plane_ports(ctx: CheckContext) -> Iterator[Hit]:
+    """Look at the ports of the API server, scheduler and controller manager."""
+    yield from _busy(ctx, (ctx.node.bind_port, ports.SCHEDULER, ports.CONTROLLER_MANAGER))
+
+
+def kubelet_port(ctx: CheckContext) -> Iterator[Hit]:
+    """Look at the kubelet's port."""
+    yield from _busy(ctx, (ports.KUBELET,))
+
+
+def etcd_ports(ctx: CheckContext) -> Iterator[Hit]:
+    """Look at etcd's ports where etcd runs on the control planes."""
+    if ctx.cluster.etcd.local is not None:
+        yield from _busy(ctx, (ports.ETCD_CLIENT, ports.ETCD_PEER))
+
+
+def needed_connections(cluster: ResolvedCluster, node: Node, *, endpoint: str = "") -> list[tuple[str, int]]:
+    """List the (address, port) that `node` must be able to connect to, each once.
+
+    `endpoint` is the API's `host:port` where the node joins. The caller tries them through the host and
+    hands the outcome in as CheckContext.reach.
+    """
+    wanted = [split_host_port(endpoint)] if endpoint else []
+    if node.role is Role.CONTROL_PLANE:
+        for other in cluster.nodes:
+            if other.name == node.name or not other.addresses:
+                continue
+            wanted.append((other.address, ports.KUBELET))
+            if other.role is Role.CONTROL_PLANE and cluster.etcd.local is not None:
+                wanted += [(other.address, ports.ETCD_CLIENT), (other.address, ports.ETCD_PEER)]
+    return list(dict.fromkeys(wanted))
+
+
+def port_reachable(ctx: CheckContext) -> Iterator[Hit]:
+    """Judge the attempts to connect; a refused one reached the host."""
+    silent = [place for place, reach in ctx.reach.items() if reach is Reach.TIMEOUT]
+    if silent:
+        yield Hit(
+            f"no answer from {', '.join(silent)}: packets are dropped on the way",
+            "open these ports in the firewalls and security groups between the hosts; is the address right?",
+        )
+    if any(reach is Reach.FORBIDDEN for reach in ctx.reach.values()):
+        yield Hit(
+            "the SSH server forbids forwarding, so nobody has tried whether the other hosts can be reached",
+            "AllowTcpForwarding yes in /etc/ssh/sshd_config, or see to it yourself that they can",
+            severity=Severity.WARNING,
+        )
+
+
+CHECKS = (
+    Check(
+        "Port-N",
+        Severity.ERROR,
+        Gate.HOST,
+        CONTROL_PLANES,
+        "The ports of API server (bindPort), scheduler (10259) and controller manager (10257) are free.",
+        control_plane_ports,
+        absence=True,
+        tested="node",
+    ),
+    Check(
+        "Port-10250",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "The kubelet's port is free.",
+        kubelet_port,
+        absence=True,
+        tested="node",
+    ),
+    Check(
+        "Port-2379, Port-2380",
+        Severity.ERROR,
+        Gate.HOST,
+        CONTROL_PLANES,
+        "etcd's ports are free, where etcd runs on the control planes.",
+        etcd_ports,
+        absence=True,
+    ),
+    Check(
+        "PortReachable",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "The host reaches the API endpoint, and control planes each other's etcd and every kubelet.",
+        port_reachable,
+        kubeadm=False,
+    ),
+)

@@ -1,0 +1,42 @@
+"""List every check, in the order of the report."""
+
+from __future__ import annotations
+
+from kubeadm_py.preflight.checks import (
+    clocks,
+    files,
+    kernel,
+    kubelet,
+    leftovers,
+    names,
+    network,
+    packages,
+    ports,
+    privilege,
+    proxy,
+    resources,
+    runtime,
+    security,
+    storage,
+    swap,
+)
+from kubeadm_py.preflight.context import Check
+
+CHECKS: tuple[Check, ...] = (
+    *privilege.CHECKS,
+    *resources.CHECKS,
+    *kernel.CHECKS,
+    *names.CHECKS,
+    *network.CHECKS,
+    *clocks.CHECKS,
+    *storage.CHECKS,
+    *leftovers.CHECKS,
+    *ports.CHECKS,
+    *files.CHECKS,
+    *security.CHECKS,
+    *swap.CHECKS,
+    *proxy.CHECKS,
+    *packages.CHECKS,
+    *kubelet.CHECKS,
+    *runtime.CHECKS,
+)
