@@ -104,6 +104,8 @@ def _start(ctx: StepContext, reasons: list[str], *, reload: bool) -> Unit | None
     enabled = fact is not None and fact.enabled == "enabled"
     if active and enabled and not reasons:
         return None
+    if not source.installs(ctx) and (fact is None or fact.load_state != "loaded"):
+        return None
     state = ("restarted" if reasons else "") if active else "started"
     reason = " and ".join(reasons or ["it must come back after a boot"]) if active else "it does not run"
     return Unit(UNIT, state, None if enabled else True, reload or not active, reason)
