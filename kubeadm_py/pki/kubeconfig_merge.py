@@ -185,7 +185,7 @@ def _content_end(text: str, node: yaml.Node) -> int:
 
 
 def _block(entry: dict[str, Any], indent: int) -> str:
-    lines = kubeconfig.dump({"": [entry]}).decode().splitlines()[1:]
+    lines = kubeconfig.dump({"entries": [entry]}).decode().splitlines()[1:]
     return "\n".join(" " * indent + line for line in lines)
 
 
