@@ -88,7 +88,8 @@ class Execution:
             ended = self._channel.exit_status_ready()
             if ended and time.monotonic() - silent_since > _LINGER:
                 return False
-            self._wait(deadline, 0.2 if ended else None)
+            # Data and the end wake us; an exit status alone does not.
+            self._wait(deadline, 0.5)
 
     def end(self, deadline: float | None) -> Result:
         """Wait for the script's end and return how it ended."""
@@ -100,7 +101,7 @@ class Execution:
         if self._feed_error is not None:
             raise self._feed_error
         if code < 0:
-            raise self._lost()
+            raise self._without_exit_code()
         if not self.output.started:
             raise refused(self._host, self._become, code, self.output)
         return Result(code, bytes(self.output.stdout), bytes(self.output.stderr))
@@ -186,16 +187,29 @@ class Execution:
             moved = True
         return moved
 
-    def _wait(self, deadline: float | None, at_most: float | None) -> None:
+    def _wait(self, deadline: float | None, at_most: float) -> None:
         self._check_deadline(deadline)
-        left = _left(deadline, at_most)
-        self._poll.poll(None if left is None else max(left * 1000, 1))
+        self._poll.poll(max(_left(deadline, at_most) * 1000, 1))
 
     def _check_deadline(self, deadline: float | None) -> None:
         if deadline is not None and time.monotonic() >= deadline:
             raise WaitTimeoutError(
                 f"{self.title} did not end in time", host=self._host, details=self.output.last_lines()
             )
+
+    def _without_exit_code(self) -> KubeadmPyError:
+        # A connection that breaks closes its channels first and is marked as inactive a moment later.
+        patience = time.monotonic() + 1.0
+        while self._transport.is_active() and time.monotonic() < patience:
+            time.sleep(0.02)
+        if not self._transport.is_active():
+            return self._lost()
+        return KubeadmPyError(
+            f"{self.title} was killed on the host",
+            host=self._host,
+            details=self.output.last_lines(),
+            fix="out of memory, or a shutdown? look on the host: journalctl -k -e",
+        )
 
     def _lost(self) -> UnreachableError:
         return lost(self._host, f"while {self.title} was running")
@@ -252,8 +266,5 @@ def lost(host: str, when: str) -> UnreachableError:
     )
 
 
-def _left(deadline: float | None, at_most: float | None) -> float | None:
-    if deadline is None:
-        return at_most
-    left = max(deadline - time.monotonic(), 0.0)
-    return left if at_most is None else min(left, at_most)
+def _left(deadline: float | None, at_most: float) -> float:
+    return at_most if deadline is None else min(max(deadline - time.monotonic(), 0.0), at_most)

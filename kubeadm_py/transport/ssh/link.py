@@ -22,6 +22,7 @@ from kubeadm_py.transport.ssh.settings import Settings, connection_for
 
 KEEPALIVE = 15
 """Seconds between keepalives; three that go unanswered end the connection."""
+KEX_TIMEOUT = 20.0
 AUTH_TIMEOUT = 30.0
 WINDOW = 2**22
 MAX_PACKET = 2**15
@@ -98,7 +99,7 @@ def _open(connection: Connection, settings: Settings, sock: Any, timeout: float)
 
     connection.client.set_missing_host_key_policy(_KeyPolicy(settings.verifier))
     connection.client.set_log_channel(_LOG)
-    connection.connect_timeout = timeout
+    connection.connect_timeout = timeout + KEX_TIMEOUT
     connection.connect_kwargs = {
         "sock": sock,
         "auth_strategy": PublicKeyLogin(settings),
@@ -183,6 +184,9 @@ def _cannot_speak(settings: Settings, error: Exception) -> KubeadmPyError:
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         summary = f"no SSH algorithm in common with {settings.host} port {settings.port}: {text}"
         fix = "the sshd there is older than ten years or restricted beyond what we speak: update or loosen it"
+    elif "No existing session" in text:
+        summary = f"the key exchange with {settings.host} port {settings.port} does not come to an end"
+        fix = f"try: ssh -v -p {settings.port} {settings.user}@{settings.host}"
     elif "banner" in text.lower() or isinstance(error, EOFError | ConnectionResetError):
         summary = f"{settings.host} port {settings.port} answers, but not as an SSH server"
         fix = (

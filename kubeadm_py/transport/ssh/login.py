@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,11 +103,14 @@ class PublicKeyLogin(AuthStrategy):
 
 @contextlib.contextmanager
 def _agent_keys() -> Iterator[list[paramiko.AgentKey]]:
+    if not Path(os.environ.get("SSH_AUTH_SOCK") or "/nonexistent").is_socket():
+        yield []
+        return
     try:
         agent = paramiko.Agent()
         keys = list(agent.get_keys())
     except (paramiko.SSHException, OSError):
-        # No agent, or one that has gone: the files may do.
+        # An agent that has gone or is locked: the files may do.
         yield []
         return
     try:

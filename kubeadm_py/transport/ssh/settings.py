@@ -12,7 +12,7 @@ from typing import Any
 from fabric import Config, Connection
 from paramiko import SSHConfig
 
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import SSH, HostKeys
 from kubeadm_py.transport.known_hosts import Key, Verifier
 
@@ -56,9 +56,15 @@ class Settings:
 
 
 @functools.cache
-def user_ssh_config() -> SSHConfig:
-    """Read ~/.ssh/config, then /etc/ssh/ssh_config, once a process."""
+def ssh_config(user: str, port: int | None) -> SSHConfig:
+    """Read ~/.ssh/config, then /etc/ssh/ssh_config, once a process.
+
+    `user` and `port` come first as if written for every host, so that they win and %r and %p mean them.
+    """
     config = SSHConfig()
+    given = [f"  User {user}"] if user else []
+    given += [f"  Port {port}"] if port else []
+    config.parse(["Host *", *given])
     for name, base in ((USER_CONFIG, "~/.ssh"), (SYSTEM_CONFIG, "/etc/ssh")):
         path = Path(name).expanduser()
         try:
@@ -93,7 +99,7 @@ def connection_for(name: str, ssh: SSH) -> tuple[Connection, Settings]:
     Fabric resolves host name, user and port against the SSH config; what concerns trust (host keys, login
     keys, machines on the way) is taken out of its hands: see link.py.
     """
-    config = Config(ssh_config=user_ssh_config(), lazy=True)
+    config = Config(ssh_config=ssh_config(ssh.user, ssh.port), lazy=True)
     try:
         # gateway=False: the way through other machines is ours, with every key on it checked.
         connection = Connection(ssh.host, user=ssh.user or None, port=ssh.port, config=config, gateway=False)
@@ -192,15 +198,16 @@ def _jump(text: str, ssh: SSH) -> SSH:
     host, port = place, None
     try:
         if place.startswith("["):
-            host, _, rest = place[1:].partition("]")
+            host, bracket, rest = place[1:].partition("]")
             port = int(rest[1:]) if rest else None
+            host = host if bracket else ""
         elif place.count(":") == 1:
             host, _, digits = place.partition(":")
             port = int(digits)
     except ValueError:
         host = ""
     if not host:
-        raise KubeadmPyError(f"the bastion {text!r} is not of the form user@host:port")
+        raise UsageError(f"the bastion {text!r} is not of the form user@host:port")
     mode = HostKeys.KNOWN_HOSTS if ssh.host_keys is HostKeys.PINNED else ssh.host_keys
     return SSH(
         host=host,
