@@ -68,9 +68,7 @@ def _check_cluster_configuration(whole: Whole, problems: Problems) -> None:
         ("caCertificateValidityPeriod", ca, defaults.CA_CERTIFICATE_VALIDITY),
     )
     for name, period, default in rules:
-        if period is not None and not period:
-            problems.error(place, (name,), "0 would make certificates that have expired already")
-        elif period is not None and period > default:
+        if period is not None and period > default:
             problems.warning(place, (name,), f"longer than the default, {default // _HOUR}h")
     if leaf and leaf > (ca or defaults.CA_CERTIFICATE_VALIDITY):
         problems.warning(place, ("certificateValidityPeriod",), "longer than its CA is valid")

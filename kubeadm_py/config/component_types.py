@@ -75,6 +75,20 @@ class KubeletConfiguration(Open):
     system_reserved: dict[str, str] = {}
     kube_reserved: dict[str, str] = {}
     memory_swap: dict[str, Any] = {}
+    sync_frequency: s.Duration | None = None
+    file_check_frequency: s.Duration | None = None
+    http_check_frequency: s.Duration | None = None
+    streaming_connection_idle_timeout: s.Duration | None = None
+    node_status_update_frequency: s.Duration | None = None
+    node_status_report_frequency: s.Duration | None = None
+    image_minimum_gc_age: s.Duration | None = Field(None, alias="imageMinimumGCAge")
+    image_maximum_gc_age: s.Duration | None = Field(None, alias="imageMaximumGCAge")
+    volume_stats_agg_period: s.Duration | None = None
+    cpu_manager_reconcile_period: s.Duration | None = None
+    runtime_request_timeout: s.Duration | None = None
+    eviction_pressure_transition_period: s.Duration | None = None
+    shutdown_grace_period: s.Duration | None = None
+    shutdown_grace_period_critical_pods: s.Duration | None = None
 
 
 class ClientConnection(Open):

@@ -159,12 +159,12 @@ def key_path(path: Path) -> str:
     return written
 
 
-def closest(word: str, known: Iterable[str]) -> str:
+def closest(word: str, known: Iterable[str], *, nearness: float = 0.7) -> str:
     """Return the one of `known` that the user probably meant, or an empty string."""
     if not word or len(word) > _LONGEST_COMPARED:
         return ""
     by_lower = {candidate.lower(): candidate for candidate in known if candidate}
-    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=nearness)
     return by_lower[matches[0]] if matches else ""
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from kubeadm_py.config import defaults
 from kubeadm_py.config.cluster_types import Cluster
+from kubeadm_py.config.component_keys import check_component_keys
 from kubeadm_py.config.component_types import KubeletConfiguration, KubeProxyConfiguration
 from kubeadm_py.config.documents import Document
 from kubeadm_py.config.kubeadm_types import ClusterConfiguration, InitConfiguration, JoinConfiguration
@@ -102,6 +103,7 @@ def read_whole(
             return Typed(Absent(file, kind, {}), model(), given=False)
         value = typed(document, model, problems, allow_unknown_fields=allow_unknown_fields)
         refuse_not_yet(document, problems)
+        check_component_keys(document, problems, allow_unknown_fields=allow_unknown_fields)
         return Typed(document, value, given=True)
 
     return Whole(
