@@ -42,6 +42,8 @@ class KubeadmPyError(Exception):
     """
 
     exit_code: ExitCode = ExitCode.FAILED
+    told: bool = False
+    """Whether a run's events have told it already."""
 
     def __init__(
         self, summary: str, *, host: str = "", details: tuple[str, ...] | list[str] = (), fix: str = ""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from kubeadm_py.model import paths
+
 
 @dataclass(frozen=True, slots=True)
 class Late:
@@ -96,6 +98,9 @@ class ApplyObjects:
 
     title: str
     objects: tuple[Mapping[str, Any] | Late, ...]
+    server: str = ""
+    """URL of the leader's own API server; empty: the one that admin.conf names."""
+    kubeconfig: str = paths.ADMIN_CONF
     field_manager: str = "kubeadm-py"
     reason: str = ""
 
@@ -133,6 +138,8 @@ class ImportImages:
     layout: str
     images: tuple[tuple[str, str], ...]
     """(reference, manifest digest)."""
+    present: tuple[str, ...] = ()
+    """Digests of layers that the host holds already."""
     reason: str = ""
 
 

@@ -42,9 +42,13 @@ RESOLVED_RESOLV_CONF = "/run/systemd/resolve/resolv.conf"
 
 STATE_DIR = "/var/lib/kubeadm-py"
 INVENTORY = "/var/lib/kubeadm-py/inventory.json"
+APPLIED_DIR = "/var/lib/kubeadm-py/applied"
+"""One file a group of API objects that we applied; its content is the group's digest."""
 RUN_DIR = "/run/kubeadm-py"
 RUN_LOCK = "/run/kubeadm-py/lock"
 STAGE_LOCK = "/run/kubeadm-py/stage.lock"
+KUBECTL_CACHE = "/run/kubeadm-py/kubectl-cache"
+"""kubectl's discovery cache goes here instead of below root's home."""
 
 CA_CERTIFICATE_DIRS = (
     "/etc/ca-certificates",

@@ -1,0 +1,484 @@
+"""Define the commands: names, flags, help. What they do is imported when they run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubeadm_py.cli import options
+from kubeadm_py.cli.frame import Display, guarded
+
+app = typer.Typer(
+    name="kubeadm-py",
+    help="Bring up Kubernetes clusters on your own machines, over SSH, in kubeadm's language.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+token_app = typer.Typer(help="Create, list and delete bootstrap tokens.", no_args_is_help=True)
+config_app = typer.Typer(help="Look at configs and the images that they need.", no_args_is_help=True)
+images_app = typer.Typer(help="Images that a config needs.", no_args_is_help=True)
+kubeconfig_app = typer.Typer(help="Get the cluster's kubeconfig.", no_args_is_help=True)
+addon_app = typer.Typer(help="Look at the add-ons.", no_args_is_help=True)
+app.add_typer(token_app, name="token")
+app.add_typer(config_app, name="config")
+config_app.add_typer(images_app, name="images")
+app.add_typer(kubeconfig_app, name="kubeconfig")
+app.add_typer(addon_app, name="addon")
+
+
+@app.command()
+def init(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    skip_phases: options.SkipPhases = None,
+    dry_run: options.DryRun = False,
+    node_name: options.NodeName = "",
+    cri_socket: options.CriSocket = "",
+    apiserver_advertise_address: Annotated[
+        str,
+        typer.Option(help="Address that the API server says it listens on.", rich_help_panel=options.KUBEADM),
+    ] = "",
+    apiserver_bind_port: Annotated[
+        int, typer.Option(help="Port of the API server (6443).", rich_help_panel=options.KUBEADM)
+    ] = 0,
+    apiserver_cert_extra_sans: Annotated[
+        list[str] | None,
+        typer.Option(help="More names and addresses in its certificate.", rich_help_panel=options.KUBEADM),
+    ] = None,
+    cert_dir: Annotated[
+        str, typer.Option(help="Where certificates lie.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    control_plane_endpoint: Annotated[
+        str,
+        typer.Option(help="Stable name or address of the control plane.", rich_help_panel=options.KUBEADM),
+    ] = "",
+    feature_gates: Annotated[
+        str, typer.Option(help="key=true|false, comma-separated.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    image_repository: Annotated[
+        str, typer.Option(help="Registry of the control plane's images.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    kubernetes_version: Annotated[
+        str, typer.Option(help="Kubernetes version.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    pod_network_cidr: Annotated[str, typer.Option(help="Pod subnet.", rich_help_panel=options.KUBEADM)] = "",
+    service_cidr: Annotated[
+        str, typer.Option(help="Service subnet (10.96.0.0/12).", rich_help_panel=options.KUBEADM)
+    ] = "",
+    service_dns_domain: Annotated[
+        str, typer.Option(help="Domain of services (cluster.local).", rich_help_panel=options.KUBEADM)
+    ] = "",
+    token: Annotated[
+        str, typer.Option(help="Bootstrap token to create.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    token_ttl: Annotated[
+        str, typer.Option(help="Its lifetime (24h0m0s); 0 never ends.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Bring up the first control plane.
+
+    With a Cluster document: on the first control-plane host of the file, over SSH. Without one, and
+    without --host: on this very machine, as kubeadm does.
+    """
+    display = Display(format_, no_color, verbosity)
+    kubeadm_flags = {
+        "node-name": node_name,
+        "cri-socket": cri_socket,
+        "apiserver-advertise-address": apiserver_advertise_address,
+        "apiserver-bind-port": apiserver_bind_port,
+        "apiserver-cert-extra-sans": options.split(apiserver_cert_extra_sans),
+        "cert-dir": cert_dir,
+        "control-plane-endpoint": control_plane_endpoint,
+        "feature-gates": feature_gates,
+        "image-repository": image_repository,
+        "kubernetes-version": kubernetes_version,
+        "pod-network-cidr": pod_network_cidr,
+        "service-cidr": service_cidr,
+        "service-dns-domain": service_dns_domain,
+        "token": token,
+        "token-ttl": token_ttl,
+    }
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import init
+
+        init.run(
+            display,
+            config=config,
+            hosts=host or [],
+            flags={name.replace("-", "_"): value for name, value in kubeadm_flags.items() if value},
+            ignore=options.split(ignore_preflight_errors),
+            skip_phases=options.split(skip_phases),
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)
+
+
+@app.command()
+def join(
+    endpoint: Annotated[
+        str, typer.Argument(help="HOST:PORT of the API, without a config.", metavar="[API:PORT]")
+    ] = "",
+    config: options.Config = "",
+    host: options.Hosts = None,
+    token: Annotated[
+        str,
+        typer.Option(
+            help="Bootstrap token; --token-file keeps it out of the process list.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = "",
+    token_file: Annotated[
+        str,
+        typer.Option(
+            help="File with the bootstrap token; - is standard input.", rich_help_panel=options.OURS
+        ),
+    ] = "",
+    discovery_token: Annotated[
+        str, typer.Option(help="Token for discovery only.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    tls_bootstrap_token: Annotated[
+        str, typer.Option(help="Token for the kubelet's certificate only.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    discovery_token_ca_cert_hash: Annotated[
+        list[str] | None,
+        typer.Option(help="sha256:HEX of the CA's public key. Repeatable.", rich_help_panel=options.KUBEADM),
+    ] = None,
+    discovery_token_unsafe_skip_ca_verification: Annotated[
+        bool,
+        typer.Option(
+            "--discovery-token-unsafe-skip-ca-verification",
+            help="Trust whoever answers.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
+    discovery_file: Annotated[
+        str, typer.Option(help="Kubeconfig to discover the cluster from.", rich_help_panel=options.KUBEADM)
+    ] = "",
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    skip_phases: options.SkipPhases = None,
+    dry_run: options.DryRun = False,
+    node_name: options.NodeName = "",
+    cri_socket: options.CriSocket = "",
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Join workers to a cluster.
+
+    With a Cluster document: the hosts of the file named by --host, all at once, with a token minted for
+    this join and removed after it. Without one: --host, or this very machine, with a token of the cluster.
+    """
+    display = Display(format_, no_color, verbosity)
+    flags = {
+        "token": token,
+        "token-file": token_file,
+        "discovery-token": discovery_token,
+        "tls-bootstrap-token": tls_bootstrap_token,
+        "discovery-token-ca-cert-hash": options.split(discovery_token_ca_cert_hash),
+        "discovery-token-unsafe-skip-ca-verification": discovery_token_unsafe_skip_ca_verification,
+        "discovery-file": discovery_file,
+        "node-name": node_name,
+        "cri-socket": cri_socket,
+    }
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import join
+
+        join.run(
+            display,
+            endpoint=endpoint,
+            config=config,
+            hosts=host or [],
+            flags={name: value for name, value in flags.items() if value},
+            ignore=options.split(ignore_preflight_errors),
+            skip_phases=options.split(skip_phases),
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)
+
+
+@app.command()
+def verify(
+    config: options.Config,
+    host: options.Hosts = None,
+    level: Annotated[
+        str, typer.Option(help="hosts, cluster or workloads; each includes the ones before.")
+    ] = "cluster",
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only look: start no pods.")] = False,
+    junit: Annotated[str, typer.Option(help="Write a JUnit report to this file.", metavar="FILE")] = "",
+    json_: Annotated[
+        str, typer.Option("--json", help="Write a JSON report to this file.", metavar="FILE")
+    ] = "",
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Prove the live cluster with a testinfra suite."""
+    display = Display(format_, no_color, verbosity)
+
+    def body() -> object:
+        from kubeadm_py.cli.verbs import verify
+
+        return verify.run(
+            display,
+            config=config,
+            hosts=host or [],
+            level=level,
+            read_only=read_only,
+            junit=junit,
+            json=json_,
+        )
+
+    guarded(display, body)  # type: ignore[arg-type]  # the late import hides the type
+
+
+@app.command()
+def reset(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Do not ask.", rich_help_panel=options.KUBEADM)
+    ] = False,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Take hosts back to what they were: remove what their inventory lists, after asking."""
+    display = Display(format_, no_color, verbosity)
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import reset
+
+        reset.run(display, config=config, hosts=host or [], yes=yes or force, dry_run=dry_run)
+
+    guarded(display, body)
+
+
+@app.command()
+def preflight(
+    config: options.Config,
+    host: options.Hosts = None,
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Check hosts against a config and change nothing."""
+    display = Display(format_, no_color, verbosity)
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import preflight
+
+        preflight.run(display, config=config, hosts=host or [], ignore=options.split(ignore_preflight_errors))
+
+    guarded(display, body)
+
+
+@app.command()
+def render(
+    config: options.Config,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Empty or new folder to write to.", metavar="DIR")
+    ],
+    host: options.Hosts = None,
+    facts: Annotated[
+        str, typer.Option(help="Saved answer of a probe; else a plain Debian 12.", metavar="FILE")
+    ] = "",
+    no_secrets: Annotated[bool, typer.Option("--no-secrets", help="Leave out files that hold keys.")] = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+) -> None:
+    """Write every file and API object that a config leads to into a folder; touch no host."""
+    display = Display()
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import render
+
+        render.run(
+            config=config,
+            output=output,
+            hosts=host or [],
+            facts=facts,
+            no_secrets=no_secrets,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)
+
+
+@app.command()
+def version(
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="short, json or yaml.", metavar="FORMAT")
+    ] = "",
+) -> None:
+    """Print the version, and the Kubernetes versions that it knows."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import version
+
+        version.run(output)
+
+    guarded(Display(), body)
+
+
+@token_app.command("create")
+def token_create(
+    token: Annotated[str, typer.Argument(help="The token; by default a random one.", metavar="[TOKEN]")] = "",
+    config: options.Config = "",
+    host: options.Hosts = None,
+    ttl: Annotated[str, typer.Option(help="Lifetime; 0 never ends.")] = "24h0m0s",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    groups: Annotated[list[str] | None, typer.Option(help="Groups that it authenticates as.")] = None,
+    usages: Annotated[list[str] | None, typer.Option(help="signing, authentication.")] = None,
+    print_join_command: Annotated[
+        bool, typer.Option("--print-join-command", help="Print the lines that join a worker.")
+    ] = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Create a bootstrap token and print it."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.create(
+            config=config,
+            hosts=host or [],
+            token=token,
+            ttl=ttl,
+            description=description,
+            groups=options.split(groups),
+            usages=options.split(usages),
+            print_join_command=print_join_command,
+            dry_run=dry_run,
+        )
+
+    guarded(Display(), body)
+
+
+@token_app.command("list")
+def token_list(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
+    ] = "text",
+) -> None:
+    """List the cluster's bootstrap tokens."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.list_(config=config, hosts=host or [], output=output)
+
+    guarded(Display(), body)
+
+
+@token_app.command("delete")
+def token_delete(
+    tokens_: Annotated[list[str], typer.Argument(help="Token ids, or whole tokens.", metavar="TOKEN...")],
+    config: options.Config = "",
+    host: options.Hosts = None,
+) -> None:
+    """Delete bootstrap tokens."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.delete(config=config, hosts=host or [], names=tokens_)
+
+    guarded(Display(), body)
+
+
+@token_app.command("generate")
+def token_generate() -> None:
+    """Print a random token and touch nothing."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.generate()
+
+    guarded(Display(), body)
+
+
+@config_app.command("validate")
+def config_validate(config: options.Config, allow_unknown_fields: options.AllowUnknown = False) -> None:
+    """Read a config and report every problem."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import config as configs
+
+        configs.validate(config, allow_unknown_fields=allow_unknown_fields)
+
+    guarded(Display(), body)
+
+
+@images_app.command("list")
+def config_images_list(
+    config: options.Config = "",
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
+    ] = "text",
+) -> None:
+    """List the images that a config needs, add-ons included."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import config as configs
+
+        configs.images_list(config, output=output)
+
+    guarded(Display(), body)
+
+
+@kubeconfig_app.command("get")
+def kubeconfig_get(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    merge: Annotated[
+        bool,
+        typer.Option("--merge", help="Merge it into your own kubeconfig ($KUBECONFIG or ~/.kube/config)."),
+    ] = False,
+    path: Annotated[
+        bool, typer.Option("--path", help="Keep it in a file of its own and print that file's path.")
+    ] = False,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Write it to this file (0600).", metavar="FILE")
+    ] = "",
+) -> None:
+    """Fetch admin.conf from a control plane: print it, keep it, or merge it into your own."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import kubeconfig
+
+        kubeconfig.get(config=config, hosts=host or [], merge=merge, path=path, output=output)
+
+    guarded(Display(), body)
+
+
+@addon_app.command("list")
+def addon_list() -> None:
+    """List the add-ons that come with the product."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import addon
+
+        addon.list_()
+
+    guarded(Display(), body)

@@ -1,0 +1,73 @@
+"""Frame a command: its reporter, its errors, its exit code. The only exit path."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import typer
+
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+
+FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Hold how a command shows itself."""
+
+    format: str = "text"
+    no_color: bool = False
+    verbosity: int = 0
+
+
+def guarded(display: Display, body: Callable[[], ExitCode | None]) -> None:
+    """Run a command's body and exit with its code; an error that no event has told yet is told here."""
+    try:
+        if display.format not in FORMATS:
+            raise UsageError(f"--format {display.format!r}: one of {', '.join(FORMATS)}")
+        code = body()
+        sys.stdout.flush()
+    except KubeadmPyError as error:
+        if not error.told:
+            _show(error, display)
+        raise typer.Exit(int(error.exit_code)) from None
+    except BrokenPipeError:
+        # Somebody closed the pipe (`| head`): the interpreter must not flush into it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(int(ExitCode.FAILED)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
+    raise typer.Exit(int(code or ExitCode.DONE))
+
+
+def _show(error: KubeadmPyError, display: Display) -> None:
+    if display.format == "json":
+        from kubeadm_py.engine.events import Failed
+
+        errors = getattr(error, "errors", (error,))
+        for each in errors:
+            sys.stdout.write(json.dumps(Failed.of(each).to_json()) + "\n")
+        return
+    from kubeadm_py.report.errors import format_error
+
+    sys.stderr.write(format_error(error).rstrip("\n") + "\n")
+
+
+@contextmanager
+def told(display: Display, bus: object) -> Iterator[None]:
+    """Show a run's events on standard output, and keep its log."""
+    from kubeadm_py.engine.events import EventBus
+    from kubeadm_py.report import open_reporter
+
+    assert isinstance(bus, EventBus)  # noqa: S101 - the type is imported late
+    reporter = open_reporter(
+        display.format, stream=sys.stdout, no_color=display.no_color, verbosity=display.verbosity
+    )
+    with reporter as subscriber:
+        bus.subscribe(subscriber)
+        yield

@@ -1,0 +1,75 @@
+"""Name the flags once; verbs share them. kubeadm's flags keep kubeadm's names and meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+OURS = "Ours"
+KUBEADM = "kubeadm's"
+
+
+def _option(
+    *names: str, help: str, panel: str = KUBEADM, metavar: str | None = None
+) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(*names, help=help, rich_help_panel=panel, metavar=metavar)
+    return option
+
+
+Config = Annotated[
+    str,
+    _option(
+        "--config",
+        help="Config file: kubeadm's documents and our Cluster; - is standard input.",
+        metavar="FILE",
+    ),
+]
+Hosts = Annotated[
+    list[str] | None,
+    _option(
+        "--host",
+        help="Host of the file by name, or USER@ADDRESS[:PORT] without one. Repeatable.",
+        panel=OURS,
+        metavar="HOST",
+    ),
+]
+Format = Annotated[
+    str, _option("--format", help="text, or json: one event a line.", panel=OURS, metavar="text|json")
+]
+NoColor = Annotated[bool, _option("--no-color", help="No colours.", panel=OURS)]
+Yes = Annotated[bool, _option("--yes", "-y", help="Do not ask.", panel=OURS)]
+AllowUnknown = Annotated[
+    bool,
+    _option(
+        "--allow-unknown-fields",
+        help="Warn about unknown keys in the config instead of refusing.",
+        panel=OURS,
+    ),
+]
+Verbosity = Annotated[
+    int, _option("-v", "--v", help="More detail: 1 tells each action, 5 what hosts print.", metavar="N")
+]
+IgnorePreflight = Annotated[
+    list[str] | None,
+    _option(
+        "--ignore-preflight-errors",
+        help="Checks whose errors are only warnings, or all. Comma-separated.",
+        metavar="NAMES",
+    ),
+]
+SkipPhases = Annotated[
+    list[str] | None, _option("--skip-phases", help="Phases to leave out. Comma-separated.", metavar="NAMES")
+]
+DryRun = Annotated[bool, _option("--dry-run", help="Say what would be done and do nothing.")]
+NodeName = Annotated[
+    str, _option("--node-name", help="The node's name; by default the host's name.", metavar="NAME")
+]
+CriSocket = Annotated[
+    str, _option("--cri-socket", help="Path of the container runtime's socket.", metavar="PATH")
+]
+
+
+def split(values: list[str] | None) -> list[str]:
+    """Split repeatable, comma-separated values into their parts."""
+    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]

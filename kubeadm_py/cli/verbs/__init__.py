@@ -1,0 +1,1 @@
+"""Do what the commands say, one module a command; imported when it runs."""

@@ -1,0 +1,84 @@
+"""Share what the verbs have in common: reading the config, choosing hosts, keeping the run's log."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kubeadm_py.cli.frame import Display, told
+from kubeadm_py.config.load import Loaded, load
+from kubeadm_py.engine.events import EventBus, Notice
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.stages import Plan
+from kubeadm_py.plan.run import Options, Run
+from kubeadm_py.plan.show import as_json, as_text
+from kubeadm_py.transport.connect import host_for
+
+MIXABLE = frozenset({"node-name"})
+"""kubeadm's flags that may go with --config (contract, section 1), besides those that all verbs share."""
+
+
+def read_config(path: str, *, allow_unknown_fields: bool = False) -> Loaded:
+    """Read the config; `-` is standard input."""
+    stdin = sys.stdin.buffer if path == "-" else None
+    return load(path, stdin=stdin, allow_unknown_fields=allow_unknown_fields)
+
+
+def refuse_mixing(config: str, flags: Sequence[str]) -> None:
+    """Refuse kubeadm's own flags beside --config, as kubeadm does."""
+    mixed = sorted(set(flags) - MIXABLE)
+    if config and mixed:
+        raise UsageError(
+            "can not mix '--config' with arguments [" + " ".join(mixed) + "]",
+            fix="put these settings into the file, or leave --config out",
+        )
+
+
+def state_folder() -> Path:
+    """Return the folder of local state, made 0700 where it is missing."""
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    folder = Path(base).expanduser() / "kubeadm-py"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def choose(cluster: ResolvedCluster, names: Sequence[str]) -> list[Node]:
+    """Return the hosts of the file by these names; raise UsageError that names the unknown ones."""
+    known = {node.name: node for node in cluster.nodes}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(
+            f"--host {', '.join(unknown)}: no such host in the config",
+            fix="its hosts are: " + ", ".join(known),
+        )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+@contextmanager
+def a_run(
+    verb: str, cluster: ResolvedCluster, display: Display, options: Options, config: str = ""
+) -> Iterator[Run]:
+    """Make a run whose events are shown."""
+    bus = EventBus()
+    with told(display, bus):
+        yield Run(verb, cluster, bus, host_for, options, config_name=config)
+
+
+def tell_warnings(run: Run, loaded: Loaded | None) -> None:
+    """Tell what the config reader found worth a word."""
+    for problem in loaded.warnings if loaded else ():
+        where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        run.bus.emit(Notice("warning", f"{where}  {problem.path}: {problem.message}"))
+
+
+def show_plan(plan: Plan, display: Display) -> None:
+    """Print a plan: lines for people, one JSON object for machines."""
+    if display.format == "json":
+        sys.stdout.write(json.dumps(as_json(plan)) + "\n")
+    else:
+        sys.stdout.write(as_text(plan))

@@ -1,0 +1,81 @@
+"""Run `kubeadm-py init`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kubeadm_py.cli.frame import Display
+from kubeadm_py.cli.verbs import common
+from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.config.complete import complete
+from kubeadm_py.config.load import Loaded
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.plan import init
+from kubeadm_py.plan.run import Options, Run, RunEnd, running
+
+
+def run(
+    display: Display,
+    *,
+    config: str,
+    hosts: Sequence[str],
+    flags: Mapping[str, Any],
+    ignore: Sequence[str],
+    skip_phases: Sequence[str],
+    dry_run: bool,
+    allow_unknown_fields: bool,
+) -> None:
+    """Bring up the first control plane of the config, or the one that flags describe."""
+    common.refuse_mixing(config, list(flags))
+    loaded: Loaded | None = None
+    if config:
+        loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        cluster = loaded.cluster
+        if hosts and loaded.has_cluster_document:
+            _only_the_first(cluster, hosts)
+    else:
+        cluster = from_init_flags(hosts=hosts, **flags)
+    options = Options(frozenset(ignore), tuple(skip_phases), dry_run)
+    with common.a_run("init", cluster, display, options, config) as a_run:
+        common.tell_warnings(a_run, loaded)
+        with running(a_run, hosts=cluster.control_planes[:1]) as end:
+            report = init.init(a_run, complete=None if loaded and loaded.has_cluster_document else complete)
+            if dry_run:
+                common.show_plan(report.plan, display)
+                end.verdict = "nothing was changed (--dry-run)"
+                return
+            init.describe_pending(a_run, report)
+            _conclude(a_run, end, report, config if loaded and loaded.has_cluster_document else "")
+
+
+def _only_the_first(cluster: ResolvedCluster, hosts: Sequence[str]) -> None:
+    first = cluster.control_planes[0].name if cluster.control_planes else ""
+    if list(hosts) != [first]:
+        raise UsageError(
+            f"init brings up the first control plane of the file, {first}; --host names {', '.join(hosts)}",
+            fix="leave --host out; workers follow with kubeadm-py join",
+        )
+
+
+def _conclude(run: Run, end: RunEnd, report: init.InitReport, config: str) -> None:
+    name = run.cluster.control_planes[0].name
+    if report.changed == 0:
+        end.verdict = f"{name} matches {config or 'what was asked for'}: nothing changed"
+    else:
+        end.verdict = f"the control plane on {name} is up"
+    following: list[str] = []
+    if config:
+        workers = " ".join(f"--host {node.name}" for node in run.cluster.workers)
+        if workers and report.changed:
+            following.append(f"kubeadm-py join --config {config} {workers}")
+        following += [
+            f"export KUBECONFIG=$(kubeadm-py kubeconfig get --config {config} --path)",
+            "kubectl get nodes",
+            f"kubeadm-py verify --config {config}",
+        ]
+    else:
+        following += ["export KUBECONFIG=/etc/kubernetes/admin.conf", "kubectl get nodes"]
+        following.append("kubeadm-py token create --print-join-command")
+    end.next = tuple(following)

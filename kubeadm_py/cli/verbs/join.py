@@ -1,0 +1,109 @@
+"""Run `kubeadm-py join`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kubeadm_py.cli.frame import Display
+from kubeadm_py.cli.verbs import common
+from kubeadm_py.config.complete import complete
+from kubeadm_py.config.flags import from_join_flags
+from kubeadm_py.config.load import Loaded
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.plan import join
+from kubeadm_py.plan.run import Options, running
+
+
+def run(
+    display: Display,
+    *,
+    endpoint: str,
+    config: str,
+    hosts: Sequence[str],
+    flags: Mapping[str, Any],
+    ignore: Sequence[str],
+    skip_phases: Sequence[str],
+    dry_run: bool,
+    allow_unknown_fields: bool,
+) -> None:
+    """Join hosts of the config, or the hosts that flags describe."""
+    common.refuse_mixing(config, [*flags, *(["API:PORT"] if endpoint else [])])
+    loaded: Loaded | None = None
+    if config:
+        loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        cluster = loaded.cluster
+        targets = _targets(cluster, hosts, loaded)
+    else:
+        cluster = from_join_flags(endpoint, hosts=hosts, **_tokens(flags))
+        targets = list(cluster.nodes)
+    known = loaded is not None and loaded.has_cluster_document
+    discovery_file = cluster.discovery.file if cluster.discovery and not known else ""
+    options = Options(frozenset(ignore), tuple(skip_phases), dry_run)
+    with common.a_run("join", cluster, display, options, config) as a_run:
+        common.tell_warnings(a_run, loaded)
+        with running(a_run, hosts=targets) as end:
+            report = join.join(
+                a_run,
+                targets,
+                complete=None if known else complete,
+                discovery_file=_read(discovery_file) if discovery_file else None,
+            )
+            if dry_run:
+                common.show_plan(report.plan, display)
+                end.verdict = "nothing was changed (--dry-run)"
+                return
+            names = ", ".join(a_run.sessions)
+            if report.changed:
+                end.verdict = f"{names} joined the cluster and {'is' if len(targets) == 1 else 'are'} Ready"
+            else:
+                end.verdict = f"{names} joined before: nothing changed"
+            if config:
+                end.next = (
+                    f"export KUBECONFIG=$(kubeadm-py kubeconfig get --config {config} --path)",
+                    "kubectl get nodes",
+                    f"kubeadm-py verify --config {config}",
+                )
+
+
+def _targets(cluster: ResolvedCluster, hosts: Sequence[str], loaded: Loaded) -> list[Node]:
+    if not loaded.has_cluster_document:
+        return list(cluster.nodes)
+    targets = common.choose(cluster, hosts)
+    if not targets:
+        raise UsageError(
+            "--host is missing: which hosts of the file are to join?",
+            fix="workers of the file: " + " ".join(f"--host {node.name}" for node in cluster.workers),
+        )
+    wrong = [node.name for node in targets if node.role is not Role.WORKER]
+    if wrong:
+        raise UsageError(
+            f"--host {', '.join(wrong)}: not a worker in the file",
+            fix="joining further control planes is not supported yet; the first one is init's",
+        )
+    return targets
+
+
+def _tokens(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename kubeadm's flags to what the config layer calls them, and read the token's file."""
+    renamed = {
+        "discovery-token-ca-cert-hash": "ca_cert_hashes",
+        "discovery-token-unsafe-skip-ca-verification": "unsafe_skip_ca_verification",
+    }
+    chosen = {renamed.get(name, name.replace("-", "_")): value for name, value in flags.items()}
+    file = chosen.pop("token_file", "")
+    if file and "token" in chosen:
+        raise UsageError("--token and --token-file exclude each other", fix="keep --token-file")
+    if file:
+        chosen["token"] = (sys.stdin.read() if file == "-" else _read(file).decode(errors="replace")).strip()
+    return chosen
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error

@@ -1,0 +1,95 @@
+"""Run `kubeadm-py kubeconfig get`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs.leader import leader
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model import paths
+from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
+
+
+def get(*, config: str, hosts: Sequence[str], merge: bool, path: bool, output: str) -> None:
+    """Fetch admin.conf and print it, keep it, write it, or merge it."""
+    if sum(map(bool, (merge, path, output))) > 1:
+        raise UsageError("--merge, --path and --output exclude each other", fix="give one of them")
+    with leader(config, hosts) as (cluster, host):
+        try:
+            content = host.read(paths.ADMIN_CONF)
+        except FileNotFoundError:
+            raise KubeadmPyError(
+                f"{paths.ADMIN_CONF} is not there: this host is no control plane yet",
+                host=host.name,
+                fix=f"kubeadm-py init --config {config}" if config else "kubeadm-py init",
+            ) from None
+    name = cluster.name if cluster else "local"
+    if merge:
+        target = _own_kubeconfig()
+        backup = _merge(target, content, name)
+        sys.stderr.write(
+            f"merged into {target}, context {name}" + (f"; before: {backup}" if backup else "") + "\n"
+        )
+    elif output:
+        _write(Path(output).expanduser(), content)
+    elif path:
+        target = _kept(name, content)
+        _write(target, content)
+        sys.stdout.write(f"{target}\n")
+    else:
+        sys.stdout.write(content.decode())
+
+
+def _own_kubeconfig() -> Path:
+    """Return the file that kubectl would write to: the first of $KUBECONFIG, else ~/.kube/config."""
+    named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return Path(named[0] if named else "~/.kube/config").expanduser()
+
+
+def _merge(target: Path, content: bytes, name: str) -> Path | None:
+    existing = target.read_bytes() if target.exists() else b""
+    merged = kubeconfig_merge.merge(existing, content, name)
+    if merged == existing:
+        return None
+    backup = None
+    if existing:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        backup = target.with_name(f"{target.name}.{stamp}.bak")
+        _write(backup, existing)
+    _write(target, merged)
+    return backup
+
+
+def _kept(name: str, content: bytes) -> Path:
+    """Return where a cluster's kubeconfig is kept: local state is keyed by name and CA."""
+    ca_pem = kubeconfig.cluster_of(content).ca_pem or b""
+    digest = pem.public_key_hashes(ca_pem)[0].removeprefix("sha256:")[:12] if ca_pem else "unknown"
+    folder = common.state_folder() / f"{name}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "admin.conf"
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a file with a key in it: 0600 from the first byte, in one step."""
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A symlink stays one: what it points to is replaced.
+        target = target.resolve()
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}", fix="name another file") from error

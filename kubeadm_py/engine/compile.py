@@ -1,0 +1,299 @@
+"""Turn the actions of a stage into one shell script and the bytes it reads."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import shlex
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import (
+    Action,
+    ApplyObjects,
+    FileSpec,
+    ImportImages,
+    LocalFile,
+    MakeDirectories,
+    Remove,
+    RunScript,
+    Unit,
+    Wait,
+    WriteFiles,
+)
+from kubeadm_py.model.stages import HostPlan
+
+CHUNK = 1 << 20
+STAGE_LOCK_WAIT_SECONDS = 300
+
+Resolve = Callable[[Any], bytes]
+"""Turn a Late into its content."""
+OpenImages = Callable[[ImportImages], tuple[int, Iterable[bytes]]]
+"""Give the size and the bytes of an image archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledAction:
+    """Name an action so that its markers can be told as events."""
+
+    step: str
+    title: str
+    reason: str
+    look: str = ""
+    is_wait: bool = False
+
+
+@dataclass(slots=True)
+class StageScript:
+    """Hold one host's share of a stage."""
+
+    script: str
+    payload: list[Callable[[], Iterable[bytes]]] = field(default_factory=list)
+    size: int = 0
+    actions: list[CompiledAction] = field(default_factory=list)
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the bytes for standard input, in the order in which the script reads them."""
+        for part in self.payload:
+            yield from part()
+
+
+@cache
+def _runtime() -> str:
+    return resources.files("kubeadm_py.engine").joinpath("runtime.sh").read_text()
+
+
+def compile_stage(
+    plan: HostPlan,
+    resolve: Resolve,
+    open_images: OpenImages,
+    *,
+    inventory: bytes | None = None,
+    existing: frozenset[str] = frozenset(),
+    epilogue: str = "",
+) -> StageScript:
+    """Compile the actions of one host.
+
+    `inventory` is written before the first action. `existing` are the files that were on the host and that
+    we have not changed yet: their content is kept for reset. `epilogue` runs after the last action (the
+    probe that tells how the host is now).
+    """
+    compiled = StageScript("")
+    parts = [f"KPY_LOCK_WAIT={STAGE_LOCK_WAIT_SECONDS}\n", _runtime()]
+    if inventory is not None:
+        spec = FileSpec(paths.INVENTORY, inventory, 0o600)
+        body = f"mkdir -p -m 0700 {paths.STATE_DIR}\n" + _write_files(compiled, (spec,), resolve, frozenset())
+        parts.append(f'(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1\n')
+        parts.append('[ $? -eq 0 ] || { cat "$kpy_tmp/out" >&2; exit 1; }\n')
+    for step in plan.steps:
+        for action in step.actions:
+            index = len(compiled.actions)
+            title, reason, look = _describe(action)
+            compiled.actions.append(CompiledAction(step.step, title, reason, look, isinstance(action, Wait)))
+            body = _body(compiled, action, resolve, open_images, existing)
+            parts.append(
+                f'kpy_begin {index}\n(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1 8>&-\nkpy_end {index} $?\n'
+            )
+    if epilogue:
+        parts.append(f"exec 1>&3\n{epilogue}\n")
+    compiled.script = "".join(parts)
+    return compiled
+
+
+def _describe(action: Action) -> tuple[str, str, str]:
+    match action:
+        case WriteFiles():
+            return action.title, action.reason, ""
+        case MakeDirectories():
+            return action.title, "", ""
+        case RunScript() | ApplyObjects():
+            return action.title, action.reason, ""
+        case Unit():
+            verb = action.state or ("enabled" if action.enabled else "disabled")
+            return f"{action.name} {verb}", action.reason, ""
+        case Wait():
+            return action.title, "", action.look
+        case Remove():
+            return "remove " + ", ".join(action.paths), action.reason, ""
+        case ImportImages():
+            return f"import {len(action.images)} images", action.reason, ""
+
+
+def _body(
+    compiled: StageScript,
+    action: Action,
+    resolve: Resolve,
+    open_images: OpenImages,
+    existing: frozenset[str],
+) -> str:
+    match action:
+        case WriteFiles():
+            return _write_files(compiled, action.files, resolve, existing)
+        case MakeDirectories():
+            return _make_directories(action)
+        case RunScript():
+            return _run_script(compiled, action, resolve)
+        case Unit():
+            return _unit(action)
+        case ApplyObjects():
+            return _apply_objects(compiled, action, resolve)
+        case Wait():
+            return _wait(action)
+        case Remove():
+            return "".join(f"rm -rf -- {shlex.quote(path)}\n" for path in action.paths)
+        case ImportImages():
+            return _import_images(compiled, action, open_images)
+
+
+def _make_directories(action: MakeDirectories) -> str:
+    lines = ["made=\n"]
+    for path, mode in action.directories:
+        quoted = shlex.quote(path)
+        # Parents that are missing become 0755; only the named directory gets the mode.
+        lines.append(
+            f"if [ ! -d {quoted} ]; then\n  (umask 022; mkdir -p {quoted})\n"
+            f"  chmod {mode:04o} {quoted}\n  made=1\nfi\n"
+        )
+    lines.append('if [ -z "$made" ]; then echo unchanged; fi\n')
+    return "".join(lines)
+
+
+def _write_files(
+    compiled: StageScript, files: tuple[FileSpec, ...], resolve: Resolve, existing: frozenset[str]
+) -> str:
+    members = [(spec, _content(spec, resolve)) for spec in files]
+    header_sizes = [(spec, content, _tar_header(spec, content)) for spec, content in members]
+    total = sum(len(header) + _padded(_size(content)) for _, content, header in header_sizes) + 1024
+
+    def stream() -> Iterator[bytes]:
+        for _, content, header in header_sizes:
+            yield header
+            yield from _read(content)
+            padding = _padded(_size(content)) - _size(content)
+            if padding:
+                yield bytes(padding)
+        yield bytes(1024)
+
+    compiled.payload.append(stream)
+    compiled.size += total
+    directories = sorted({posixpath.dirname(spec.path) for spec in files})
+    lines = [f"(umask 022; mkdir -p {shlex.join(directories)})\n"]
+    lines += [f"kpy_keep {shlex.quote(spec.path)}\n" for spec in files if spec.path in existing]
+    lines.append(f"kpy_receive {total}\n")
+    lines += [
+        f"kpy_place {shlex.quote(directory)} {shlex.quote(name)}\n"
+        for directory, name in (posixpath.split(spec.path) for spec in files)
+    ]
+    lines.append(f"kpy_relabel {shlex.join([spec.path for spec in files])}\n")
+    return "".join(lines)
+
+
+def _content(spec: FileSpec, resolve: Resolve) -> bytes | LocalFile:
+    if isinstance(spec.content, bytes | LocalFile):
+        return spec.content
+    return resolve(spec.content)
+
+
+def _size(content: bytes | LocalFile) -> int:
+    return content.size if isinstance(content, LocalFile) else len(content)
+
+
+def _padded(size: int) -> int:
+    return (size + 511) // 512 * 512
+
+
+def _read(content: bytes | LocalFile) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield content
+        return
+    left = content.size
+    with open(content.path, "rb") as file:  # noqa: PTH123 - a plain stream
+        while left:
+            chunk = file.read(min(CHUNK, left))
+            if not chunk:
+                raise OSError(f"{content.path} is {left} bytes shorter than its bundle says")
+            left -= len(chunk)
+            yield chunk
+
+
+def _tar_header(spec: FileSpec, content: bytes | LocalFile) -> bytes:
+    directory, name = posixpath.split(spec.path)
+    info = tarfile.TarInfo(f"{directory}/.{name}.kubeadm-py-new".lstrip("/"))
+    info.size = _size(content)
+    info.mode = spec.mode
+    info.uname, _, info.gname = spec.owner.partition(":")
+    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
+
+
+def _run_script(compiled: StageScript, action: RunScript, resolve: Resolve) -> str:
+    if action.stdin is None:
+        return action.script.rstrip("\n") + "\n"
+    content = action.stdin if isinstance(action.stdin, bytes | LocalFile) else resolve(action.stdin)
+    compiled.payload.append(lambda: _read(content))
+    compiled.size += _size(content)
+    return (
+        f'kpy_input {_size(content)} >"$kpy_tmp/input"\nINPUT=$kpy_tmp/input\nexport INPUT\n'
+        f'{action.script.rstrip()}\nrm -f "$kpy_tmp/input"\n'
+    )
+
+
+def _unit(action: Unit) -> str:
+    name = shlex.quote(action.name)
+    lines = ["systemctl daemon-reload\n"] if action.daemon_reload else []
+    if action.enabled is not None:
+        lines.append(f"systemctl {'enable' if action.enabled else 'disable'} --quiet {name}\n")
+    if action.state == "started":
+        lines.append(f"systemctl start {name}\n")
+    elif action.state == "restarted":
+        lines.append(f"systemctl restart {name}\n")
+    elif action.state == "stopped":
+        lines.append(f"systemctl stop {name}\n")
+    return "".join(lines)
+
+
+def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve) -> str:
+    # JSON is YAML to kubectl, and the standard library writes it fastest and without any folding.
+    items = [obj if isinstance(obj, Mapping) else json.loads(resolve(obj)) for obj in action.objects]
+    content = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
+    compiled.payload.append(lambda: (content,))
+    compiled.size += len(content)
+    server = f" --server {shlex.quote(action.server)}" if action.server else ""
+    return (
+        f'kpy_input {len(content)} >"$kpy_tmp/objects"\n'
+        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(action.kubeconfig)}{server} "
+        "apply --server-side --force-conflicts "
+        f'--field-manager {shlex.quote(action.field_manager)} -f "$kpy_tmp/objects"\n'
+        'rm -f "$kpy_tmp/objects"\n'
+    )
+
+
+def _wait(action: Wait) -> str:
+    def function(name: str, body: str) -> str:
+        return f"{name}() {{\n{body.strip() or 'return 1'}\n}}\n"
+
+    return (
+        # errexit stays off: a condition that is not met yet is no failure.
+        "set +e\n"
+        + function("kpy_until", action.until)
+        + function("kpy_hopeless", action.hopeless)
+        + function("kpy_diagnose", action.diagnose or ":")
+        + f"kpy_wait {max(1, int(action.deadline.total_seconds()))} {action.interval:g}\n"
+    )
+
+
+def _import_images(compiled: StageScript, action: ImportImages, open_images: OpenImages) -> str:
+    size, stream = open_images(action)
+    compiled.payload.append(lambda: stream)
+    compiled.size += size
+    references = shlex.join([reference for reference, _ in action.images])
+    return (
+        f"kpy_input {size} | ctr -n k8s.io images import -\n"
+        f"for image in {references}; do\n"
+        '  ctr -n k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null\n'
+        "done\n"
+    )

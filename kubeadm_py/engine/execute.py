@@ -1,0 +1,252 @@
+"""Carry out the stages of a plan: the only place where hosts change."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from kubeadm_py.engine.compile import CompiledAction, StageScript, compile_stage
+from kubeadm_py.engine.events import (
+    ActionDone,
+    EventBus,
+    HostDone,
+    HostProgress,
+    HostStarted,
+    StageDone,
+    StageStarted,
+    Timing,
+)
+from kubeadm_py.engine.interrupt import Interrupt, InterruptedRunError
+from kubeadm_py.engine.inventory import Inventory
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError, LockedError, WaitTimeoutError
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import FileSpec, ImportImages, Late, LocalFile, WriteFiles
+from kubeadm_py.model.stages import HostPlan, Stage
+from kubeadm_py.transport.base import Result
+
+_MARK = "##kubeadm-py "
+_WAIT_OUT_OF_TIME = 9
+_WAIT_HOPELESS = 10
+_STOPPED = 130
+_BUSY_EXIT = 75
+
+Producer = Callable[[str, Late], bytes]
+"""Make the content of a Late for the host of that name."""
+
+
+@dataclass(slots=True)
+class StageResult:
+    """Hold how a stage ended: per host the number of changes, or the error."""
+
+    changed: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, KubeadmPyError] = field(default_factory=dict)
+
+    def raise_first(self) -> None:
+        """Raise the error of the first host that failed, if any."""
+        for error in self.errors.values():
+            raise error
+
+
+@dataclass(slots=True)
+class Executor:
+    """Run stages on sessions, telling everything as events."""
+
+    sessions: Mapping[str, Session]
+    bus: EventBus
+    producers: Mapping[str, Producer]
+    open_images: Callable[[ImportImages], tuple[int, Iterable[bytes]]]
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    limit: int = 16
+    timings: list[Timing] = field(default_factory=list)
+
+    def run(self, stage: Stage, *, probe_after: bool = False) -> StageResult:
+        """Run one stage on all its hosts at once; a host's failure leaves the others alone.
+
+        `probe_after` appends a probe to each script, so that the sessions know the hosts as they are then.
+        """
+        result = StageResult()
+        busy = [plan for plan in stage.hosts if plan.steps]
+        if not busy:
+            return result
+        self.interrupt.check()
+        self.interrupt.on_stop(self._ask_hosts_to_stop)
+        self.bus.emit(StageStarted(stage.id, stage.title, tuple(plan.host for plan in busy)))
+        started = time.monotonic()
+        with ThreadPoolExecutor(max_workers=min(self.limit, len(busy))) as pool:
+            futures = {plan.host: pool.submit(self._run_host, stage.id, plan, probe_after) for plan in busy}
+            for host, future in futures.items():
+                try:
+                    result.changed[host] = future.result()
+                except KubeadmPyError as error:
+                    result.errors[host] = error
+        self.bus.emit(
+            StageDone(
+                stage.id, time.monotonic() - started, sum(result.changed.values()), ok=not result.errors
+            )
+        )
+        return result
+
+    def _ask_hosts_to_stop(self) -> None:
+        for session in self.sessions.values():
+            # A host that cannot be asked any more is stopped by its lost connection.
+            with contextlib.suppress(KubeadmPyError, OSError):
+                session.host.run(f": >{paths.RUN_DIR}/stop", timeout=10)
+
+    def _run_host(self, stage: str, plan: HostPlan, probe_after: bool) -> int:
+        session = self.sessions[plan.host]
+        started = time.monotonic()
+        self.bus.emit(HostStarted(stage, plan.host))
+        error = ""
+        reader = _MarkerReader(self.bus, stage, plan.host)
+        try:
+            script = self._compile(session, plan, probe_after)
+            reader.actions = script.actions
+            result = session.host.run(script.script, stdin=script.stream(), on_line=reader.line)
+            reader.check(result)
+            if probe_after:
+                session.learn(result.stdout)
+        except KubeadmPyError as problem:
+            problem.host = problem.host or plan.host
+            error = problem.summary
+            raise
+        except OSError as problem:
+            error = str(problem)
+            raise KubeadmPyError(
+                f"reading what was to be sent failed: {problem}", host=plan.host
+            ) from problem
+        finally:
+            seconds = time.monotonic() - started
+            self.timings.append(Timing(stage, plan.host, seconds))
+            self.bus.emit(HostDone(stage, plan.host, seconds, reader.changed, error))
+        return reader.changed
+
+    def _compile(self, session: Session, plan: HostPlan, probe_after: bool) -> StageScript:
+        actions = [action for step in plan.steps for action in step.actions]
+        content: dict[int, bytes] = {}
+
+        def resolve(late: Late) -> bytes:
+            # One Late gives one content in a stage, however often it is asked for.
+            if id(late) not in content:
+                content[id(late)] = self.producers[late.producer](plan.host, late)
+            return content[id(late)]
+
+        ours = session.inventory.files
+        existing = frozenset(path for path in session.facts.files if path not in ours)
+        hashes = {
+            spec.path: _hash(spec, resolve)
+            for action in actions
+            if isinstance(action, WriteFiles)
+            for spec in action.files
+        }
+        inventory = Inventory.parse(session.inventory.dump(), plan.host)
+        inventory.extend(actions, session.facts, hashes)
+        written = inventory.dump() if inventory.dump() != session.facts.inventory else None
+        session.inventory = inventory
+        return compile_stage(
+            plan,
+            resolve,
+            self.open_images,
+            inventory=written,
+            existing=existing,
+            epilogue=session.probe if probe_after else "",
+        )
+
+
+def _hash(spec: FileSpec, resolve: Callable[[Late], bytes]) -> str:
+    if isinstance(spec.content, LocalFile):
+        return spec.content.sha256
+    content = resolve(spec.content) if isinstance(spec.content, Late) else spec.content
+    return hashlib.sha256(content).hexdigest()
+
+
+class _MarkerReader:
+    """Turn a stage script's marker lines into events, and its failure into an error."""
+
+    def __init__(self, bus: EventBus, stage: str, host: str) -> None:
+        self._bus, self._stage, self._host = bus, stage, host
+        self.actions: list[CompiledAction] = []
+        self.changed = 0
+        self._begun = time.monotonic()
+        self._failed: tuple[int, int] | None = None
+        self._output: list[str] = []
+        self._note = ""
+        self._stopped = False
+        self._busy = False
+
+    def line(self, text: str) -> None:
+        if not text.startswith(_MARK):
+            return
+        word, _, rest = text[len(_MARK) :].partition(" ")
+        if word == "begin":
+            self._begun = time.monotonic()
+            self._note = ""
+            self._bus.emit(HostProgress(self._stage, self._host, self.actions[int(rest)].title))
+        elif word == "done":
+            index, _, how = rest.partition(" ")
+            self._done(self.actions[int(index)], changed=how == "changed")
+        elif word == "note":
+            self._note = rest
+            self._bus.emit(HostProgress(self._stage, self._host, rest))
+        elif word == "failed":
+            index, _, code = rest.partition(" ")
+            self._failed = int(index), int(code)
+        elif word == "output":
+            self._output.append(rest)
+        elif word == "stopped":
+            self._stopped = True
+        elif word == "busy":
+            self._busy = True
+
+    def _done(self, action: CompiledAction, *, changed: bool) -> None:
+        self.changed += changed
+        seconds = time.monotonic() - self._begun
+        self._bus.emit(
+            ActionDone(self._stage, self._host, action.step, action.title, changed, action.reason, seconds)
+        )
+
+    def check(self, result: Result) -> None:
+        """Raise what stopped the stage, if anything did."""
+        if self._busy:
+            raise LockedError(
+                "an earlier run's stage is still at work on this host after 5 minutes",
+                host=self._host,
+                fix="look what it does: fuser -v /run/kubeadm-py/stage.lock",
+            )
+        if self._stopped:
+            raise InterruptedRunError("stopped between two actions", host=self._host)
+        if self._failed is None:
+            if not result.ok:
+                raise KubeadmPyError(
+                    f"stage {self._stage}: the script ended with code {result.exit_code}",
+                    host=self._host,
+                    details=_tail(result),
+                    fix="run the command again: it goes on where it stopped",
+                )
+            return
+        index, code = self._failed
+        action = self.actions[index]
+        output = tuple(line for line in self._output if line.strip())
+        if code == _STOPPED:
+            raise InterruptedRunError(f"stopped while waiting: {action.title}", host=self._host)
+        if code in (_WAIT_OUT_OF_TIME, _WAIT_HOPELESS) and action.is_wait:
+            kind = WaitTimeoutError if code == _WAIT_OUT_OF_TIME else KubeadmPyError
+            how = "ran out of time" if code == _WAIT_OUT_OF_TIME else "cannot succeed"
+            raise kind(f"{action.title}: {how}", host=self._host, details=output, fix=action.look)
+        raise KubeadmPyError(
+            f"{action.title} failed (exit code {code})",
+            host=self._host,
+            details=output[-20:],
+            fix=action.look or "run the command again once the cause is mended: it goes on where it stopped",
+        )
+
+
+def _tail(result: Result) -> list[str]:
+    text = result.stderr or b"\n".join(
+        line for line in result.stdout.splitlines() if not line.startswith(_MARK.encode())
+    )
+    return [line[:500] for line in text.decode(errors="replace").splitlines()[-10:]]

@@ -1,0 +1,60 @@
+"""Turn Ctrl-C into an orderly stop: the first ends the run after the running actions, the second at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from kubeadm_py.errors import ExitCode, KubeadmPyError
+
+
+class InterruptedRunError(KubeadmPyError):
+    """Report that a person stopped the run."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Interrupt:
+    """Remember that a person asked to stop, and tell whoever has to know."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def asked(self) -> bool:
+        """Say whether a stop was asked for."""
+        return self._asked.is_set()
+
+    def on_stop(self, listener: Callable[[], None]) -> None:
+        """Call `listener` in a thread of its own when a stop is asked for."""
+        self._listeners.append(listener)
+
+    def check(self) -> None:
+        """Raise InterruptedRunError if a stop was asked for: call it before anything new begins."""
+        if self.asked:
+            raise InterruptedRunError("stopped by Ctrl-C; nothing new was begun")
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            os._exit(ExitCode.INTERRUPTED)
+        self._asked.set()
+        for listener in self._listeners:
+            threading.Thread(target=listener, daemon=True).start()
+
+    @contextmanager
+    def handling(self) -> Iterator[Interrupt]:
+        """Handle SIGINT and SIGTERM for the time of a run; only in the main thread, elsewhere a no-op."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

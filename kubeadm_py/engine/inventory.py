@@ -1,0 +1,103 @@
+"""Keep the record of what we made on a host: what reset removes and what a rerun may trust."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, ImportImages, MakeDirectories, Unit, WriteFiles
+from kubeadm_py.model.facts import HostFacts
+
+SCHEMA = 1
+
+
+@dataclass(slots=True)
+class Inventory:
+    """Hold /var/lib/kubeadm-py/inventory.json.
+
+    `files`: path -> {"sha256", "mode", "made"}; `made` False says that the file was there before us and
+    that its prior content is kept below /var/lib/kubeadm-py/prior. A sha256 is empty where the content
+    is made late (a certificate) or was never finished.
+    """
+
+    cluster: str = ""
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    directories: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    images: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, raw: bytes | None, host: str = "") -> Inventory:
+        """Read an inventory; None gives an empty one.
+
+        Raise KubeadmPyError for a newer schema or a broken file: guessing would remove foreign files.
+        """
+        if not raw or not raw.strip():
+            return cls()
+        try:
+            document = json.loads(raw)
+            schema = document["schema"]
+            if schema > SCHEMA:
+                raise KubeadmPyError(
+                    f"{paths.INVENTORY} has schema {schema}; this kubeadm-py knows {SCHEMA}",
+                    host=host,
+                    fix="use the newer kubeadm-py that wrote it",
+                )
+            return cls(
+                cluster=document.get("cluster", ""),
+                files=dict(document.get("files", {})),
+                directories=list(document.get("directories", [])),
+                units=list(document.get("units", [])),
+                images=dict(document.get("images", {})),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise KubeadmPyError(
+                f"{paths.INVENTORY} cannot be read: {error}",
+                host=host,
+                fix=f"restore it from a backup, or move it away and reset by hand: {paths.INVENTORY}",
+            ) from error
+
+    def dump(self) -> bytes:
+        """Return the file's bytes, the same for the same content."""
+        document = {
+            "schema": SCHEMA,
+            "cluster": self.cluster,
+            "files": self.files,
+            "directories": self.directories,
+            "units": self.units,
+            "images": self.images,
+        }
+        return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing was ever made here."""
+        return not (self.files or self.directories or self.units or self.images)
+
+    def extend(self, actions: list[Action], facts: HostFacts, hashes: dict[str, str]) -> None:
+        """Record what `actions` will make, before they run; `hashes` has the content known by then."""
+        for action in actions:
+            match action:
+                case WriteFiles():
+                    for spec in action.files:
+                        known = self.files.get(spec.path)
+                        made = known["made"] if known else spec.path not in facts.files
+                        self.files[spec.path] = {
+                            "sha256": hashes.get(spec.path, ""),
+                            "mode": f"{spec.mode:04o}",
+                            "made": made,
+                        }
+                case MakeDirectories():
+                    for path, _mode in action.directories:
+                        if path not in self.directories and path not in facts.directories:
+                            self.directories.append(path)
+                case Unit():
+                    if action.name not in self.units:
+                        self.units.append(action.name)
+                case ImportImages():
+                    self.images.update(dict(action.images))
+                case _:
+                    pass

@@ -1,0 +1,121 @@
+# The frame of every stage script: one lock, one private directory, one marker line an action.
+# Standard input (kept as 4) carries what the actions need, in their order; standard output (kept as 3)
+# carries markers, which the executor reads. The stage is not under `set -e`: an action's exit code is
+# looked at by kpy_end, and `||` would switch errexit off inside it.
+umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+kpy_run=/run/kubeadm-py
+mkdir -p -m 0700 "$kpy_run" || exit 1
+exec 3>&1 4<&0 </dev/null 8>>"$kpy_run/stage.lock"
+if ! flock -w "$KPY_LOCK_WAIT" 8; then
+  echo '##kubeadm-py busy' >&3
+  exit 75
+fi
+kpy_tmp=$(mktemp -d "$kpy_run/stage.XXXXXX") || exit 1
+kpy_clean() {
+  rm -rf "$kpy_tmp"
+}
+trap kpy_clean EXIT
+
+kpy_mark() {
+  echo "##kubeadm-py $*" >&3
+}
+
+kpy_now() {
+  read -r kpy_up kpy_rest </proc/uptime
+  echo "${kpy_up%.*}"
+}
+
+kpy_begin() {
+  if [ -e "$kpy_run/stop" ]; then
+    kpy_mark "stopped $1"
+    exit 130
+  fi
+  kpy_mark "begin $1"
+}
+
+# kpy_end INDEX CODE: report an action's end; a failed one ends the stage.
+kpy_end() {
+  if [ "$2" -ne 0 ]; then
+    kpy_mark "failed $1 $2"
+    tail -n 60 "$kpy_tmp/out" | sed 's/^/##kubeadm-py output /' >&3
+    exit 1
+  fi
+  if grep -qx unchanged "$kpy_tmp/out"; then
+    kpy_mark "done $1 unchanged"
+  else
+    kpy_mark "done $1 changed"
+  fi
+}
+
+# kpy_input SIZE: copy the action's own bytes from the stream to standard output.
+kpy_input() {
+  head -c "$1" <&4
+}
+
+# kpy_receive SIZE: unpack an action's tar; names are final paths with hidden temporary base names.
+kpy_receive() {
+  kpy_input "$1" | tar -x -p -C / -f -
+}
+
+# kpy_place DIR NAME: move a received file into place.
+kpy_place() {
+  mv -fT "$1/.$2.kubeadm-py-new" "$1/$2"
+}
+
+# kpy_keep PATH: keep what a file was before we first change it, so that reset can put it back.
+kpy_keep() {
+  if [ -e "$1" ] && [ ! -e "/var/lib/kubeadm-py/prior$1" ]; then
+    mkdir -p -m 0700 /var/lib/kubeadm-py/prior
+    cp -a --parents "$1" /var/lib/kubeadm-py/prior/
+  fi
+}
+
+kpy_relabel() {
+  if command -v selinuxenabled >/dev/null 2>&1 && selinuxenabled; then
+    restorecon -F "$@"
+  fi
+}
+
+# kpy_listens PORT: say whether anything listens there; far cheaper than asking it.
+kpy_listens() {
+  ss -Hltn "sport = :$1" | grep -q .
+}
+
+# kpy_last: print the last line of $answer.
+kpy_last() {
+  printf '%s\n' "$answer" | tail -n 1 | cut -c 1-300
+}
+
+# kpy_wait SECONDS INTERVAL: loop until kpy_until succeeds; 9 = out of time, 10 = hopeless, 130 = stopped.
+kpy_wait() {
+  kpy_deadline=$(($(kpy_now) + $1))
+  kpy_said=
+  kpy_turn=0
+  while ! kpy_until >"$kpy_tmp/why" 2>&1; do
+    if [ -e "$kpy_run/stop" ]; then
+      echo "stopped while waiting"
+      return 130
+    fi
+    kpy_turn=$((kpy_turn + 1))
+    if [ $((kpy_turn % 10)) -eq 0 ] && kpy_hopeless; then
+      cat "$kpy_tmp/why"
+      kpy_diagnose
+      return 10
+    fi
+    kpy_why=$(tail -n 1 "$kpy_tmp/why")
+    if [ "$kpy_why" != "$kpy_said" ]; then
+      kpy_said=$kpy_why
+      kpy_mark "note $kpy_why"
+    fi
+    if [ "$(kpy_now)" -ge "$kpy_deadline" ]; then
+      cat "$kpy_tmp/why"
+      kpy_diagnose
+      return 9
+    fi
+    sleep "$2"
+  done
+  echo unchanged
+}

@@ -1,0 +1,132 @@
+"""Hold a host for the time of a run: its lock, its facts, its inventory."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+import socket
+import time
+from dataclasses import dataclass
+
+from kubeadm_py.engine.inventory import Inventory
+from kubeadm_py.errors import KubeadmPyError, LockedError
+from kubeadm_py.facts.collect import PROBE_MARKER
+from kubeadm_py.facts.parse import parse
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.transport.base import Held, Host
+
+LOCKED_EXIT = 75
+"""sysexits' EX_TEMPFAIL: the lock is somebody else's."""
+PROBE_TIMEOUT_SECONDS = 120.0
+_HELD = "##kubeadm-py held"
+_HOLDER = f"{paths.RUN_DIR}/holder"
+_PREAMBLE = """umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+"""
+
+
+@dataclass(slots=True)
+class Session:
+    """Hold what a run knows of one host and the channel that keeps its lock."""
+
+    node: Node
+    host: Host
+    facts: HostFacts
+    inventory: Inventory
+    probe: str
+    """The probe's script for this host, to look again."""
+    held: Held | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the host's name in the cluster."""
+        return self.node.name
+
+    def learn(self, output: bytes, round_trip: float = 0.0) -> None:
+        """Take over the facts that a probe printed somewhere in `output`."""
+        self.facts = facts_in(output, self.name, round_trip)
+        self.inventory = Inventory.parse(self.facts.inventory, self.name)
+
+    def close(self) -> None:
+        """Free the lock and close the connection."""
+        if self.held is not None:
+            self.held.release()
+            self.held = None
+        self.host.close()
+
+
+def facts_in(output: bytes, host: str, round_trip: float = 0.0) -> HostFacts:
+    """Return the facts that a probe printed; raise KubeadmPyError where it printed none."""
+    marker = PROBE_MARKER.encode()
+    for line in reversed(output.splitlines()):
+        if line.startswith(marker):
+            return parse(line[len(marker) :], round_trip=round_trip, operator_clock=time.time())
+    raise KubeadmPyError(
+        "the probe ended without an answer",
+        host=host,
+        details=output.decode(errors="replace").splitlines()[-5:],
+        fix="is /bin/sh a POSIX shell there, and is there room in /run and /tmp?",
+    )
+
+
+def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = True) -> Session:
+    """Connect, take the host's lock and probe it, in one round trip.
+
+    `probe` is the script that facts.collect made for it. Raise LockedError at once where another run holds
+    the lock. `lock` False looks only, and takes none.
+    """
+    host.connect()
+    started = time.monotonic()
+    if not lock:
+        result = host.run(_PREAMBLE + probe, timeout=PROBE_TIMEOUT_SECONDS)
+        facts = facts_in(result.stdout, node.name, time.monotonic() - started)
+        return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe)
+    held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=PROBE_TIMEOUT_SECONDS)
+    round_trip = time.monotonic() - started
+    if not held.alive() and held.result.exit_code == LOCKED_EXIT:
+        raise _locked(node.name, held.result.stdout)
+    facts = facts_in(held.result.stdout + held.result.stderr, node.name, round_trip)
+    return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe, held)
+
+
+def _lock_script(verb: str, probe: str) -> str:
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    holder = f"kubeadm-py {verb} by {operator()} since {since}"
+    return f"""{_PREAMBLE}mkdir -p -m 0700 {paths.RUN_DIR} || exit 1
+exec 9>>{paths.RUN_LOCK}
+if ! flock -n 9; then
+  echo "##kubeadm-py locked $(cat {_HOLDER} 2>/dev/null)"
+  exit {LOCKED_EXIT}
+fi
+rm -f {paths.RUN_DIR}/stop
+echo {shlex.quote(holder)} >{_HOLDER}
+(
+{probe}
+) 9>&-
+echo '{_HELD}'
+cat >/dev/null 9>&-
+rm -f {_HOLDER}
+"""
+
+
+def operator() -> str:
+    """Return who runs this, as USER@MACHINE."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "an unnamed user"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _locked(host: str, output: bytes) -> LockedError:
+    text = output.decode(errors="replace")
+    holder = text.partition("##kubeadm-py locked")[2].strip() or "another run"
+    return LockedError(
+        f"locked: {holder}",
+        host=host,
+        fix="wait for that run to end; a run whose operator is gone frees its lock with its connection",
+    )

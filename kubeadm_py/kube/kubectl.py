@@ -1,0 +1,45 @@
+"""Run kubectl on a control-plane host, as its administrator."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import paths
+from kubeadm_py.transport.base import Host
+
+TIMEOUT_SECONDS = 60.0
+
+
+def command(arguments: Sequence[str], kubeconfig: str = paths.ADMIN_CONF) -> str:
+    """Return a kubectl command line for a script on a host."""
+    return (
+        f"PATH=$PATH:/usr/local/bin; kubectl --cache-dir {paths.KUBECTL_CACHE} "
+        f"--kubeconfig {shlex.quote(kubeconfig)} --request-timeout 20s {shlex.join(arguments)}"
+    )
+
+
+def run(host: Host, arguments: Sequence[str], *, stdin: bytes | None = None, doing: str) -> bytes:
+    """Run kubectl in one round trip and return what it printed; raise KubeadmPyError where it fails.
+
+    `doing` says in words what is being done, for the error.
+    """
+    result = host.run(command(arguments), stdin=stdin, timeout=TIMEOUT_SECONDS)
+    if not result.ok:
+        lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
+        raise KubeadmPyError(
+            f"{doing} failed",
+            host=host.name,
+            details=lines[-5:],
+            fix=f"does this control plane answer? kubectl --kubeconfig {paths.ADMIN_CONF} get nodes",
+        )
+    return result.stdout
+
+
+def get_json(host: Host, arguments: Sequence[str], *, doing: str) -> dict[str, Any]:
+    """Return the object that `kubectl get ... -o json` prints."""
+    document: dict[str, Any] = json.loads(run(host, ["get", *arguments, "-o", "json"], doing=doing))
+    return document

@@ -1,0 +1,51 @@
+"""Describe a plan: stages of hosts of steps of actions. What plan shows is what the executor runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubeadm_py.model.actions import Action
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """Hold what one step wants done on one host; never without actions."""
+
+    step: str
+    title: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """Hold the steps of one host in a stage, in order."""
+
+    host: str
+    steps: tuple[PlannedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Hold what happens on all its hosts at once; one script a host."""
+
+    id: str
+    title: str
+    hosts: tuple[HostPlan, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing is to be done anywhere."""
+        return not any(host.steps for host in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold all stages of a run, in order."""
+
+    verb: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Say whether the hosts already are as the plan wants them."""
+        return all(stage.empty for stage in self.stages)

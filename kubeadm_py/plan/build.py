@@ -1,0 +1,39 @@
+"""Build plans: ask each step of a workflow for its actions on each host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kubeadm_py.model.actions import Wait
+from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
+from kubeadm_py.plan.workflows import StageDefinition
+from kubeadm_py.steps.base import Step, StepContext
+
+
+def build_stage(
+    definition: StageDefinition, contexts: Iterable[StepContext], *, skip_phases: Sequence[str] = ()
+) -> Stage:
+    """Plan one stage for all its hosts; skipped phases plan nothing."""
+    return Stage(
+        definition.id,
+        definition.title,
+        tuple(HostPlan(ctx.node.name, _steps(definition.steps, ctx, skip_phases)) for ctx in contexts),
+    )
+
+
+def _steps(steps: Sequence[Step], ctx: StepContext, skip: Sequence[str]) -> tuple[PlannedStep, ...]:
+    planned = []
+    for step in steps:
+        if step.phase and step.phase in skip:
+            continue
+        actions = step.plan(ctx)
+        if actions:
+            planned.append(PlannedStep(step.id, step.title, tuple(actions)))
+    return tuple(planned)
+
+
+def changes(stage: Stage) -> int:
+    """Count the planned actions that change something: waits only look."""
+    return sum(
+        not isinstance(action, Wait) for host in stage.hosts for step in host.steps for action in step.actions
+    )

@@ -1,0 +1,155 @@
+"""Find and trust the cluster that hosts join, as seen from one of them; nothing is written anywhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import yaml
+
+from kubeadm_py.engine.events import HostProgress, Notice
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model.cluster import Discovery, split_host_port
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.pki import kubeconfig
+from kubeadm_py.pki.kubeconfig import ClusterEntry
+from kubeadm_py.plan.run import Run
+from kubeadm_py.token import discovery as tokens
+from kubeadm_py.token import errors
+from kubeadm_py.token.cluster_info import Clock, Patience
+from kubeadm_py.token.fetch import TLSFetch
+from kubeadm_py.transport.base import ByteStream
+
+TUNNEL_TIMEOUT_SECONDS = 5.0
+_CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps/"
+
+
+def discover(run: Run, session: Session, wanted: Discovery, file: bytes | None = None) -> JoinedCluster:
+    """Find the cluster from `session`'s host and read its configuration with the bootstrap token.
+
+    `file` is the content of a discovery file. Raise the errors of token.errors.
+    """
+    timeouts = run.cluster.join_timeouts
+    clock = Clock(
+        time.monotonic,
+        lambda seconds: _sleep(run, seconds),
+        lambda why: run.bus.emit(HostProgress("look", session.name, why)),
+    )
+    patience = Patience(deadline=timeouts.discovery.total_seconds())
+    if file is not None:
+        entry = kubeconfig.cluster_of(file)
+        endpoint = _endpoint_of(entry.server)
+        fetch = _fetch(session, endpoint, entry)
+        found = tokens.discover_by_file(fetch, entry, clock=clock, patience=patience)
+        token = wanted.tls_bootstrap_token or entry.token
+    else:
+        if wanted.token is None:
+            raise UsageError(
+                "no bootstrap token was given",
+                fix="give --token-file FILE, or a Cluster document with --config",
+            )
+        found = tokens.discover(
+            _fetch(session, wanted.api_server_endpoint),
+            wanted.api_server_endpoint,
+            wanted.token,
+            wanted.ca_cert_hashes,
+            clock=clock,
+            patience=patience,
+            unsafe_skip_ca_verification=wanted.unsafe_skip_ca_verification,
+        )
+        token = wanted.tls_bootstrap_token or wanted.token
+    for warning in found.warnings:
+        run.bus.emit(Notice("warning", warning, session.name))
+    if token is None:
+        raise UsageError(
+            "the discovery file has no token and --tls-bootstrap-token is not given",
+            fix="give a token that the kubelet can ask for its certificate with: --tls-bootstrap-token",
+        )
+    return _configured(session, found, token)
+
+
+def _configured(session: Session, found: tokens.Discovered, token: Secret) -> JoinedCluster:
+    """Read kubeadm-config and kubelet-config as the joining kubelet may (contract 8.3)."""
+    endpoint = _endpoint_of(found.server)
+    fetch = _fetch(session, endpoint, _as_bootstrapper(found.server, found.ca_pem, token))
+    kubelet = _config_map(fetch, "kubelet-config", "kubelet", found.ca_pem, session.name)
+    cluster = _config_map(fetch, "kubeadm-config", "ClusterConfiguration", found.ca_pem, session.name)
+    return JoinedCluster(found.server, found.ca_pem, token, kubelet, cluster)
+
+
+def _config_map(fetch: TLSFetch, name: str, key: str, ca_pem: bytes, host: str) -> Mapping[str, Any]:
+    status, body = fetch(_CONFIG_MAPS + name, ca_pem)
+    if status == 401:
+        raise KubeadmPyError(
+            "the cluster does not take the bootstrap token as a login",
+            host=host,
+            details=["the token has expired, or lacks the usage authentication"],
+            fix=errors.NEW_TOKEN,
+        )
+    if status != 200:
+        raise KubeadmPyError(
+            f"reading ConfigMap kube-system/{name} failed: HTTP status {status}",
+            host=host,
+            details=[_message(body)],
+            fix="was this cluster made by kubeadm or kubeadm-py, and has the token kubeadm's default group?",
+        )
+    try:
+        document = yaml.safe_load(json.loads(body)["data"][key])
+    except (ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise KubeadmPyError(
+            f"ConfigMap kube-system/{name} cannot be read: {error!r}",
+            host=host,
+            fix=f"look: kubectl -n kube-system get configmap {name} -o yaml",
+        ) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:300]
+
+
+def _fetch(session: Session, endpoint: str, entry: ClusterEntry | None = None) -> TLSFetch:
+    host, port = split_host_port(endpoint)
+
+    def open_stream() -> AbstractContextManager[ByteStream]:
+        return session.host.tunnel(host, port, TUNNEL_TIMEOUT_SECONDS)
+
+    return TLSFetch(open_stream, endpoint, cluster=entry)
+
+
+def _as_bootstrapper(server: str, ca_pem: bytes, token: Secret) -> ClusterEntry:
+    return ClusterEntry("", server, ca_pem, token=token)
+
+
+def _endpoint_of(server: str) -> str:
+    return server.removeprefix("https://").rstrip("/")
+
+
+def _sleep(run: Run, seconds: float) -> None:
+    run.interrupt.check()
+    time.sleep(seconds)
+
+
+def refuse_taken_name(session: Session, joined: JoinedCluster) -> None:
+    """Refuse a node name that a Ready node of the cluster has already (contract 8.3)."""
+    name = session.node.name
+    entry = _as_bootstrapper(joined.server, joined.ca_pem, joined.tls_bootstrap_token)
+    fetch = _fetch(session, _endpoint_of(joined.server), entry)
+    status, body = fetch(f"/api/v1/nodes/{name}", joined.ca_pem)
+    if status != 200:
+        return
+    conditions = json.loads(body).get("status", {}).get("conditions", [])
+    if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
+        raise KubeadmPyError(
+            f"the cluster has a Ready node called {name} already",
+            host=session.name,
+            fix=f"give this host another name, or remove that node: kubectl delete node {name}",
+        )

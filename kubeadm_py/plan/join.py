@@ -1,0 +1,235 @@
+"""Join workers to a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.engine.execute import Executor, StageResult
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.kube import kubectl
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, RunScript
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
+from kubeadm_py.model.versions import Version
+from kubeadm_py.pki import pem
+from kubeadm_py.plan import discover, preflight
+from kubeadm_py.plan import leader as leaders
+from kubeadm_py.plan.build import build_stage, changes
+from kubeadm_py.plan.leader import Leader
+from kubeadm_py.plan.producers import Complete, joining_producers
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.sources import Source, open_source
+from kubeadm_py.plan.workflows import JOIN_WORKER, PREPARE
+from kubeadm_py.steps import addons_ready, mark_node, waits
+from kubeadm_py.steps.base import StepContext
+from kubeadm_py.token.bootstrap import NAMESPACE, SECRET_NAME_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class JoinReport:
+    """Hold what a join did; `already` were members before."""
+
+    plan: Plan
+    changed: int
+    already: tuple[str, ...]
+
+
+def join(
+    run: Run,
+    targets: Sequence[Node],
+    *,
+    complete: Complete | None = None,
+    discovery_file: bytes | None = None,
+) -> JoinReport:
+    """Look, find the cluster, prepare, start the kubelets, wait until their nodes are Ready; all at once.
+
+    Three round trips to a worker, two to the one control plane of the file. Without a control plane in the
+    file the discovery of the config is used. Raise RunFailedError that names every host that failed.
+    """
+    source = open_source(run.cluster)
+    run.look(targets, lock=not run.options.dry_run)
+    if complete is not None:
+        run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
+    work = _Join(run, source, list(run.sessions), datetime.now(UTC))
+    if not run.cluster.control_planes:
+        return work.through(None, discovery_file)
+    leader = leaders.ask(
+        run,
+        run.cluster.control_planes[0],
+        mint=not work.all_members() and not run.options.dry_run,
+        now=work.now,
+    )
+    try:
+        return work.through(leader, discovery_file)
+    finally:
+        # Finished or not, the minted token goes; its own end is near in any case.
+        work.forget_token(leader)
+        leader.session.host.close()
+
+
+@dataclass(slots=True)
+class _Join:
+    """Hold one join's work over its hosts."""
+
+    run: Run
+    source: Source
+    names: list[str]
+    now: datetime
+    token_deleted: bool = False
+
+    def all_members(self) -> bool:
+        """Say whether every host has its kubelet's credentials already."""
+        return all(paths.KUBELET_CONF in session.facts.files for session in self.run.sessions.values())
+
+    def through(self, leader: Leader | None, discovery_file: bytes | None) -> JoinReport:
+        """Do the whole join."""
+        run = self.run
+        joined = self._find(leader, discovery_file)
+        run.use(as_joined(run.cluster, joined))
+        membership = pem.public_key_hashes(joined.ca_pem)[0].removeprefix("sha256:")
+        resolved = addons.resolve(run.cluster) if leader else []
+        images = addons.images(resolved, run.cluster)
+
+        def gate(which: Gate) -> None:
+            preflight.gate(
+                run, which, self.names, artifacts=self.source.view, addon_images=images, member_of=membership
+            )
+
+        def contexts() -> list[StepContext]:
+            return [
+                StepContext(
+                    run.cluster,
+                    session.node,
+                    session.facts,
+                    "join",
+                    self.now,
+                    recorded=session.inventory.files,
+                    artifacts=self.source.view,
+                    joined=joined,
+                    addons=tuple(resolved),
+                )
+                for session in run.sessions.values()
+            ]
+
+        gate(Gate.HOST)
+        already = tuple(name for name in self.names if preflight.is_member(run, name, membership))
+        for name in self.names:
+            if name not in already:
+                discover.refuse_taken_name(run.sessions[name], joined)
+            run.sessions[name].inventory.cluster = run.cluster.name
+        executor = Executor(
+            run.sessions,
+            run.bus,
+            joining_producers(run.cluster),
+            self.source.open_images,
+            run.interrupt,
+            timings=run.timings,
+        )
+        prepare = build_stage(PREPARE, contexts())
+        if run.options.dry_run:
+            return JoinReport(Plan("join", (prepare, build_stage(JOIN_WORKER, contexts()))), 0, already)
+        self.source.verify(prepare)
+        errors = self._keep_going(executor.run(prepare, probe_after=True))
+        if self.names:
+            gate(Gate.PREPARED)
+        stage = build_stage(JOIN_WORKER, [ctx for ctx in contexts() if ctx.node.name in self.names])
+        errors += self._keep_going(executor.run(stage))
+        if leader is not None:
+            errors += self._finish(executor, leader, tuple(resolved))
+        if errors:
+            raise RunFailedError(errors)
+        plan = Plan("join", (prepare, stage))
+        return JoinReport(plan, sum(changes(each) for each in plan.stages), already)
+
+    def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
+        run = self.run
+        first = next(iter(run.sessions.values()))
+        if leader is not None:
+            if leader.token is None:
+                return leader.known(run.cluster)
+            return discover.discover(run, first, leader.discovery(run.cluster))
+        if run.cluster.discovery is None:
+            raise UsageError(
+                "nothing says which cluster to join",
+                fix="give API:PORT with a token, or a config with a control plane or a JoinConfiguration",
+            )
+        return discover.discover(run, first, run.cluster.discovery, discovery_file)
+
+    def _keep_going(self, result: StageResult) -> list[KubeadmPyError]:
+        """Count changes, and go on with the hosts that are well."""
+        self.run.changed += sum(result.changed.values())
+        self.names = [name for name in self.names if name not in result.errors]
+        return list(result.errors.values())
+
+    def _finish(
+        self, executor: Executor, leader: Leader, resolved: tuple[object, ...]
+    ) -> list[KubeadmPyError]:
+        """Label the new nodes, delete the token, wait for what needed a worker; one round trip."""
+        session = leader.session
+        server = f"https://{session.node.local_endpoint}"
+        deadline = self.run.cluster.join_timeouts.kubernetes_api_call
+        actions: list[Action] = []
+        for name in self.names:
+            actions += mark_node.mark(self.run.cluster.node(name), paths.ADMIN_CONF, server, deadline)
+        if leader.token is not None:
+            actions.append(_delete_token(leader.token_id))
+        ctx = StepContext(self.run.cluster, session.node, session.facts, "join", self.now, addons=resolved)
+        ready, _ = addons_ready.expected(ctx, with_workers=True)
+        if ready and self.names:
+            actions.append(
+                waits.workloads_ready(
+                    "wait for network, DNS and storage",
+                    ready,
+                    paths.ADMIN_CONF,
+                    server,
+                    addons_ready.DEADLINE,
+                )
+            )
+        if not actions:
+            return []
+        steps = (PlannedStep("finish", "labels and add-ons", tuple(actions)),)
+        stage = Stage("ready", "labels, add-ons", (HostPlan(session.name, steps),))
+        executor.sessions = {session.name: session}
+        result = executor.run(stage)
+        self.token_deleted = not result.errors
+        return list(result.errors.values())
+
+    def forget_token(self, leader: Leader) -> None:
+        """Delete the minted token if nothing has done so yet."""
+        if leader.token is not None and not self.token_deleted:
+            leader.session.host.run(_delete_token(leader.token_id).script, timeout=30)
+
+
+def _delete_token(token_id: str) -> RunScript:
+    arguments = ["delete", "secret", "-n", NAMESPACE, "--ignore-not-found", SECRET_NAME_PREFIX + token_id]
+    return RunScript(
+        "delete this join's token", kubectl.command(arguments), reason="it was minted for this join"
+    )
+
+
+def as_joined(cluster: ResolvedCluster, joined: JoinedCluster) -> ResolvedCluster:
+    """Take over what the live cluster says: its version, kubelet configuration, images and subnets."""
+    live = joined.cluster_configuration
+    networking = live.get("networking") or {}
+    known = cluster.networking
+    return replace(
+        cluster,
+        kubernetes_version=Version.parse(live.get("kubernetesVersion") or str(cluster.kubernetes_version)),
+        image_repository=live.get("imageRepository") or cluster.image_repository,
+        cluster_name=live.get("clusterName") or cluster.cluster_name,
+        networking=replace(
+            known,
+            service_subnet=networking.get("serviceSubnet") or known.service_subnet,
+            pod_subnet=networking.get("podSubnet") or known.pod_subnet,
+            dns_domain=networking.get("dnsDomain") or known.dns_domain,
+        ),
+        kubelet_config={
+            key: value for key, value in joined.kubelet_config.items() if key not in ("apiVersion", "kind")
+        },
+    )

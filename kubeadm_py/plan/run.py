@@ -1,0 +1,183 @@
+"""Hold what every verb needs while it runs: sessions, the executor, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from kubeadm_py.engine.events import (
+    Cause,
+    EventBus,
+    Failed,
+    Found,
+    HostDone,
+    HostStarted,
+    RunDone,
+    RunHost,
+    RunStarted,
+    StageDone,
+    StageStarted,
+    Timing,
+)
+from kubeadm_py.engine.interrupt import Interrupt
+from kubeadm_py.engine.session import Session, open_session, operator
+from kubeadm_py.errors import ExitCode, KubeadmPyError, worst
+from kubeadm_py.facts.collect import interesting_paths, probe_script
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.transport.base import Host
+from kubeadm_py.transport.fanout import fan_out
+
+Connect = Callable[[Node], Host]
+
+
+class RunFailedError(KubeadmPyError):
+    """Carry the errors of several hosts; the exit code is that of the gravest."""
+
+    def __init__(self, errors: Sequence[KubeadmPyError]) -> None:
+        first = errors[0]
+        super().__init__(first.summary, host=first.host, details=first.details, fix=first.fix)
+        self.errors = tuple(errors)
+        self.exit_code = worst([error.exit_code for error in errors])
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Hold the flags that verbs share."""
+
+    ignore_preflight_errors: frozenset[str] = frozenset()
+    skip_phases: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """Hold one run of a verb."""
+
+    verb: str
+    cluster: ResolvedCluster
+    bus: EventBus
+    connect: Connect
+    options: Options = field(default_factory=Options)
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    timings: list[Timing] = field(default_factory=list)
+    changed: int = 0
+    config_name: str = ""
+    """The config as the operator named it, for what to type next."""
+
+    @property
+    def operator(self) -> str:
+        """Return who runs this, as USER@MACHINE."""
+        return operator()
+
+    def look(self, nodes: Iterable[Node], *, lock: bool = True) -> None:
+        """Reach, lock and probe hosts, all at once; raise RunFailedError that names every one that failed."""
+        targets = [node for node in nodes if node.name not in self.sessions]
+        if not targets:
+            return
+        self.interrupt.check()
+        started = time.monotonic()
+        self.bus.emit(StageStarted("look", "reach and probe", tuple(node.name for node in targets)))
+        outcomes = fan_out(targets, lambda node: self._look_at(node, lock=lock))
+        errors = []
+        for name, outcome in outcomes.items():
+            if isinstance(outcome.error, KubeadmPyError):
+                outcome.error.host = outcome.error.host or name
+                errors.append(outcome.error)
+            elif outcome.error is not None:
+                raise outcome.error
+            elif outcome.value is not None:
+                self.sessions[name] = outcome.value
+        self.bus.emit(StageDone("look", time.monotonic() - started, ok=not errors))
+        if errors:
+            raise RunFailedError(errors)
+
+    def _look_at(self, node: Node, *, lock: bool) -> Session:
+        started = time.monotonic()
+        self.bus.emit(HostStarted("look", node.name))
+        error = ""
+        host = self.connect(node)
+        try:
+            probe = probe_script(
+                extra_paths=interesting_paths(self.cluster, node), cri_socket=node.cri_socket
+            )
+            return open_session(node, host, probe, verb=self.verb, lock=lock)
+        except KubeadmPyError as problem:
+            error = problem.summary
+            host.close()
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            self.timings.append(Timing("look", node.name, seconds))
+            self.bus.emit(HostDone("look", node.name, seconds, 0, error))
+
+    def report_findings(self, findings: Sequence[Finding]) -> None:
+        """Tell every finding that does not stop the run."""
+        for finding in findings:
+            if finding.severity is not Severity.ERROR:
+                self.bus.emit(Found.of(finding))
+
+    def use(self, cluster: ResolvedCluster) -> None:
+        """Go on with a cluster that knows more; its nodes are the same, in the same order, maybe renamed."""
+        renamed = {old.name: new for old, new in zip(self.cluster.nodes, cluster.nodes, strict=True)}
+        self.cluster = cluster
+        for session in self.sessions.values():
+            session.node = renamed[session.name]
+        self.sessions = {session.name: session for session in self.sessions.values()}
+
+    def close(self) -> None:
+        """Free all locks and connections."""
+        fan_out(self.sessions.values(), lambda session: session.close())
+        self.sessions.clear()
+
+
+@contextmanager
+def running(run: Run, *, hosts: Sequence[Node], source: str = "") -> Iterator[RunEnd]:
+    """Frame a verb: its first and last event, Ctrl-C, locks freed whatever happens.
+
+    The body sets the verdict and what to type next on the yielded end; errors become events here and go on
+    to the caller, which turns them into the exit code.
+    """
+    started = time.monotonic()
+    version = str(run.cluster.kubernetes_version)
+    named = tuple(RunHost(node.name, node.role.value) for node in hosts)
+    run.bus.emit(RunStarted(run.verb, run.cluster.name, version, named, source))
+    end = RunEnd()
+    try:
+        with run.interrupt.handling():
+            yield end
+    except KubeadmPyError as error:
+        errors = error.errors if isinstance(error, RunFailedError) else (error,)
+        for each in errors:
+            run.bus.emit(Failed.of(each))
+        causes = tuple(Cause(int(each.exit_code), each.host, each.summary) for each in errors)
+        end = RunEnd(f"{run.verb} failed", (), error.exit_code, causes)
+        error.told = True
+        raise
+    finally:
+        run.close()
+        run.bus.emit(
+            RunDone(
+                end.verdict or f"{run.verb} ended",
+                int(end.exit_code),
+                time.monotonic() - started,
+                run.changed,
+                tuple(node.name for node in hosts),
+                end.next,
+                tuple(run.timings),
+                end.causes,
+            )
+        )
+
+
+@dataclass(slots=True)
+class RunEnd:
+    """Hold what a run says at its end."""
+
+    verdict: str = ""
+    next: tuple[str, ...] = ()
+    exit_code: ExitCode = ExitCode.DONE
+    causes: tuple[Cause, ...] = ()

@@ -1,0 +1,58 @@
+"""List every workflow's stages and steps, top to bottom: the whole story of a verb on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubeadm_py.steps import (
+    addons_ready,
+    certs,
+    cluster_objects,
+    kubeconfigs,
+    kubelet_bootstrap,
+    kubelet_finalize,
+    kubelet_start,
+    mark_node,
+    static_pods,
+    wait_control_plane,
+)
+from kubeadm_py.steps.base import Step
+from kubeadm_py.steps.prepare import workflow as prepare
+
+
+@dataclass(frozen=True, slots=True)
+class StageDefinition:
+    """Name a stage and its steps, in their order."""
+
+    id: str
+    title: str
+    steps: tuple[Step, ...]
+
+
+PREPARE = StageDefinition("prepare", "runtime, kubelet, images", prepare.STEPS)
+
+CONTROL_PLANE = StageDefinition(
+    "control",
+    "control plane, add-ons",
+    (
+        certs.STEP,
+        kubeconfigs.STEP,
+        static_pods.STEP,
+        kubelet_start.STEP,
+        wait_control_plane.STEP,
+        cluster_objects.STEP,
+        mark_node.STEP,
+        kubelet_finalize.STEP,
+        wait_control_plane.STEP_OTHERS,
+        addons_ready.STEP,
+    ),
+)
+
+JOIN_WORKER = StageDefinition(
+    "join",
+    "kubelet joins the cluster",
+    (
+        kubelet_start.STEP,
+        kubelet_bootstrap.STEP,
+    ),
+)

@@ -1,0 +1,52 @@
+"""Plan the wait for what the present nodes can run: ready means ready."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.schema import POD_NETWORK
+from kubeadm_py.model.actions import Action
+from kubeadm_py.model.cluster import Role
+from kubeadm_py.steps import waits
+from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
+from kubeadm_py.steps.waits import Workload
+
+DEADLINE = timedelta(minutes=5)
+
+
+def expected(ctx: StepContext, *, with_workers: bool) -> tuple[list[Workload], list[Workload]]:
+    """Return (what must become ready, what waits for a worker), by the file's add-ons.
+
+    Without a pod network in the file nothing is awaited: whoever installs one later waits then.
+    """
+    if not any(POD_NETWORK in item.addon.provides for item in ctx.addons):
+        return [], []
+    ready: list[Workload] = []
+    pending: list[Workload] = []
+    if not ctx.cluster.proxy_disabled:
+        ready.append(Workload("DaemonSet", "kube-system", "kube-proxy"))
+    if not ctx.cluster.dns.disabled:
+        ready.append(Workload("Deployment", "kube-system", "coredns"))
+    for item in addons.readiness(ctx.addons):
+        workload = Workload(item.kind, item.namespace, item.name)
+        (pending if item.needs_worker and not with_workers else ready).append(workload)
+    return ready, pending
+
+
+def schedulable_without_workers(ctx: StepContext) -> bool:
+    """Say whether ordinary pods run on this control plane (its taints were taken off in the file)."""
+    return ctx.node.role is Role.CONTROL_PLANE and not ctx.node.effective_taints
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Wait for the add-ons' pods on the nodes that are there."""
+    ready, _ = expected(ctx, with_workers=schedulable_without_workers(ctx))
+    if not ready:
+        return []
+    server = f"https://{ctx.node.local_endpoint}"
+    return [waits.workloads_ready("wait for network and DNS", ready, admin_kubeconfig(ctx), server, DEADLINE)]
+
+
+STEP = Step("addons-ready", "network and DNS", plan)

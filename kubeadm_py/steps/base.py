@@ -1,0 +1,71 @@
+"""Say what a step is: cluster and facts in, actions out, nothing done."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.facts import HostFacts
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Hold what a step plans from; one host at a time."""
+
+    cluster: ResolvedCluster
+    node: Node
+    facts: HostFacts
+    verb: str
+    now: datetime
+    recorded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The inventory's files: path -> {sha256, mode, made}."""
+    all_facts: Mapping[str, HostFacts] = field(default_factory=dict)
+    artifacts: Any = None
+    """What the artifact source holds; None for `preinstalled`."""
+    joined: Any = None
+    """What discovery learned of the cluster that this host joins; None for init."""
+    addons: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Name a piece of work; `plan` returns its actions, an empty list where all is as it should be.
+
+    `phase` is kubeadm's name of it (`certs`, `control-plane`, `addon/coredns`), or '' where kubeadm has none.
+    """
+
+    id: str
+    title: str
+    plan: Callable[[StepContext], list[Action]]
+    phase: str = ""
+
+
+def is_so(spec: FileSpec, facts: HostFacts) -> bool:
+    """Say whether the host has the file with this content, mode and owner; late content never is."""
+    fact = facts.files.get(spec.path)
+    if fact is None or fact.mode != spec.mode or fact.owner != spec.owner:
+        return False
+    if isinstance(spec.content, bytes):
+        return fact.sha256 == sha256(spec.content)
+    return isinstance(spec.content, LocalFile) and fact.sha256 == spec.content.sha256
+
+
+def differing(files: list[FileSpec], facts: HostFacts) -> list[FileSpec]:
+    """Return the files that the host lacks or has otherwise."""
+    return [spec for spec in files if not is_so(spec, facts)]
+
+
+def write(files: list[FileSpec], facts: HostFacts, *, title: str, reason: str = "") -> list[Action]:
+    """Return one action that writes the files that differ, or nothing."""
+    changed = differing(files, facts)
+    return [WriteFiles(tuple(changed), reason=reason, title=title)] if changed else []
+
+
+def sha256(content: bytes) -> str:
+    """Return the hex digest that probes report."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,122 @@
+"""Plan the cluster's API objects: one server-side apply for all groups that changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late
+from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
+from kubeadm_py.render import objects
+from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
+from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
+
+CLUSTER_INFO_PRODUCER = "cluster-info"
+"""Its Late.args is the server's URL."""
+TOKEN_PRODUCER = "bootstrap-token"  # noqa: S105 - a producer's name
+"""Its Late.args is the BootstrapToken."""
+
+BOOTSTRAP_TOKEN = "bootstrap-token"  # noqa: S105 - kubeadm's name of a phase
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hold the objects of one of kubeadm's phases, or of one add-on."""
+
+    phase: str
+    objects: tuple[Mapping[str, Any] | Late, ...]
+
+    @property
+    def marker(self) -> FileSpec:
+        """Return the file that says which form of this group was applied; secrets do not count."""
+        known = [
+            item if isinstance(item, Mapping) else dict(item.spec)
+            for item in self.objects
+            if not (isinstance(item, Late) and item.producer == TOKEN_PRODUCER)
+        ]
+        digest = sha256(json.dumps(known, sort_keys=True).encode())
+        return FileSpec(f"{paths.APPLIED_DIR}/{self.phase.replace('/', '-')}", f"{digest}\n".encode(), 0o600)
+
+
+def groups(ctx: StepContext) -> list[Group]:
+    """List all groups of objects in the order of their creation."""
+    cluster = ctx.cluster
+    listed = [
+        Group("admin-rbac", _all(objects.cluster_admins_binding())),
+        Group("upload-config/kubeadm", _all(objects.kubeadm_config(cluster))),
+        Group("upload-config/kubelet", _all(objects.kubelet_config_map(cluster))),
+        Group(
+            BOOTSTRAP_TOKEN,
+            (
+                *_tokens(ctx),
+                *objects.bootstrap_rbac(),
+                *_kubelet_client(ctx),
+                *_cluster_info(ctx),
+            ),
+        ),
+    ]
+    if not cluster.dns.disabled:
+        listed.append(Group("addon/coredns", _all(objects.coredns(cluster))))
+    if not cluster.proxy_disabled:
+        listed.append(
+            Group("addon/kube-proxy", _all(objects.kube_proxy(cluster, environment=ctx.facts.environment)))
+        )
+    listed += [
+        Group(f"addons/{item.addon.name}", _all(addons.render([item], cluster))) for item in ctx.addons
+    ]
+    return [group for group in listed if not _skipped(group.phase, cluster.init_skip_phases)]
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Apply the groups whose objects are not the ones applied last, in one call."""
+    wanted = [group for group in groups(ctx) if not is_so(group.marker, ctx.facts)]
+    if not wanted:
+        return []
+    names = ", ".join(group.phase for group in wanted)
+    apply = ApplyObjects(
+        f"apply {sum(len(group.objects) for group in wanted)} API objects",
+        tuple(item for group in wanted for item in group.objects),
+        server=f"https://{ctx.node.local_endpoint}",
+        kubeconfig=admin_kubeconfig(ctx),
+        reason=names,
+    )
+    markers = [group.marker for group in wanted]
+    return [apply, *write(markers, ctx.facts, title="note what was applied", reason=names)]
+
+
+def _all(items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | Late, ...]:
+    return tuple(items)
+
+
+def _tokens(ctx: StepContext) -> tuple[Late, ...]:
+    """Return the config's tokens, once: a later init must not bring ended or deleted ones back."""
+    if f"{paths.APPLIED_DIR}/{BOOTSTRAP_TOKEN}" in ctx.facts.files:
+        return ()
+    return tuple(
+        Late(TOKEN_PRODUCER, {"bootstrap token": token.description or "for joining nodes"}, token)
+        for token in ctx.cluster.bootstrap_tokens
+    )
+
+
+def _cluster_info(ctx: StepContext) -> tuple[Mapping[str, Any] | Late, ...]:
+    server = f"https://{ctx.cluster.endpoint}"
+    late = Late(CLUSTER_INFO_PRODUCER, {"ConfigMap": "kube-public/cluster-info", "server": server}, server)
+    _, *rbac = objects.cluster_info(server, b"")
+    return (late, *rbac)
+
+
+def _kubelet_client(ctx: StepContext) -> list[Mapping[str, Any]]:
+    if ctx.cluster.kubernetes_version < KUBELET_CLIENT_BINDING_SINCE:
+        return []
+    return list(objects.kubelet_client_binding())
+
+
+def _skipped(phase: str, skipped: tuple[str, ...]) -> bool:
+    return any(phase == name or phase.startswith(f"{name}/") for name in skipped)
+
+
+STEP = Step("objects", "API objects", plan)

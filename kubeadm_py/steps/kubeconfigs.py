@@ -1,0 +1,41 @@
+"""Plan the kubeconfigs of a control-plane host (kubeadm's phase kubeconfig)."""
+
+from __future__ import annotations
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
+from kubeadm_py.pki.files import kubeconfig_files
+from kubeadm_py.pki.kubeconfig import kubeconfig_fits
+from kubeadm_py.pki.requests import KubeconfigRequest, kubeconfig_requests
+from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.certs import MINIMUM_REMAINING
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Write the kubeconfigs that are missing, or that another CA or user than wanted stands in."""
+    files: list[FileSpec] = []
+    reasons: list[str] = []
+    for request in kubeconfig_requests(ctx.cluster, ctx.node):
+        why = _lacks(ctx, request)
+        if why:
+            files += kubeconfig_files([request])
+            reasons.append(f"{request.name}: {why}")
+    return [WriteFiles(tuple(files), reason="; ".join(reasons), title="kubeconfigs")] if files else []
+
+
+def _lacks(ctx: StepContext, request: KubeconfigRequest) -> str:
+    fact = ctx.facts.files.get(request.path)
+    authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
+    if authority is None or authority.content is None:
+        return "the CA is new"
+    if fact is None:
+        # super-admin.conf belongs to init alone: people remove it afterwards, and it stays removed.
+        if request.path == paths.SUPER_ADMIN_CONF and paths.ADMIN_CONF in ctx.facts.files:
+            return ""
+        return "missing"
+    if fact.content is None:
+        return "unreadable"
+    return "; ".join(kubeconfig_fits(fact.content, request, authority.content, ctx.now, MINIMUM_REMAINING))
+
+
+STEP = Step("kubeconfig", "kubeconfigs", plan, phase="kubeconfig")

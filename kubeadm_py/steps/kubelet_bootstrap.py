@@ -1,0 +1,43 @@
+"""Plan the wait for a joining kubelet's own certificate (kubeadm's phase kubelet-wait-bootstrap)."""
+
+from __future__ import annotations
+
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.actions import Action, Remove, Wait
+from kubeadm_py.steps import waits
+from kubeadm_py.steps.base import Step, StepContext
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Wait until the kubelet has its certificate and registered its node; then drop the token's file."""
+    if ctx.joined is None or (
+        paths.KUBELET_CONF in ctx.facts.files and paths.BOOTSTRAP_KUBELET_CONF not in ctx.facts.files
+    ):
+        return []
+    timeouts = ctx.cluster.join_timeouts
+    node = ctx.node
+    port = int(ctx.cluster.kubelet_config.get("healthzPort", ports.KUBELET_HEALTHZ))
+    return [
+        waits.kubelet_healthy(node, port, timeouts.kubelet_health_check),
+        Wait(
+            "wait for the kubelet's certificate",
+            f"""[ -s {paths.KUBELET_CONF} ] && return 0
+echo "the cluster has not signed the kubelet's certificate yet"
+return 1""",
+            timeouts.tls_bootstrap,
+            interval=0.1,
+            hopeless="""line=$(journalctl -u kubelet -n 30 --no-pager -o cat 2>/dev/null \
+| grep -m 1 -E 'Unauthorized|is forbidden|x509: ') || return 1
+echo "the API server refuses the kubelet: $line" | cut -c 1-300
+""",
+            diagnose="""echo "kubelet says:"
+journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
+""",
+            look=f"journalctl -u kubelet -e     (on {node.name}); kubectl get csr",
+        ),
+        Remove((paths.BOOTSTRAP_KUBELET_CONF,), reason="its token is not needed any more"),
+        waits.node_ready(node.name, paths.KUBELET_CONF, "", timeouts.kubelet_health_check),
+    ]
+
+
+STEP = Step("kubelet-wait-bootstrap", "kubelet's certificate", plan, phase="kubelet-wait-bootstrap")

@@ -1,0 +1,50 @@
+"""Plan the kubelet's files and its start (kubeadm's phase kubelet-start)."""
+
+from __future__ import annotations
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, FileSpec, Late, Unit, WriteFiles
+from kubeadm_py.render import kubelet
+from kubeadm_py.steps.base import Step, StepContext, differing, write
+
+BOOTSTRAP_PRODUCER = "bootstrap-kubeconfig"
+"""Its Late.args is the JoinedCluster."""
+UNIT = "kubelet.service"
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Write flags, instance config and config, then start the kubelet, or restart it if any differs."""
+    joining = ctx.joined is not None
+    files = [
+        kubelet.flags_env(ctx.cluster, ctx.node, ctx.facts, joining=joining),
+        kubelet.instance_config(ctx.cluster, ctx.node, ctx.facts),
+        kubelet.kubelet_config(ctx.cluster, ctx.node, ctx.facts),
+    ]
+    actions: list[Action] = []
+    if joining:
+        actions += _credentials(ctx)
+    changed = differing(files, ctx.facts)
+    actions += write(files, ctx.facts, title="kubelet configuration", reason="missing or changed")
+    unit = ctx.facts.units.get(UNIT)
+    running = unit is not None and unit.active_state == "active"
+    if actions or not running:
+        # A kubelet of the package may be looping without its config: `restart` covers both cases.
+        reason = "its files changed" if changed and running else "it is not running"
+        actions.append(Unit(UNIT, state="restarted", enabled=True, reason=reason))
+    return actions
+
+
+def _credentials(ctx: StepContext) -> list[Action]:
+    """Give a joining kubelet the CA and its bootstrap token, unless it is a member already."""
+    if paths.KUBELET_CONF in ctx.facts.files:
+        return []
+    authority = FileSpec(ctx.cluster.ca_cert_path, ctx.joined.ca_pem, 0o644)
+    late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, ctx.joined)
+    bootstrap = FileSpec(paths.BOOTSTRAP_KUBELET_CONF, late, 0o600, secret=True)
+    files = [*differing([authority], ctx.facts), bootstrap]
+    return [
+        WriteFiles(tuple(files), reason="the kubelet asks the cluster for a certificate", title="credentials")
+    ]
+
+
+STEP = Step("kubelet-start", "kubelet", plan, phase="kubelet-start")

@@ -1,0 +1,44 @@
+"""Plan the waits for a control plane (kubeadm's phase wait-control-plane)."""
+
+from __future__ import annotations
+
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.actions import Action
+from kubeadm_py.steps import waits
+from kubeadm_py.steps.base import Step, StepContext
+
+
+def admin_kubeconfig(ctx: StepContext) -> str:
+    """Return the kubeconfig that may do everything before RBAC is set up: super-admin.conf if there."""
+    is_new = paths.ADMIN_CONF not in ctx.facts.files
+    if is_new or paths.SUPER_ADMIN_CONF in ctx.facts.files:
+        return paths.SUPER_ADMIN_CONF
+    return paths.ADMIN_CONF
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Wait until this host's API server is ready: from then on objects can be written."""
+    deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
+    return [
+        waits.api_server(
+            ctx.node, admin_kubeconfig(ctx), deadline, local_etcd=ctx.cluster.etcd.local is not None
+        )
+    ]
+
+
+def plan_others(ctx: StepContext) -> list[Action]:
+    """Wait for controller manager and scheduler: nothing else needs them, so they are asked last."""
+    deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
+    return [
+        waits.component_healthy(ctx.node, component, port, path, deadline, ctx.cluster.certificates_dir)
+        for component, port, path in (
+            ("kube-controller-manager", ports.CONTROLLER_MANAGER, "/healthz"),
+            ("kube-scheduler", ports.SCHEDULER, "/livez"),
+        )
+    ]
+
+
+STEP = Step("wait-control-plane", "API server", plan, phase="wait-control-plane")
+STEP_OTHERS = Step(
+    "wait-components", "controller manager and scheduler", plan_others, phase="wait-control-plane"
+)

@@ -1,0 +1,215 @@
+"""Build the waits that loop on a node: what is asked, what is hopeless, what a person should see."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.actions import Wait
+from kubeadm_py.model.cluster import Node
+
+HOPELESS_EXITS = 4
+"""A container that ended this often while we wait will not come up by waiting longer."""
+_LOG_LINES = 12
+
+_CONTAINER_FUNCTIONS = f"""
+kpy_exits() {{
+  crictl ps -a --state exited --name "^$1\\$" -q 2>/dev/null | wc -l
+}}
+kpy_container_log() {{
+  id=$(crictl ps -a --name "^$1\\$" -q 2>/dev/null | head -n 1)
+  if [ -n "$id" ]; then
+    echo "$1 says:"
+    crictl logs --tail {_LOG_LINES} "$id" 2>&1 | cut -c 1-300 | sed 's/^/  /'
+  else
+    echo "$1: no container was ever made"
+  fi
+}}
+"""
+_KUBELET_LOG = f"""
+echo "kubelet says:"
+journalctl -u kubelet -n {_LOG_LINES} --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
+"""
+
+
+def kubectl(kubeconfig: str, server: str = "") -> str:
+    """Return the start of a kubectl command with a short request timeout."""
+    where = f" --server {shlex.quote(server)}" if server else ""
+    return (
+        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(kubeconfig)}{where}"
+        " --request-timeout 10s"
+    )
+
+
+def api_server(node: Node, kubeconfig: str, deadline: timedelta, *, local_etcd: bool) -> Wait:
+    """Wait until this control plane's own API server says it is ready."""
+    components = ["etcd", "kube-apiserver"] if local_etcd else ["kube-apiserver"]
+    # Asking the socket table is cheap; kubectl runs only once somebody listens.
+    etcd = (
+        f"kpy_listens {ports.ETCD_CLIENT} || {{ echo 'etcd has not started'; return 1; }}\n"
+        if local_etcd
+        else ""
+    )
+    until = f"""{etcd}kpy_listens {node.bind_port} || {{ echo "kube-apiserver has not started"; return 1; }}
+answer=$({kubectl(kubeconfig, f"https://{node.local_endpoint}")} get --raw='/readyz?verbose' 2>&1) && return 0
+missing=$(printf '%s\\n' "$answer" | sed -n 's/^.*\\[-\\]\\([^ ]*\\) failed.*$/\\1/p' | tr '\\n' ' ')
+echo "kube-apiserver is not ready: ${{missing:-$(kpy_last)}}"
+return 1"""
+    listed = " ".join(components)
+    hopeless = f"""{_CONTAINER_FUNCTIONS}
+for component in {listed}; do
+  exits=$(kpy_exits $component)
+  if [ "$exits" -ge {HOPELESS_EXITS} ]; then
+    echo "$component on this host ended $exits times"
+    return 0
+  fi
+done
+restarts=$(systemctl show -p NRestarts --value kubelet 2>/dev/null)
+if [ "${{restarts:-0}}" -ge {HOPELESS_EXITS} ]; then
+  echo "kubelet cannot start: it ended $restarts times"
+  return 0
+fi
+return 1"""
+    diagnose = f"""{_CONTAINER_FUNCTIONS}
+for component in {listed}; do kpy_container_log $component; done
+{_KUBELET_LOG}"""
+    return Wait(
+        "wait for kube-apiserver",
+        until,
+        deadline,
+        interval=0.1,
+        hopeless=hopeless,
+        diagnose=diagnose,
+        look=f"crictl ps -a; journalctl -u kubelet -e     (on {node.name}, as root)",
+    )
+
+
+def component_healthy(
+    node: Node, component: str, port: int, path: str, deadline: timedelta, certificates_dir: str
+) -> Wait:
+    """Wait until kube-controller-manager or kube-scheduler answers its health check on loopback.
+
+    Their serving certificates are self-signed; the path needs no identity (contract 6.1), but kubectl does:
+    without one it asks for a user name.
+    """
+    client = f"{certificates_dir}/apiserver-kubelet-client"
+    ask = kubectl("/dev/null", f"https://127.0.0.1:{port}") + " --insecure-skip-tls-verify"
+    ask += f" --client-certificate {shlex.quote(client + '.crt')} --client-key {shlex.quote(client + '.key')}"
+    return Wait(
+        f"wait for {component}",
+        f"""kpy_listens {port} || {{ echo "{component} has not started"; return 1; }}
+{ask} get --raw={path} \
+  || {{ echo "{component} is not healthy yet"; return 1; }}""",
+        deadline,
+        hopeless=f"""{_CONTAINER_FUNCTIONS}
+exits=$(kpy_exits {component})
+[ "$exits" -ge {HOPELESS_EXITS} ] || return 1
+echo "{component} on this host ended $exits times"
+""",
+        diagnose=f"{_CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n",
+        look=f"crictl ps -a --name {component}     (on {node.name}, as root)",
+    )
+
+
+def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
+    """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless."""
+    return Wait(
+        "wait for the kubelet",
+        f"""kpy_listens {port} && return 0
+echo "the kubelet is not healthy yet"
+return 1""",
+        deadline,
+        interval=0.1,
+        hopeless=f"""restarts=$(systemctl show -p NRestarts --value kubelet 2>/dev/null)
+[ "${{restarts:-0}}" -ge {HOPELESS_EXITS} ] || return 1
+echo "kubelet cannot start: it ended $restarts times"
+""",
+        diagnose=_KUBELET_LOG,
+        look=f"journalctl -u kubelet -e     (on {node.name}, as root)",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Name a workload that a wait is about: `kind` is DaemonSet, Deployment or StatefulSet."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def resource(self) -> str:
+        """Return `kind/name` as kubectl takes it."""
+        return f"{self.kind.lower()}/{self.name}"
+
+
+def workloads_ready(
+    title: str, workloads: Sequence[Workload], kubeconfig: str, server: str, deadline: timedelta
+) -> Wait:
+    """Wait until every pod that these workloads want on the present nodes is ready."""
+    command = kubectl(kubeconfig, server)
+    template = (
+        "{range .items[*]}{.kind} {.metadata.namespace} {.metadata.name} "
+        "{.metadata.generation} {.status.observedGeneration} "
+        "want={.status.desiredNumberScheduled}{.spec.replicas} "
+        "have={.status.numberAvailable}{.status.availableReplicas}"
+        '{"\\n"}{end}'
+    )
+    wanted = "\n".join(f"{item.kind} {item.namespace} {item.name}" for item in workloads)
+    namespaces = sorted({item.namespace for item in workloads})
+    look = (
+        f"kubectl get pods -n {namespaces[0]} -o wide; kubectl get events -n {namespaces[0]}"
+        if workloads
+        else ""
+    )
+    asked = "get daemonsets,deployments,statefulsets -A -o jsonpath=" + shlex.quote(template)
+    until = f"""answer=$({command} {asked} 2>&1) || {{ kpy_last; return 1; }}
+missing=
+while read -r kind namespace name; do
+  line=$(printf '%s\\n' "$answer" | grep "^$kind $namespace $name ") \
+    || {{ missing="$missing $name (not there yet)"; continue; }}
+  set -- $line
+  want=${{6#want=}}; have=${{7#have=}}
+  if [ "$4" != "$5" ] || [ "${{want:-0}}" -lt 1 ] || [ "${{have:-0}}" -lt "${{want:-0}}" ]; then
+    missing="$missing $name (${{have:-0}} of ${{want:-?}})"
+  fi
+done <<'KPY_WANTED'
+{wanted}
+KPY_WANTED
+[ -z "$missing" ] && return 0
+echo "not ready:$missing"
+return 1"""
+    diagnose = "\n".join(
+        f"{command} get pods -n {namespace} -o wide 2>&1 | cut -c 1-200\n"
+        f"{command} get events -n {namespace} --field-selector type=Warning 2>&1 | tail -n 6 | cut -c 1-300"
+        for namespace in namespaces
+    )
+    return Wait(title, until, deadline, interval=0.5, diagnose=diagnose, look=look)
+
+
+def node_ready(name: str, kubeconfig: str, server: str, deadline: timedelta) -> Wait:
+    """Wait until this node is Ready; a kubelet's own kubeconfig may ask that about itself."""
+    command = kubectl(kubeconfig, server)
+    condition = '{.status.conditions[?(@.type=="Ready")].'
+    template = condition + "status} " + condition + "message}"
+    until = f"""answer=$({command} get node {shlex.quote(name)} -o jsonpath={shlex.quote(template)} 2>&1) \
+  || {{ echo "not registered: $(kpy_last)"; return 1; }}
+case $answer in
+  True*) return 0 ;;
+esac
+echo "not Ready: ${{answer#* }}" | cut -c 1-300
+return 1"""
+    return Wait(
+        f"wait for {name} to be Ready",
+        until,
+        deadline,
+        interval=0.2,
+        diagnose=f"""{command} get node {shlex.quote(name)} -o wide 2>&1 | cut -c 1-200
+echo "kubelet says:"
+journalctl -u kubelet -n {_LOG_LINES} --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
+""",
+        look=f"kubectl describe node {name}; journalctl -u kubelet -e     (on {name}, as root)",
+    )
