@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,16 @@ def wanted(cluster: ResolvedCluster, readiness: Iterable[ReadyObject]) -> list[W
         if somewhere or not each.needs_worker
     ]
     return listed
+
+
+def waiting_script(starting: Iterable[Wanted], seconds: int) -> str:
+    """Return a script in which `kw` is kubectl that waits for all of them at once."""
+    lines = []
+    for one in starting:
+        target = shlex.quote(f"{one.kind.lower()}/{one.name}")
+        wait = f"wait {target} --for=condition=Ready" if one.kind == "Pod" else f"rollout status {target}"
+        lines.append(f"kw -n {shlex.quote(one.namespace)} {wait} --timeout={seconds}s >/dev/null 2>&1 &")
+    return "\n".join([*lines, "wait"])
 
 
 def has_free_node(cluster: ResolvedCluster) -> bool:

@@ -186,7 +186,7 @@ def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
     if node.role is not Role.CONTROL_PLANE or cluster.etcd.local is None:
         return []
     pki = f"{cluster.certificates_dir}/etcd"
-    endpoint = f"--endpoints=https://127.0.0.1:{ports.ETCD_CLIENT} --command-timeout=3s --dial-timeout=3s"
+    endpoint = f"--endpoints=https://127.0.0.1:{ports.ETCD_CLIENT} "
     authority = f"--cacert={pki}/ca.crt"
     peer = f"--cert={pki}/peer.crt --key={pki}/peer.key"
     kubelet_client = (
@@ -194,6 +194,9 @@ def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
         f"--key={cluster.certificates_dir}/apiserver-kubelet-client.key"
     )
     few = "--prefix --keys-only --limit=100"
+    patient = "--command-timeout=8s"
+    # A refused client does not hear why: it goes on trying until its time is over.
+    stranger = "--command-timeout=2s"
     return [
         "ask() {",
         "  question=$1; shift",
@@ -205,8 +208,8 @@ def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
         "if command -v etcdctl >/dev/null 2>&1; then ctl=etcdctl; else",
         "  ctl=\"crictl exec $(crictl ps --name '^etcd$' -q 2>/dev/null | head -n 1) etcdctl\"",
         "fi",
-        f"ask with-peer-certificate $ctl {endpoint} {authority} {peer} get / {few} &",
-        f"ask health $ctl {endpoint} {authority} {peer} endpoint health --cluster &",
-        f"ask without-certificate $ctl {endpoint} {authority} get / {few} &",
-        f"ask foreign-certificate $ctl {endpoint} {authority} {kubelet_client} get / {few} &",
+        f"ask with-peer-certificate $ctl {endpoint} {authority} {peer} {patient} get / {few} &",
+        f"ask health $ctl {endpoint} {authority} {peer} {patient} endpoint health --cluster &",
+        f"ask without-certificate $ctl {endpoint} {authority} {stranger} get / {few} &",
+        f"ask foreign-certificate $ctl {endpoint} {authority} {kubelet_client} {stranger} get / {few} &",
     ]

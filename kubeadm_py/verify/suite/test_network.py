@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.verify import network, objects
+from kubeadm_py.verify import network, objects, storage
 from kubeadm_py.verify.checks import Level, Problem, check, expect_none
-from kubeadm_py.verify.components import has_free_node
 from kubeadm_py.verify.kubectl import Kubectl
 from kubeadm_py.verify.playground import Playground
 
@@ -21,22 +20,6 @@ START_SECONDS = 120
 ROUNDS = 4
 PAUSE_SECONDS = 2.0
 """kube-proxy and CoreDNS learn of a new Service within a second or two, later on a loaded machine."""
-
-
-@pytest.fixture(scope="session")
-def started(playground: Playground, cluster: ResolvedCluster) -> Playground:
-    """Make the pods that the checks of this level share; they start while others are looked at."""
-    made = objects.network(playground.namespace, len(cluster.nodes))
-    if _claims_possible(playground.kubectl, cluster) == "":
-        made += objects.volume(playground.namespace)
-    playground.create(made)
-    return playground
-
-
-@pytest.fixture(scope="session")
-def servers(started: Playground) -> Servers:
-    """Return the test servers, one a node at least."""
-    return network.servers(started.get("pods")["items"])
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +118,7 @@ def test_dns(answers: Answers, servers: Servers, cluster: ResolvedCluster, kubec
 @check("volume", Level.CLUSTER, needs=("nodes-schedulable", "components"), changes=True)
 def test_volume(started: Playground, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
     """A claim is bound, and a pod writes to it and reads it again"""
-    if reason := _claims_possible(kubectl, cluster):
+    if reason := storage.obstacle(kubectl, cluster):
         pytest.skip(reason)
     started.wait(
         "pod/volume",
@@ -146,17 +129,6 @@ def test_volume(started: Playground, cluster: ResolvedCluster, kubectl: Kubectl)
     )
     phase = started.get("persistentvolumeclaim", "volume")["status"].get("phase")
     expect_none([Problem(f"the claim is {phase}", "Bound")] if phase != "Bound" else [])
-
-
-def _claims_possible(kubectl: Kubectl, cluster: ResolvedCluster) -> str:
-    """Return why no claim can be bound here; empty where one can."""
-    if not has_free_node(cluster):
-        return "every node is tainted: nothing can use a claim"
-    classes = kubectl.json("get", "storageclasses")["items"]
-    mark = "storageclass.kubernetes.io/is-default-class"
-    if not any(each["metadata"].get("annotations", {}).get(mark) == "true" for each in classes):
-        return "there is no default StorageClass"
-    return ""
 
 
 def _judge(answers: Answers, servers: Servers, kind: str, look: str) -> None:
