@@ -89,6 +89,8 @@ class TLSFetch:
         body = response.read(MAXIMUM_BODY + 1)
         if len(body) > MAXIMUM_BODY:
             raise self._stranger(f"its answer is larger than {MAXIMUM_BODY >> 20} MiB")
+        if response.length:  # what Content-Length promised and read(), given a limit, does not miss
+            raise http.client.IncompleteRead(body, response.length)
         return response.status, body
 
     def _context(self, ca_pem: bytes | None) -> ssl.SSLContext:
