@@ -116,6 +116,12 @@ JOIN_PHASES: dict[str, tuple[str, ...]] = {
     "wait-control-plane": (),
 }
 
+MOVED_KEYS = {
+    "timeoutForControlPlane": "v1beta4 has InitConfiguration.timeouts.controlPlaneComponentHealthCheck",
+    "timeout": "v1beta4 has timeouts.discovery",
+}
+"""Keys of v1beta3 that v1beta4 has elsewhere (kubeadm contract 2.10)."""
+
 REMOVED_FLAGS: dict[str, dict[str, str]] = {
     "kube-apiserver": {
         "insecure-port": "removed in 1.24; the secure port is localAPIEndpoint.bindPort",

@@ -170,7 +170,7 @@ def _document(
     if not api or not kind:
         missing = " and ".join(key for key, value in (("apiVersion", api), ("kind", kind)) if not value)
         problems.error(
-            whole, (), f"{missing} is missing; kubeadm's documents start with apiVersion: {KUBEADM_API}"
+            whole, (), f"missing: {missing}; kubeadm's documents start with apiVersion: {KUBEADM_API}"
         )
         return None
     if API_OF_KIND.get(kind) == api:

@@ -28,6 +28,7 @@ _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_LABEL = re.compile(rf"{_LABEL}\Z")
 _DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 _LONGEST_DNS_NAME = 253
+_DNS_RULE = "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit"
 _TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}\Z")
 _TOKEN_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\Z")
 _CA_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}\Z")
@@ -72,10 +73,7 @@ def one_of(accepted: Iterable[str]) -> AfterValidator:
 def dns_subdomain(value: str) -> str:
     """Return `value` if it is a DNS-1123 subdomain."""
     if len(value) > _LONGEST_DNS_NAME or not _DNS_SUBDOMAIN.match(value):
-        raise ValueError(
-            f"{show(value)} is not a DNS name: lower-case letters, digits, '-' and '.', each part "
-            "starting and ending with a letter or digit"
-        )
+        raise ValueError(f"{show(value)} is not a DNS name: {_DNS_RULE}")
     return value
 
 
@@ -91,7 +89,10 @@ def dns_label(value: str) -> str:
 
 def node_name(value: str) -> str:
     """Return the node name as kubeadm takes it: trimmed and in lower case."""
-    return dns_subdomain(value.strip().lower())
+    name = value.strip().lower()
+    if len(name) > _LONGEST_DNS_NAME or not _DNS_SUBDOMAIN.match(name):
+        raise ValueError(f"{show(value)} is not a node name: {_DNS_RULE}")
+    return name
 
 
 def ip_address(value: str) -> str:
@@ -229,11 +230,12 @@ def image_tag(value: str) -> str:
 def token(value: Any) -> Secret:
     """Return a bootstrap token; no message ever holds what was found."""
     found = value.text() if isinstance(value, Secret) else value
-    if not isinstance(found, str) or not _TOKEN.match(found):
-        quote = "" if isinstance(found, str) else " and quote it"
+    if not isinstance(found, str):
+        raise ValueError("not a bootstrap token, which is text: quote it")  # noqa: TRY004 - pydantic's way
+    if not _TOKEN.match(found):
         raise ValueError(
-            "not a bootstrap token: six and sixteen lower-case letters or digits with a dot between them"
-            f"{quote} (kubeadm-py token generate makes one)"
+            "not a bootstrap token: six and sixteen lower-case letters or digits with a dot between them "
+            "(kubeadm-py token generate makes one)"
         )
     return Secret(found)
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from kubeadm_py.config.defaults import MAX_PROBLEMS
+from kubeadm_py.config.defaults import MAX_PROBLEMS, MOVED_KEYS
 from kubeadm_py.config.documents import Document, value_at
 from kubeadm_py.config.problems import Path, Problems, did_you_mean, key_path, show
 
@@ -141,6 +141,8 @@ def _near(key: str, known: list[str]) -> bool:
 
 def _elsewhere(model: type[BaseModel], key: str, known: list[str]) -> str:
     """Say where an unknown key would belong, else which keys are accepted here."""
+    if key in MOVED_KEYS:
+        return f"unknown key; {MOVED_KEYS[key]}"
     for path, alias in _all_fields(model, ()):
         if alias == key:
             return f"unknown key here; did you mean {key_path((*path, alias))}?"
