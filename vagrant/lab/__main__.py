@@ -69,9 +69,8 @@ def _up(arguments: argparse.Namespace) -> None:
     lab = nodes.up(arguments.name, arguments.nodes or topology.DEFAULT_NODES, arguments.provider)
     for node in lab.nodes:
         print(f"{node.name}  {node.address}  {node.role}")
-    print(
-        f"ssh -i {lab.ssh.key} -o UserKnownHostsFile={lab.ssh.known_hosts} {lab.ssh.user}@{lab.nodes[0].address}"
-    )
+    options = f"-i {lab.ssh.key} -o UserKnownHostsFile={lab.ssh.known_hosts}"
+    print(f"ssh {options} {lab.ssh.user}@{lab.nodes[0].address}")
     print(lab.cluster_yaml)
 
 

@@ -49,7 +49,7 @@ class Artifacts:
 def choose_source(version: str) -> Source:
     """Prefer the official releases, where their site answers; LAB_SOURCE (official or built) overrides.
 
-    The answer must be what a checksum file holds: some networks answer every request with a page of their own.
+    The answer must be what a checksum file holds: some networks answer everything with a page of theirs.
     """
     wish = os.environ.get("LAB_SOURCE")
     if wish:
@@ -73,8 +73,8 @@ def ensure() -> Artifacts:
         return Artifacts(version, folder)
     if choose_source(version) is Source.OFFICIAL:
         return Artifacts(version, None)
-    tools.require("go", "gcc", "mmdebstrap")
-    gobuild.require_go()
+    tools.require("gcc", "mmdebstrap")
+    tools.require_go()
     for component in components.values():
         gobuild.build(component)
     _assemble(components, folder)

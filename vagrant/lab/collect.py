@@ -9,10 +9,12 @@ from lab.topology import Node
 _QUESTIONS = {
     "journal.txt": "journalctl --no-pager --output=short-precise",
     "units.txt": "systemctl --no-pager list-units --all; systemctl --no-pager --failed",
-    "network.txt": "ip -details address; ip route show table all; bridge fdb show; ss -lntup; sysctl -a 2>/dev/null | grep ^net.",
+    "network.txt": "ip -details address; ip route show table all; bridge fdb show; ss -lntup",
+    "sysctls.txt": "sysctl --all 2>/dev/null | grep -e ^net -e ^vm -e ^kernel.panic",
     "iptables.txt": "iptables-save; ip6tables-save; nft list ruleset",
     "containers.txt": "crictl pods; crictl ps --all; crictl images",
-    "files.txt": "find /etc/kubernetes /var/lib/kubelet /etc/cni /var/lib/kubeadm-py -maxdepth 3 -ls; df -h; mount",
+    "files.txt": "find /etc/kubernetes /etc/cni /var/lib/kubelet /var/lib/kubeadm-py -maxdepth 3 -ls",
+    "mounts.txt": "df -h; mount",
     "inventory.json": "cat /var/lib/kubeadm-py/inventory.json",
 }
 """File -> shell commands; each may fail, on a node that is not that far yet."""

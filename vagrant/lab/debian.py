@@ -12,7 +12,7 @@ _PACKAGES = ("iptables", "nftables", "conntrack", "ipset", "kmod", "iproute2", "
 
 
 def base() -> Path:
-    """Return a tar of the tools that images need, unpacked and not configured: small, and the same each time."""
+    """Return a tar of the tools that images need, unpacked but not configured: small, and always the same."""
     tar = paths.cache() / "built" / "debian" / f"{SUITE}-{'-'.join(_PACKAGES)}.tar"
     if not tar.exists():
         say(f"collecting Debian packages: {', '.join(_PACKAGES)}")

@@ -44,9 +44,7 @@ def stop() -> None:
     deadline = time.monotonic() + _STOPS_WITHIN
     while _pid() is not None:
         if time.monotonic() > deadline:
-            raise LabError(
-                f"dockerd (pid {pid}) is still stopping after {_STOPS_WITHIN:.0f} s; its log: {_log()}"
-            )
+            raise LabError(f"dockerd (pid {pid}) has not stopped after {_STOPS_WITHIN:.0f} s; log: {_log()}")
         time.sleep(0.1)
     shutil.rmtree(_RUN, ignore_errors=True)
     say("stopped dockerd")

@@ -1,7 +1,6 @@
 """Build components from their Go modules, one after the other, each version once."""
 
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -9,10 +8,7 @@ from pathlib import Path
 
 from lab import paths
 from lab.components import Component
-from lab.process import LabError, run, say
-
-_TOOLCHAIN_SWITCHES_SINCE = (1, 21)
-"""From this Go on, `GOTOOLCHAIN=auto` fetches the toolchain that a module asks for."""
+from lab.process import LabError, say
 
 
 def built(component: Component) -> Path:
@@ -23,7 +19,7 @@ def built(component: Component) -> Path:
 def build(component: Component) -> Path:
     """Build the component's missing binaries and return their folder.
 
-    Every binary appears under its final name only when it is complete, so a broken run leaves nothing half done.
+    Every binary appears under its final name only when it is complete, so a broken run leaves no half.
     """
     folder = built(component)
     missing = {name: package for name, package in component.binaries.items() if not (folder / name).is_file()}
@@ -49,19 +45,8 @@ def forget_sources() -> None:
     if work.exists():
         # The go command makes its module cache read-only.
         for folder, _, _ in os.walk(work):
-            os.chmod(folder, 0o755)
+            Path(folder).chmod(0o755)
         shutil.rmtree(work)
-
-
-def require_go() -> None:
-    """Refuse early when there is no Go that can build the components."""
-    try:
-        said = run(["go", "env", "GOVERSION"])
-    except LabError as error:
-        raise LabError("go is not installed; the components are built with it (1.21 or newer)") from error
-    found = re.match(r"go(\d+)\.(\d+)", said)
-    if found is None or (int(found[1]), int(found[2])) < _TOOLCHAIN_SWITCHES_SINCE:
-        raise LabError(f"{said.strip()} is too old to build the components; 1.21 or newer is needed")
 
 
 def _work() -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import debian, paths
+from lab import paths
 from lab.components import Component
 from lab.oci import Entry, Layer, Layout, Settings
 from lab.process import run
@@ -16,13 +16,7 @@ PAUSE = "3.10.2"
 BUSYBOX = "1.36"
 AGNHOST = "2.63.0"
 
-_NOT_IN_IMAGES = (
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/locale",
-    "usr/share/bug",
-    "usr/lib/x86_64-linux-gnu/gconv",
-)
+_NOT_IN_IMAGES = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/bug/", "usr/sbin/runc")
 
 _MAY_BIND_PORT_53 = b"\x01\x00\x00\x02\x00\x04\x00\x00" + bytes(12)
 """security.capability with cap_net_bind_service permitted and effective: CoreDNS does not run as root."""
@@ -69,14 +63,13 @@ def _control_plane(layout: Layout, parts: Parts) -> None:
     tag = f"{parts.version('etcd').removeprefix('v')}-0"
     layout.image(f"registry.k8s.io/etcd:{tag}", [layout.layer(programs)], Settings(command=["etcd"]))
 
-    coredns = Entry("coredns", parts.folder("coredns") / "coredns", capabilities=_MAY_BIND_PORT_53)
+    coredns = [
+        Entry("coredns", parts.folder("coredns") / "coredns", capabilities=_MAY_BIND_PORT_53),
+        Entry("etc/passwd", b"nonroot:x:65532:65532::/:/sbin/nologin\n", mode=0o644),
+    ]
     layout.image(
         f"registry.k8s.io/coredns/coredns:{parts.version('coredns')}",
-        [
-            layout.layer(
-                [coredns, Entry("etc/passwd", b"nonroot:x:65532:65532::/:/sbin/nologin\n", mode=0o644)]
-            )
-        ],
+        [layout.layer(coredns)],
         Settings(["/coredns"], user="65532:65532"),
     )
     layout.image(
@@ -131,7 +124,7 @@ def _tools(layout: Layout, parts: Parts) -> None:
 
 def _debian_base(layout: Layout, parts: Parts) -> list[Layer]:
     with parts.debian.open("rb") as tar:
-        tools = layout.layer_from_tar(tar, leave_out=[*_NOT_IN_IMAGES, "usr/sbin/runc", "usr/bin/runc"])
+        tools = layout.layer_from_tar(tar, leave_out=_NOT_IN_IMAGES)
     wrapper = (RECIPES / "iptables-wrapper.sh").read_bytes()
     chosen_at_run_time = [
         Entry(f"usr/sbin/{family}{tool}", wrapper)
@@ -150,9 +143,7 @@ def _busybox(layout: Layout, parts: Parts) -> Layer:
 
 _USERS: Sequence[Entry] = (
     Entry("etc/group", b"root:x:0:\nnogroup:x:65534:\n", mode=0o644),
-    Entry(
-        "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", mode=0o644
-    ),
+    Entry("etc/passwd", b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n", mode=0o644),
     Entry("root", mode=0o700),
     Entry("tmp", mode=0o1777),
 )

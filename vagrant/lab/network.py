@@ -37,7 +37,7 @@ def remove(lab: str) -> None:
 
 
 def overlapping(subnet: str, routes: str) -> str | None:
-    """Return the destination among `ip -json route`'s that shares addresses with the subnet, the default aside."""
+    """Return the destination in `ip -json route` that shares addresses with the subnet, the default aside."""
     wanted = ipaddress.ip_network(subnet)
     for route in json.loads(routes or "[]"):
         destination = route.get("dst", "default")

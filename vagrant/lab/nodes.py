@@ -65,7 +65,7 @@ def up(name: str = "demo", node_names: Sequence[str] = DEFAULT_NODES, provider: 
 
 
 def down(name: str = "demo") -> None:
-    """Remove everything of a lab: machines, volumes, network, keys, and the product's local state about it."""
+    """Remove everything of a lab: machines, volumes, network, keys, and the product's local state of it."""
     with _locked(name):
         if (_state(name) / "nodes.json").exists() or dockerd.started_by_us():
             if _provider(name) == "docker":
@@ -91,7 +91,7 @@ def fresh(node: Node) -> Node:
     return node
 
 
-def exec(  # noqa: A001 - the name that the engine and its users have for it
+def exec(
     node: Node, argv: Sequence[str], *, stdin: str = "", check: bool = True, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as root in a node without SSH, as a test does that breaks something."""
@@ -165,7 +165,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
     volumes = ["/var/lib", f"{ssh.key}.pub:{_AUTHORIZED_KEYS}:ro"]
     if bundle is not None:
         volumes.append(f"{bundle}:{BUNDLE_ON_NODES}:ro")
-    # Behind an engine of our own there is no way out, and a server that refuses at once beats one that never answers.
+    # Behind an engine of our own there is no way out: a server that refuses beats one that never answers.
     nameservers = () if dockerd.started_by_us() else facts.nameservers
     known = sorted({*up_already, *nodes}, key=lambda node: topology.NODES.index(node.name))
     description: dict[str, Any] = {
@@ -259,9 +259,8 @@ def _vagrant(name: str, argv: Sequence[str]) -> str:
 
 def _wait_until_booted(node: Node) -> None:
     """Wait until systemd is through, and refuse a node with failed units."""
-    said = exec(
-        node, ["systemctl", "is-system-running", "--wait"], check=False, timeout=_BOOTED_WITHIN
-    ).stdout.strip()
+    waiting = ["systemctl", "is-system-running", "--wait"]
+    said = exec(node, waiting, check=False, timeout=_BOOTED_WITHIN).stdout.strip()
     if said != "running":
         failed = exec(node, ["systemctl", "--failed", "--no-legend", "--plain"], check=False).stdout
         raise LabError(f"{node.name}: systemd says {said or 'nothing'}\n{failed}")

@@ -16,8 +16,8 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
-_FAST = 1
-"""Gzip level: layers cross a loopback network, so the time to pack and unpack them counts more than their size."""
+_FAST = 3
+"""Gzip level: layers cross a loopback network, so time to pack and unpack counts more than size."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,18 @@ class Layout:
         """Add a layer made of the entries, in the order of their paths."""
         with (
             self._packing() as pack,
-            tarfile.open(fileobj=pack.stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+            _tar(pack.stream) as tar,
         ):
             _fill(tar, entries)
         return pack.layer
 
     def layer_from_tar(self, source: IO[bytes], leave_out: Sequence[str] = ()) -> Layer:
-        """Add a layer with the content of a tar, without the folders named in `leave_out`."""
-        skipped = tuple(f"{folder.strip('/')}/" for folder in leave_out)
+        """Add a layer with the content of a tar, without the paths that begin with one of `leave_out`."""
+        skipped = tuple(leave_out)
         with (
             tarfile.open(fileobj=source, mode="r|") as original,
             self._packing() as pack,
-            tarfile.open(fileobj=pack.stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+            _tar(pack.stream) as tar,
         ):
             for member in original:
                 member.name = member.name.removeprefix("./")
@@ -180,6 +180,10 @@ class _Packing:
     @property
     def layer(self) -> Layer:
         return Layer(digest=self._packed.digest, diff_id=self._tar.digest, size=self._packed.size)
+
+
+def _tar(stream: IO[bytes]) -> tarfile.TarFile:
+    return tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT)
 
 
 def _fill(tar: tarfile.TarFile, entries: Iterable[Entry]) -> None:

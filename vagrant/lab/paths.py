@@ -1,4 +1,4 @@
-"""Say where the lab keeps things: what is worth keeping in the cache, what belongs to a run in the checkout."""
+"""Say where things are: what is worth keeping in the cache, what belongs to a run in the checkout."""
 
 import os
 from pathlib import Path
