@@ -32,12 +32,13 @@ def merge(
     replace: bool = False,
     what: str = "the existing kubeconfig",
 ) -> bytes:
-    """Return `existing` with the current context of `ours` in it as `context_name` (`USER@CLUSTER`).
+    """Return `existing` with the current context of `ours` in it as `context_name`.
 
-    Our cluster entry is called as `context_name` says after its last `@`; our user entry bears the whole
-    name, since every kubeadm cluster has a `kubernetes-admin`. Comments and formatting of foreign entries
-    stay where the file is in block style. An entry of these names that belongs to a cluster with another
-    CA is refused unless `replace`. An empty `existing` stands for a missing file.
+    Of `USER@CLUSTER` our cluster entry is called CLUSTER; our user entry bears the whole name, since every
+    kubeadm cluster has a `kubernetes-admin`. A name without `@` is that of all three. Comments and
+    formatting of foreign entries stay where the file is in block style. An entry of these names that
+    belongs to a cluster with another CA is refused unless `replace`. An empty `existing` stands for a
+    missing file.
     """
     additions = _own_entries(ours, context_name)
     if not existing.strip():
@@ -57,8 +58,8 @@ def merge(
 
 
 def _own_entries(ours: bytes, context_name: str) -> dict[str, dict[str, Any]]:
-    _, at, cluster_name = context_name.rpartition("@")
-    if not at or not cluster_name:
+    cluster_name = context_name.rpartition("@")[2]
+    if not cluster_name:
         raise KubeadmPyError(
             f"{context_name!r} is not a context name", fix="Give one of the form USER@CLUSTER."
         )

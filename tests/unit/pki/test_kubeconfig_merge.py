@@ -191,8 +191,15 @@ def test_foreign_entries_of_our_names_are_refused(ours: bytes, old: str, new: st
 def test_malformed_input(ours: bytes) -> None:
     with pytest.raises(KubeadmPyError, match=r"/home/me/\.kube/config is not a usable kubeconfig"):
         merge(b"clusters: 1", ours, CONTEXT, what="/home/me/.kube/config")
-    for name in ("kubernetes-admin", "kubernetes-admin@"):
+    for name in ("", "kubernetes-admin@"):
         with pytest.raises(KubeadmPyError, match="is not a context name"):
             merge(b"", ours, name)
     with pytest.raises(KubeadmPyError, match="has no current context"):
         merge(b"", b"kind: Config\n", CONTEXT)
+
+
+def test_a_plain_name_is_that_of_all_three_entries(ours: bytes) -> None:
+    document = yaml.safe_load(merge(b"", ours, "demo"))
+    assert document["contexts"] == [{"name": "demo", "context": {"cluster": "demo", "user": "demo"}}]
+    assert [document[key][0]["name"] for key in ("clusters", "users")] == ["demo", "demo"]
+    assert document["current-context"] == "demo"

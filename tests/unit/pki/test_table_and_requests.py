@@ -98,6 +98,9 @@ def test_without_an_endpoint_everything_speaks_to_the_host_itself(
     alone = replace(cluster, control_plane_endpoint="")
     servers = {request.server for request in kubeconfig_requests(alone, node)}
     assert servers == {"https://10.99.0.11:6443"}
+    apiserver = leaf_requests(alone, node)[0]
+    assert apiserver.ip_addresses == ("10.96.0.1", "10.99.0.11")
+    assert "k8s.example.test" not in apiserver.dns_names
 
 
 def test_the_advertise_address_counts_where_it_is_given(cluster: ResolvedCluster, node: Node) -> None:
