@@ -1,10 +1,12 @@
 """Drive the lab from the command line: `python -m lab COMMAND`."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
 from lab import artifacts, collect, nodes, paths, topology
+from lab.components import architecture
 from lab.process import LabError
 
 
@@ -41,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("status", help="say which nodes run")
     command.set_defaults(run=_status)
+
+    command = commands.add_parser("next", help="say what to type when the demo lab has a cluster")
+    command.set_defaults(run=_next)
 
     command = commands.add_parser(
         "collect", help="copy journals, pod logs and network state out of the nodes"
@@ -85,6 +90,18 @@ def _status(_: argparse.Namespace) -> None:
         print(f"{name}: {', '.join(node.name for node in up) or 'down'}")
         if up:
             print(f"  {paths.cluster_file(name)}")
+
+
+def _next(_: argparse.Namespace) -> None:
+    programs = [Path(sys.executable).parent]
+    found = artifacts.ensure()
+    if shutil.which("kubectl") is None and found.bundle is not None:
+        programs += found.bundle.glob(f"bin/{architecture()}/kubectl/*")
+    print("\nnext:")
+    print(f"  export PATH={':'.join(map(str, programs))}:$PATH")
+    print(f"  export KUBECONFIG=$(kubeadm-py kubeconfig get --config {paths.cluster_file('demo')} --path)")
+    print("  kubectl get nodes -o wide")
+    print("  make down")
 
 
 def _collect(arguments: argparse.Namespace) -> None:

@@ -76,8 +76,9 @@ def down(name: str = "demo") -> None:
     paths.cluster_file(name).unlink(missing_ok=True)
     for folder in paths.product_state().glob(f"lab-{name}-*"):
         shutil.rmtree(folder)
-    if paths.STATE.exists() and not any(paths.STATE.iterdir()):
-        paths.STATE.rmdir()
+    for folder in (paths.STATE, paths.product_state()):
+        if folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()
     dockerd.stop()
 
 
