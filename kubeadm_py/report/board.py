@@ -1,0 +1,121 @@
+"""Keep what is under way right now, and lay it out as the few lines that a terminal redraws."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from kubeadm_py.engine.events import Event, HostDone, HostProgress, HostStarted, StageDone, StageStarted
+from kubeadm_py.report.text import Glyphs, between, cut, duration, pad, plural, width_of, wrap
+
+_NAME_MOST = 24
+
+
+@dataclass(slots=True)
+class _Host:
+    message: str = ""
+    began: float | None = None
+    ended: HostDone | None = None
+
+
+@dataclass(slots=True)
+class _Stage:
+    event: StageStarted
+    hosts: dict[str, _Host] = field(default_factory=dict)
+
+
+class Board:
+    """Hold the stages that are under way; feed it events, ask it for lines.
+
+    Times are Unix seconds, as in events.
+    """
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self._stages: dict[str, _Stage] = {}
+        self._widest = 8
+
+    @property
+    def busy(self) -> bool:
+        """Say whether a stage is under way."""
+        return bool(self._stages)
+
+    def take(self, event: Event) -> None:
+        """Learn from an event."""
+        match event:
+            case StageStarted():
+                self._widest = max(self._widest, width_of(event.stage))
+                self._stages[event.stage] = _Stage(event, {name: _Host() for name in event.hosts})
+            case HostStarted():
+                self._host(event.stage, event.host).began = event.time
+            case HostProgress():
+                self._host(event.stage, event.host).message = event.message
+            case HostDone():
+                self._host(event.stage, event.host).ended = event
+            case StageDone():
+                self._stages.pop(event.stage, None)
+            case _:
+                return
+
+    def finished(self, event: StageDone, width: int) -> list[str]:
+        """Return the lines that stay of a stage; ask before the board takes the event."""
+        stage = self._stages.get(event.stage)
+        text = event.summary or (stage.event.title if stage else "")
+        if event.changed:
+            text += f" ({event.changed} changed)"
+        symbol = self._glyphs.done if event.ok else self._glyphs.failed
+        took = duration(event.seconds)
+        first, *rest = wrap(self._glyphs.text(text), width - len(took) - 2, self._prefix(symbol, event.stage))
+        return [between(first, took, width, self._glyphs.more), *rest]
+
+    def lines(self, width: int, height: int, now: float | None = None) -> list[str]:
+        """Return the lines of what is under way, at most `height` of them, none wider than `width`."""
+        now = time.time() if now is None else now
+        shown: list[str] = []
+        room = max(height - len(self._stages), len(self._stages))
+        for name, stage in self._stages.items():
+            took = duration(max(now - stage.event.time, 0.0))
+            left = self._prefix(self._glyphs.running, name) + self._glyphs.text(stage.event.title)
+            shown.append(between(left, took, width, self._glyphs.more))
+            shown += self._host_lines(stage, width, max(room // len(self._stages), 1), now)
+        return shown
+
+    def _host(self, stage: str, host: str) -> _Host:
+        known = self._stages.setdefault(stage, _Stage(StageStarted(stage, "", ())))
+        return known.hosts.setdefault(host, _Host())
+
+    def _prefix(self, symbol: str, stage: str) -> str:
+        return f"  {symbol} {pad(stage, self._widest)}  "
+
+    def _host_lines(self, stage: _Stage, width: int, most: int, now: float) -> list[str]:
+        names = min(max((width_of(name) for name in stage.hosts), default=0), _NAME_MOST, width // 4)
+        rows = list(stage.hosts.items())
+        if len(rows) > most:
+            # Those at work are worth seeing; a failure even more.
+            rows.sort(
+                key=lambda row: (row[1].ended is not None and not row[1].ended.error, row[1].began is None)
+            )
+            rows = rows[: most - 1]
+        lines = [self._host_line(name, host, names, width, now) for name, host in rows]
+        if len(rows) < len(stage.hosts):
+            ended = sum(host.ended is not None for host in stage.hosts.values())
+            rest = plural(len(stage.hosts) - len(rows), "more host")
+            lines.append(
+                cut(f"      and {rest}, {ended} of {len(stage.hosts)} done", width, self._glyphs.more)
+            )
+        return lines
+
+    def _host_line(self, name: str, host: _Host, names: int, width: int, now: float) -> str:
+        glyphs = self._glyphs
+        if host.ended is not None:
+            symbol = glyphs.failed if host.ended.error else glyphs.done
+            text = host.ended.error or (f"{host.ended.changed} changed" if host.ended.changed else "")
+            took = duration(host.ended.seconds)
+        elif host.began is None and not host.message:
+            symbol, text, took = glyphs.waiting, "", ""
+        else:
+            symbol, text = glyphs.running, host.message
+            took = "" if host.began is None else duration(max(now - host.began, 0.0))
+        flat = " ".join(glyphs.text(text).split())
+        left = f"    {symbol} {pad(cut(name, names, glyphs.more), names)}  {flat}"
+        return between(left, took, width, glyphs.more)

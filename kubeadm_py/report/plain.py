@@ -1,0 +1,93 @@
+"""Report to a pipe or a dumb terminal: one line an event, no colour, no redraw."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+from kubeadm_py.engine.events import (
+    ActionDone,
+    Event,
+    Failed,
+    Found,
+    HostDone,
+    HostProgress,
+    Notice,
+    RunDone,
+    RunStarted,
+    StageDone,
+    StageStarted,
+)
+from kubeadm_py.report.closing import closing, heading
+from kubeadm_py.report.text import Glyphs, duration, pad, plural
+
+_NAME_MOST = 16
+
+
+class PlainReporter:
+    """Write `14:03:22 cp2 control  etcd member started` and the like; call it with each event.
+
+    `verbosity` 1 adds every action with its time, changed or not.
+    """
+
+    def __init__(self, stream: TextIO, glyphs: Glyphs, verbosity: int = 0) -> None:
+        self._stream = stream
+        self._glyphs = glyphs
+        self._verbosity = verbosity
+        self._failed: list[Failed] = []
+        self._last: dict[str, str] = {}
+        self._names = 0
+
+    def __call__(self, event: Event) -> None:
+        """Write what `event` says."""
+        match event:
+            case RunStarted():
+                self._names = min(max((len(host.name) for host in event.hosts), default=0), _NAME_MOST)
+                self._lines(heading(event, None, self._glyphs))
+            case StageStarted():
+                self._line(event, "", event.stage, f"{event.title} ({plural(len(event.hosts), 'host')})")
+            case HostProgress():
+                if self._last.get(event.host) != event.message:
+                    self._last[event.host] = event.message
+                    self._line(event, event.host, event.stage, event.message)
+            case ActionDone() if self._verbosity:
+                how = "changed" if event.changed else "already so"
+                self._line(event, event.host, event.stage, f"{event.title}: {how}, {duration(event.seconds)}")
+            case HostDone():
+                self._last.pop(event.host, None)
+                self._line(event, event.host, event.stage, _ended(event))
+            case StageDone():
+                how = "done" if event.ok else "failed"
+                summary = f"{event.summary}; " if event.summary else ""
+                self._line(event, "", event.stage, f"{summary}{how} in {duration(event.seconds)}")
+            case Found():
+                level = "ignored" if event.ignored else event.severity
+                fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
+                self._line(event, event.host, "", f"{level}: {event.check}: {event.found}{fix}")
+            case Notice():
+                fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
+                level = "" if event.level == "info" else f"{event.level}: "
+                self._line(event, event.host, "", f"{level}{event.text}{fix}")
+            case Failed():
+                self._failed.append(event)
+            case RunDone():
+                self._lines(list(closing(event, self._failed, None, self._glyphs)))
+            case _:
+                return
+
+    def _line(self, event: Event, host: str, stage: str, text: str) -> None:
+        clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+        words = [clock, pad(host, self._names), stage]
+        flat = " ".join(self._glyphs.text(text).split())
+        self._lines([" ".join(word for word in words if word.strip()) + f"  {flat}"])
+
+    def _lines(self, lines: list[str]) -> None:
+        self._stream.write("".join(f"{line}\n" for line in lines))
+        self._stream.flush()
+
+
+def _ended(event: HostDone) -> str:
+    if event.error:
+        return f"failed after {duration(event.seconds)}: {event.error}"
+    changed = f"{event.changed} changed" if event.changed else "nothing changed"
+    return f"done in {duration(event.seconds)}, {changed}"
