@@ -207,6 +207,7 @@ def _append(url: str, partial: Path) -> None:
             raise _Cut(f"the connection ended after {length} of {expected} bytes")
     except urllib.error.HTTPError as error:
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            error.close()
             return
         raise _refused(url, error) from error
     except (OSError, http.client.HTTPException) as error:
@@ -240,6 +241,7 @@ def _request(url: str) -> urllib.request.Request:
 
 
 def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
+    error.close()
     if error.code == http.HTTPStatus.NOT_FOUND:
         return DownloadError(
             f"{url} does not exist (404)",

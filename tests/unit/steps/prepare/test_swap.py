@@ -89,8 +89,8 @@ def test_masked_units_are_no_work(cluster, machine, bundle, on):
 SYSTEMCTL = r"""
 echo "$*" >>systemctl.log
 case $* in
-  list-units*) printf '%s\n' 'dev-sda2.swap loaded active active /dev/sda2' 'dev-zram0.swap loaded active active zram' \
-    'dev-disk-by\x2duuid-9.swap loaded active active alias' 'swapfile.swap loaded active active file' ;;
+  list-units*) printf '%s\n' 'dev-sda2.swap loaded active' 'dev-zram0.swap loaded active' \
+    'dev-disk-by\x2duuid-9.swap loaded active' 'swapfile.swap loaded active' ;;
   'show -p SourcePath --value -- dev-sda2.swap') echo /etc/fstab ;;
   'show -p Following --value -- dev-disk-by\x2duuid-9.swap') echo dev-sda2.swap ;;
   'mask --quiet -- swapfile.swap') exit 1 ;;

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.actions import ImportImages, RunScript, Unit, Wait, WriteFiles
@@ -56,7 +55,17 @@ def test_a_bare_control_plane_gets_everything_in_order(context):
     assert {path for path in files if path.startswith("/usr/bin/")} == {
         f"/usr/bin/{name}"
         for name in (
-            "containerd containerd-shim-runc-v2 ctr runc crictl kubectl etcdctl etcdutl kubelet".split()
+            [
+                "containerd",
+                "containerd-shim-runc-v2",
+                "ctr",
+                "runc",
+                "crictl",
+                "kubectl",
+                "etcdctl",
+                "etcdutl",
+                "kubelet",
+            ]
         )
     }
     assert all(spec.mode == 0o755 for path, spec in files.items() if path.startswith(("/usr/bin", "/opt")))

@@ -1,0 +1,90 @@
+"""Images: from the bundle, or pulled by the host by its policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.model.actions import ImportImages, RunScript
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource
+from kubeadm_py.model.facts import ImageFact
+from kubeadm_py.steps.prepare.images import plan_images
+
+
+@pytest.fixture
+def official(bundle):
+    return replace(bundle, source=ArtifactSource.OFFICIAL, layout="", images={})
+
+
+def test_an_image_with_other_content_is_imported_again(cluster, machine, bundle, on):
+    held = tuple(ImageFact(name, digest, pinned=True) for name, digest in bundle.images["amd64"].items())
+    other = (replace(held[0], digest="sha256:" + "0" * 64), *held[1:])
+    name = "registry.k8s.io/pause:3.10.2"
+    other = tuple(replace(i, digest="sha256:" + "0" * 64) if i.reference == name else i for i in held)
+    assert plan_images(on(cluster, "w1", replace(machine, images=held), bundle)) == []
+    (action,) = plan_images(on(cluster, "w1", replace(machine, images=other), bundle))
+    assert isinstance(action, ImportImages)
+    assert action.images == ((name, bundle.images["amd64"][name]),)
+
+
+def test_add_ons_bring_theirs(cluster, machine, bundle, on):
+    shape = replace(cluster, addons=(AddonRequest("flannel"),))
+    ctx = replace(on(shape, "w1", machine, bundle), addons=tuple(addons.resolve(shape)))
+    (action,) = plan_images(ctx)
+    assert [name for name, _ in action.images if "flannel" in name]
+
+
+def script_of(actions):
+    (action,) = actions
+    assert isinstance(action, RunScript)
+    return action.script
+
+
+def test_official_images_are_pulled_and_tried_again(cluster, machine, official, on, shell, tmp_path):
+    script = script_of(plan_images(on(cluster, "w1", machine, official)))
+    flaky = """
+n=$(cat "tries-${6##*/}" 2>/dev/null || echo 0)
+echo $((n + 1)) >"tries-${6##*/}"
+[ "$n" -ge 2 ] || { echo "connection reset"; exit 1; }
+"""
+    done = shell(script, crictl=flaky, sleep="exit 0", mktemp=": >failed; echo failed")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "tries-kube-proxy:v1.36.3").read_text() == "3\n"
+
+
+@pytest.mark.parametrize("serial", [True, False])
+def test_what_cannot_be_pulled_is_named(cluster, machine, official, on, shell, serial):
+    nodes = tuple(replace(node, image_pull_serial=serial) for node in cluster.nodes)
+    ctx = on(replace(cluster, nodes=nodes), "w1", machine, official)
+    broken = 'case $6 in *pause*) echo "no such host"; exit 1 ;; esac'
+    failed = shell(
+        script_of(plan_images(ctx)), crictl=broken, sleep="exit 0", mktemp=": >failed; echo failed"
+    )
+    assert failed.returncode == 1
+    assert failed.stderr == "cannot pull registry.k8s.io/pause:3.10.2: no such host\n"
+
+
+@pytest.mark.parametrize(
+    ("policy", "held", "pulled"),
+    [("IfNotPresent", False, 3), ("IfNotPresent", True, 0), ("Always", True, 3), ("Never", False, 0)],
+)
+def test_pulls_follow_the_policy(cluster, machine, official, on, bundle, policy, held, pulled):
+    nodes = tuple(replace(node, image_pull_policy=policy) for node in cluster.nodes)
+    images = tuple(ImageFact(name, digest) for name, digest in bundle.images["amd64"].items())
+    facts = replace(machine, images=images if held else ())
+    actions = plan_images(on(replace(cluster, nodes=nodes), "w1", facts, official))
+    assert [action.title for action in actions] == ([f"pull {pulled} images"] if pulled else [])
+
+
+def test_another_runtime_pulls_even_with_a_bundle(cluster, machine, bundle, on):
+    nodes = tuple(replace(node, cri_socket="unix:///var/run/crio/crio.sock") for node in cluster.nodes)
+    script = script_of(plan_images(on(replace(cluster, nodes=nodes), "w1", machine, bundle)))
+    assert "--runtime-endpoint unix:///var/run/crio/crio.sock" in script
+
+
+def test_what_the_bundle_lacks_is_not_planned(cluster, machine, bundle, on):
+    """The check BundleImages refuses such a host before anything is planned."""
+    empty = replace(bundle, images={})
+    assert plan_images(on(cluster, "w1", machine, empty)) == []
