@@ -8,12 +8,14 @@ import typer
 
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
+from kubeadm_py.errors import ExitCode
 
 app = typer.Typer(
     name="kubeadm-py",
     help="Bring up Kubernetes clusters on your own machines, over SSH, in kubeadm's language.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_show_locals=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -215,7 +217,6 @@ def join(
 @app.command()
 def verify(
     config: options.Config,
-    host: options.Hosts = None,
     level: Annotated[
         str, typer.Option(help="hosts, cluster or workloads; each includes the ones before.")
     ] = "cluster",
@@ -231,20 +232,19 @@ def verify(
     """Prove the live cluster with a testinfra suite."""
     display = Display(format_, no_color, verbosity)
 
-    def body() -> object:
+    def body() -> ExitCode:
         from kubeadm_py.cli.verbs import verify
 
         return verify.run(
             display,
             config=config,
-            hosts=host or [],
             level=level,
             read_only=read_only,
             junit=junit,
             json=json_,
         )
 
-    guarded(display, body)  # type: ignore[arg-type]  # the late import hides the type
+    guarded(display, body)
 
 
 @app.command()
@@ -255,6 +255,14 @@ def reset(
         bool, typer.Option("--force", "-f", help="Do not ask.", rich_help_panel=options.KUBEADM)
     ] = False,
     yes: options.Yes = False,
+    keep_artifacts: Annotated[
+        bool,
+        typer.Option(
+            "--keep-artifacts",
+            help="Leave runtime, binaries and images, as kubeadm reset does.",
+            rich_help_panel=options.OURS,
+        ),
+    ] = False,
     dry_run: options.DryRun = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,
@@ -266,7 +274,14 @@ def reset(
     def body() -> None:
         from kubeadm_py.cli.verbs import reset
 
-        reset.run(display, config=config, hosts=host or [], yes=yes or force, dry_run=dry_run)
+        reset.run(
+            display,
+            config=config,
+            hosts=host or [],
+            yes=yes or force,
+            keep_artifacts=keep_artifacts,
+            dry_run=dry_run,
+        )
 
     guarded(display, body)
 
@@ -461,13 +476,16 @@ def kubeconfig_get(
     output: Annotated[
         str, typer.Option("--output", "-o", help="Write it to this file (0600).", metavar="FILE")
     ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --merge: replace an older cluster of the same name.")
+    ] = False,
 ) -> None:
     """Fetch admin.conf from a control plane: print it, keep it, or merge it into your own."""
 
     def body() -> None:
         from kubeadm_py.cli.verbs import kubeconfig
 
-        kubeconfig.get(config=config, hosts=host or [], merge=merge, path=path, output=output)
+        kubeconfig.get(config=config, hosts=host or [], merge=merge, path=path, output=output, replace=yes)
 
     guarded(Display(), body)
 

@@ -119,7 +119,9 @@ def _describe(action: Action) -> tuple[str, str, str]:
         case Wait():
             return action.title, "", action.look
         case Remove():
-            return "remove " + ", ".join(action.paths), action.reason, ""
+            count = len(action.paths)
+            what = action.paths[0] if count == 1 else f"{count} paths"
+            return f"remove {what}", action.reason, ""
         case ImportImages():
             return f"import {len(action.images)} images", action.reason, ""
 
@@ -156,8 +158,7 @@ def _make_directories(action: MakeDirectories) -> str:
         quoted = shlex.quote(path)
         # Parents that are missing become 0755; only the named directory gets the mode.
         lines.append(
-            f"if [ ! -d {quoted} ]; then\n  (umask 022; mkdir -p {quoted})\n"
-            f"  chmod {mode:04o} {quoted}\n  made=1\nfi\n"
+            f"if [ ! -d {quoted} ]; then\n  kpy_mkdir {quoted}\n  chmod {mode:04o} {quoted}\n  made=1\nfi\n"
         )
     lines.append('if [ -z "$made" ]; then echo unchanged; fi\n')
     return "".join(lines)
@@ -182,7 +183,7 @@ def _write_files(
     compiled.payload.append(stream)
     compiled.size += total
     directories = sorted({posixpath.dirname(spec.path) for spec in files})
-    lines = [f"(umask 022; mkdir -p {shlex.join(directories)})\n"]
+    lines = [f"kpy_mkdir {shlex.join(directories)}\n"]
     lines += [f"kpy_keep {shlex.quote(spec.path)}\n" for spec in files if spec.path in existing]
     lines.append(f"kpy_receive {total}\n")
     lines += [

@@ -21,11 +21,11 @@ from kubeadm_py.engine.events import (
     Timing,
 )
 from kubeadm_py.engine.interrupt import Interrupt, InterruptedRunError
-from kubeadm_py.engine.inventory import Inventory
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, LockedError, WaitTimeoutError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, ImportImages, Late, LocalFile, WriteFiles
+from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.stages import HostPlan, Stage
 from kubeadm_py.transport.base import Result
 
@@ -136,7 +136,9 @@ class Executor:
             return content[id(late)]
 
         ours = session.inventory.files
-        existing = frozenset(path for path in session.facts.files if path not in ours)
+        existing = frozenset(
+            path for path in session.facts.files if path not in ours and not path.startswith(paths.STATE_DIR)
+        )
         hashes = {
             spec.path: _hash(spec, resolve)
             for action in actions

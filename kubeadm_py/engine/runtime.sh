@@ -57,7 +57,26 @@ kpy_input() {
 
 # kpy_receive SIZE: unpack an action's tar; names are final paths with hidden temporary base names.
 kpy_receive() {
-  kpy_input "$1" | tar -x -p -C / -f -
+  kpy_input "$1" | tar -x -p -m -C / -f -
+}
+
+# kpy_mkdir DIR...: make missing directories, 0755, and remember which, so that reset can take them away.
+kpy_mkdir() {
+  for kpy_dir in "$@"; do
+    kpy_at=$kpy_dir
+    while [ ! -d "$kpy_at" ]; do
+      case $kpy_at in
+        /var/lib/kubeadm-py*) ;;
+        *)
+          mkdir -p -m 0700 /var/lib/kubeadm-py
+          echo "$kpy_at" >>/var/lib/kubeadm-py/made-directories
+          ;;
+      esac
+      kpy_at=${kpy_at%/*}
+      [ -n "$kpy_at" ] || break
+    done
+    (umask 022 && mkdir -p "$kpy_dir")
+  done
 }
 
 # kpy_place DIR NAME: move a received file into place.

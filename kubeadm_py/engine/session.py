@@ -8,13 +8,13 @@ import socket
 import time
 from dataclasses import dataclass
 
-from kubeadm_py.engine.inventory import Inventory
 from kubeadm_py.errors import KubeadmPyError, LockedError
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.facts.parse import parse
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.transport.base import Held, Host
 
 LOCKED_EXIT = 75

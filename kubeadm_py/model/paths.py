@@ -42,6 +42,8 @@ RESOLVED_RESOLV_CONF = "/run/systemd/resolve/resolv.conf"
 
 STATE_DIR = "/var/lib/kubeadm-py"
 INVENTORY = "/var/lib/kubeadm-py/inventory.json"
+MADE_DIRECTORIES = "/var/lib/kubeadm-py/made-directories"
+"""Directories that were missing when we wrote into them, one a line."""
 APPLIED_DIR = "/var/lib/kubeadm-py/applied"
 """One file a group of API objects that we applied; its content is the group's digest."""
 RUN_DIR = "/run/kubeadm-py"

@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
 from kubeadm_py.engine.events import HostProgress, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Discovery, split_host_port
+from kubeadm_py.model.cluster import Discovery, join_host_port, split_host_port
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig
@@ -130,7 +131,14 @@ def _as_bootstrapper(server: str, ca_pem: bytes, token: Secret) -> ClusterEntry:
 
 
 def _endpoint_of(server: str) -> str:
-    return server.removeprefix("https://").rstrip("/")
+    """Return HOST:PORT of a server's URL; https without a port is 443, whatever API servers listen on."""
+    parts = urlsplit(server)
+    if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
+        raise UsageError(
+            f"the cluster's server is {server!r}, which is not a URL like https://HOST:PORT",
+            fix="correct the server in the discovery file, or in ConfigMap kube-public/cluster-info",
+        )
+    return join_host_port(parts.hostname, parts.port or 443)
 
 
 def _sleep(run: Run, seconds: float) -> None:

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import yaml
 
-from kubeadm_py.engine.inventory import Inventory
 from kubeadm_py.engine.session import Session, facts_in
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.facts.collect import probe_script
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import BootstrapToken, Discovery, Node, ResolvedCluster
+from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem

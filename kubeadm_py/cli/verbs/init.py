@@ -7,8 +7,8 @@ from typing import Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common
-from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.config.complete import complete
+from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster

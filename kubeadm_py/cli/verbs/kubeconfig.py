@@ -16,7 +16,9 @@ from kubeadm_py.model import paths
 from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
 
 
-def get(*, config: str, hosts: Sequence[str], merge: bool, path: bool, output: str) -> None:
+def get(
+    *, config: str, hosts: Sequence[str], merge: bool, path: bool, output: str, replace: bool = False
+) -> None:
     """Fetch admin.conf and print it, keep it, write it, or merge it."""
     if sum(map(bool, (merge, path, output))) > 1:
         raise UsageError("--merge, --path and --output exclude each other", fix="give one of them")
@@ -32,9 +34,11 @@ def get(*, config: str, hosts: Sequence[str], merge: bool, path: bool, output: s
     name = cluster.name if cluster else "local"
     if merge:
         target = _own_kubeconfig()
-        backup = _merge(target, content, name)
+        backup = _merge(target, content, name, replace=replace)
         sys.stderr.write(
-            f"merged into {target}, context {name}" + (f"; before: {backup}" if backup else "") + "\n"
+            f"merged into {target}, context kubernetes-admin@{name}"
+            + (f"; before: {backup}" if backup else "")
+            + "\n"
         )
     elif output:
         _write(Path(output).expanduser(), content)
@@ -52,9 +56,9 @@ def _own_kubeconfig() -> Path:
     return Path(named[0] if named else "~/.kube/config").expanduser()
 
 
-def _merge(target: Path, content: bytes, name: str) -> Path | None:
+def _merge(target: Path, content: bytes, name: str, *, replace: bool) -> Path | None:
     existing = target.read_bytes() if target.exists() else b""
-    merged = kubeconfig_merge.merge(existing, content, name)
+    merged = kubeconfig_merge.merge(existing, content, f"kubernetes-admin@{name}", replace=replace)
     if merged == existing:
         return None
     backup = None

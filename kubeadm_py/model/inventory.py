@@ -83,6 +83,8 @@ class Inventory:
             match action:
                 case WriteFiles():
                     for spec in action.files:
+                        if spec.path == paths.INVENTORY:
+                            continue
                         known = self.files.get(spec.path)
                         made = known["made"] if known else spec.path not in facts.files
                         self.files[spec.path] = {

@@ -1,0 +1,63 @@
+"""Run `kubeadm-py reset`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from kubeadm_py.cli.frame import Display
+from kubeadm_py.cli.verbs import common
+from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.stages import Plan
+from kubeadm_py.plan import reset
+from kubeadm_py.plan.run import Options, running
+
+
+def run(
+    display: Display,
+    *,
+    config: str,
+    hosts: Sequence[str],
+    yes: bool,
+    keep_artifacts: bool,
+    dry_run: bool,
+) -> None:
+    """Reset hosts of the config, all of them where none is named, or this very machine."""
+    if config:
+        cluster = common.read_config(config).cluster
+        targets = common.choose(cluster, hosts) if hosts else list(cluster.nodes)
+    else:
+        cluster = from_init_flags(hosts=hosts)
+        targets = list(cluster.nodes)
+    if not yes and not dry_run and not sys.stdin.isatty():
+        raise UsageError(
+            "reset asks before it removes anything, and there is nobody to ask",
+            fix="add --yes, or look first with --dry-run",
+        )
+    with (
+        common.a_run("reset", cluster, display, Options(dry_run=dry_run), config) as a_run,
+        running(a_run, hosts=targets) as end,
+    ):
+        report = reset.reset(
+            a_run,
+            targets,
+            keep_artifacts=keep_artifacts,
+            confirm=lambda plan: yes or _ask(plan),
+        )
+        if report is None:
+            end.verdict = "nothing was removed"
+        elif dry_run:
+            common.show_plan(report.plan, display)
+            end.verdict = "nothing was removed (--dry-run)"
+        elif not report.changed:
+            end.verdict = f"{', '.join(report.untouched)}: nothing of kubeadm-py's is there"
+        else:
+            end.verdict = f"{', '.join(host.host for host in report.plan.stages[0].hosts)} reset"
+
+
+def _ask(plan: Plan) -> bool:
+    names = ", ".join(host.host for host in plan.stages[0].hosts)
+    sys.stderr.write(f"[reset] This removes the node and all its data from: {names}. Proceed? [y/N]: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,78 @@
+"""Take hosts back to what they were before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kubeadm_py.engine.events import Notice
+from kubeadm_py.engine.execute import Executor
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.kube import kubectl
+from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
+from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.sources import Source
+from kubeadm_py.steps import reset as steps
+
+
+@dataclass(frozen=True, slots=True)
+class ResetReport:
+    """Hold what a reset did; `untouched` hosts held nothing of ours."""
+
+    plan: Plan
+    changed: int
+    untouched: tuple[str, ...]
+
+
+def reset(
+    run: Run, targets: Sequence[Node], *, keep_artifacts: bool, confirm: Callable[[Plan], bool]
+) -> ResetReport | None:
+    """Look, ask `confirm`, remove what each inventory lists; None where it was not confirmed.
+
+    Hosts are handled at once and apart from each other. Where a control plane of the file stays, the removed
+    hosts' Node objects are deleted there.
+    """
+    run.look(targets, lock=not run.options.dry_run)
+    names = list(run.sessions)
+    plans = []
+    for name, session in run.sessions.items():
+        actions = steps.plan(session.inventory, session.facts, keep_artifacts=keep_artifacts)
+        if actions:
+            plans.append(HostPlan(name, (PlannedStep("reset", "reset", tuple(actions)),)))
+    stage = Stage("reset", "remove what the inventory lists", tuple(plans))
+    plan = Plan("reset", (stage,))
+    untouched = tuple(name for name in names if name not in {host.host for host in plans})
+    if run.options.dry_run or stage.empty:
+        return ResetReport(plan, 0, untouched)
+    if not confirm(plan):
+        return None
+    executor = Executor(run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings)
+    result = executor.run(stage)
+    run.changed += sum(result.changed.values())
+    gone = list(result.changed)
+    _forget_nodes(run, [name for name in gone if run.cluster.node(name).ssh is not None])
+    if result.errors:
+        raise RunFailedError(list(result.errors.values()))
+    return ResetReport(plan, changes(stage), untouched)
+
+
+def _forget_nodes(run: Run, names: list[str]) -> None:
+    """Delete the Node objects on a control plane that stays; it may be gone, which is no failure."""
+    staying = [node for node in run.cluster.control_planes if node.name not in run.sessions]
+    if not staying or not names:
+        return
+    host = run.connect(staying[0])
+    try:
+        host.connect()
+        kubectl.run(
+            host,
+            ["delete", "node", "--ignore-not-found", *names],
+            doing=f"deleting the nodes {', '.join(names)}",
+        )
+    except KubeadmPyError as error:
+        text = f"the Node objects of {', '.join(names)} may still be there: {error.summary}"
+        run.bus.emit(Notice("warning", text, staying[0].name, f"kubectl delete node {' '.join(names)}"))
+    finally:
+        host.close()

@@ -1,0 +1,151 @@
+"""Plan a host's way back: remove what its inventory lists, and what the cluster's parts made at run time."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from datetime import timedelta
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteFiles
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.steps.prepare.swap import plan_restore_swap
+
+_CLUSTER_ROOTS = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.ETCD_DATA_DIR, paths.APPLIED_DIR)
+"""What belongs to the cluster; the rest of an inventory is the host's preparation."""
+_KUBELETS_OWN = (paths.KUBELET_CONF, paths.BOOTSTRAP_KUBELET_CONF, paths.TMP_DIR)
+"""What the kubelet writes by itself, beside its directory."""
+_RUNTIME_STATE = ("/var/lib/cni", "/run/flannel")
+"""What CNI plugins write while pods run."""
+_CONTAINERD_STATE = ("/var/lib/containerd", "/run/containerd")
+_LINKS = ("cni0", "flannel.1", "kube-ipvs0")
+_CHAINS = "KUBE-|CNI-|FLANNEL-"
+"""Prefixes of the chains that kube-proxy, the kubelet, portmap and flannel own."""
+
+_STOP_PODS = """systemctl stop kubelet.service 2>/dev/null || true
+if command -v crictl >/dev/null 2>&1 && crictl --timeout 5s version >/dev/null 2>&1; then
+  for turn in 1 2 3 4 5; do
+    pods=$(crictl pods -q)
+    [ -n "$pods" ] || break
+    crictl --timeout 30s stopp $pods >/dev/null 2>&1 || true
+    crictl --timeout 30s rmp -f $pods >/dev/null 2>&1 || true
+  done
+  left=$(crictl pods -q)
+  if [ -n "$left" ]; then
+    echo "these pods do not go: $left" >&2
+    exit 1
+  fi
+fi"""
+# Longest paths first: what is mounted inside goes before its mount point.
+_UNMOUNT = f"""mounts=$(awk '{{print $2}}' /proc/mounts | grep '^{paths.KUBELET_DIR}/' | sort -r || true)
+[ -n "$mounts" ] || {{ echo unchanged; exit 0; }}
+printf '%s\\n' "$mounts" | while read -r mount; do umount "$(printf '%b' "$mount")"; done"""
+_RULES = f"""for tool in iptables ip6tables; do
+  command -v $tool-save >/dev/null 2>&1 || continue
+  rules=$($tool-save 2>/dev/null) || continue
+  printf '%s\\n' "$rules" | grep -Eq '{_CHAINS}' || continue
+  printf '%s\\n' "$rules" | grep -Ev '{_CHAINS}' | $tool-restore
+done
+if command -v nft >/dev/null 2>&1; then
+  for table in kube-proxy flannel-ipv4 flannel-ipv6; do
+    for family in ip ip6; do nft delete table $family $table 2>/dev/null || true; done
+  done
+fi
+if command -v ipvsadm >/dev/null 2>&1; then ipvsadm --clear 2>/dev/null || true; fi"""
+_PRUNE = f"""[ -e {paths.MADE_DIRECTORIES} ] || exit 0
+sort -ru {paths.MADE_DIRECTORIES} | while read -r made; do rmdir "$made" 2>/dev/null || true; done
+rm -f {paths.MADE_DIRECTORIES}"""
+
+
+def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> list[Action]:
+    """Return what takes the host back; empty where nothing of ours is there.
+
+    `keep_artifacts` leaves runtime, binaries, images and host settings, as `kubeadm reset` does. Foreign
+    files stay, in directories that we made too.
+    """
+    if inventory.empty:
+        return []
+    cluster = {
+        path for path in inventory.files if path.startswith(tuple(f"{root}/" for root in _CLUSTER_ROOTS))
+    }
+    host = set(inventory.files) - cluster
+    actions: list[Action] = [
+        RunScript("stop the kubelet and the pods", _STOP_PODS, timeout=timedelta(minutes=5)),
+        RunScript("unmount what pods had mounted", _UNMOUNT),
+        RunScript(
+            "remove network links", "\n".join(f"ip link delete {link} 2>/dev/null || true" for link in _LINKS)
+        ),
+        RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
+        Remove(tuple(_of_cluster(inventory, facts, cluster)), reason="the cluster's own"),
+        *_restore(inventory, cluster),
+    ]
+    if keep_artifacts:
+        return [*actions, RunScript("remove empty directories", _PRUNE), _keep(inventory, host)]
+    actions += [*_runtime(inventory, host), *plan_restore_swap(facts), *_restore(inventory, host)]
+    made = tuple(sorted(path for path in host if inventory.files[path]["made"]))
+    return [
+        *actions,
+        Remove(made, reason="listed in the inventory"),
+        RunScript("reload units", "systemctl daemon-reload"),
+        RunScript("remove empty directories", _PRUNE),
+        Remove((paths.STATE_DIR, paths.KUBECTL_CACHE), reason="the inventory itself, last"),
+    ]
+
+
+def _of_cluster(inventory: Inventory, facts: HostFacts, cluster: set[str]) -> list[str]:
+    """List what the cluster leaves on a host: our files, the kubelet's, etcd's data, CNI's state."""
+    made = sorted(
+        path
+        for path in cluster
+        if inventory.files[path]["made"]
+        and not path.startswith((f"{paths.KUBELET_DIR}/", f"{paths.APPLIED_DIR}/"))
+    )
+    data = [path for path in inventory.directories if path not in (paths.KUBELET_DIR, paths.MANIFESTS_DIR)]
+    etcd = [path for path in data if not path.startswith(("/etc/cni", "/opt/cni"))]
+    network = [path for path in facts.files if path.startswith(f"{paths.CNI_CONF_DIR}/10-flannel")]
+    return [*made, *_KUBELETS_OWN, paths.KUBELET_DIR, paths.APPLIED_DIR, *etcd, *network, *_RUNTIME_STATE]
+
+
+def _runtime(inventory: Inventory, host: set[str]) -> list[Action]:
+    """Stop the runtime and drop its state if it is ours; else only our images go."""
+    actions: list[Action] = []
+    ours = paths.CONTAINERD_UNIT in host and inventory.files[paths.CONTAINERD_UNIT]["made"]
+    if not ours and inventory.images:
+        lines = [
+            f"ctr -n k8s.io images rm {shlex.quote(reference)} >/dev/null 2>&1 || true"
+            for reference in sorted(inventory.images)
+        ]
+        actions.append(RunScript("remove the images", "\n".join(lines)))
+    if inventory.units:
+        names = shlex.join(sorted(inventory.units))
+        actions.append(
+            RunScript("disable our units", f"systemctl disable --quiet {names} 2>/dev/null || true")
+        )
+    if ours:
+        actions.append(RunScript("stop containerd", "systemctl stop containerd.service || true"))
+        actions.append(Remove(_CONTAINERD_STATE, reason="the runtime was ours"))
+    return actions
+
+
+def _restore(inventory: Inventory, among: Iterable[str]) -> list[Action]:
+    lines = [
+        f"if [ -e {prior} ]; then cp -a {prior} {shlex.quote(path)}; fi"
+        for path, prior in (
+            (path, shlex.quote(f"{paths.STATE_DIR}/prior{path}"))
+            for path in sorted(among)
+            if not inventory.files[path]["made"]
+        )
+    ]
+    return [RunScript("put back what files were before", "\n".join(lines))] if lines else []
+
+
+def _keep(inventory: Inventory, host: set[str]) -> Action:
+    left = Inventory(
+        "",
+        {path: entry for path, entry in inventory.files.items() if path in host},
+        [path for path in inventory.directories if path.startswith(("/etc/cni", "/opt/cni"))],
+        inventory.units,
+        inventory.images,
+    )
+    return WriteFiles((FileSpec(paths.INVENTORY, left.dump(), 0o600),), title="note what is left")
