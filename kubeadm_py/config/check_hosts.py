@@ -9,6 +9,7 @@ from kubeadm_py import assets
 from kubeadm_py.config import defaults
 from kubeadm_py.config.cluster_types import Addon, Host
 from kubeadm_py.config.kubeadm_types import NodeRegistration
+from kubeadm_py.config.nodes import ssh_over
 from kubeadm_py.config.problems import Path, Place, Problems, did_you_mean, show
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model.cluster import ArtifactSource, HostKeys, Role
@@ -84,13 +85,10 @@ def _same_addresses(written: str, address: str) -> bool:
 
 def _check_ssh(whole: Whole, index: int, host: Host, problems: Problems) -> None:
     place, path = whole.cluster.document, (*HOSTS, index, "ssh")
-    policy = host.ssh.host_keys or whole.cluster.value.spec.ssh.host_keys
-    if policy == HostKeys.PINNED and not host.ssh.host_key:
+    merged = ssh_over(whole.cluster.value.spec.ssh, host.ssh)
+    if merged.host_keys == HostKeys.PINNED and not host.ssh.host_key:
         problems.missing(place, (*path, "hostKey"), "missing; hostKeys: pinned wants the host's key here")
-    common = whole.cluster.value.spec.ssh
-    password_file = host.ssh.sudo_password_file or common.sudo_password_file
-    sudo = host.ssh.sudo if host.ssh.sudo is not None else common.sudo
-    if password_file and sudo is False:
+    if merged.sudo_password_file and merged.sudo is False:
         at = path if host.ssh.sudo_password_file else ("spec", "ssh")
         problems.error(place, (*at, "sudoPasswordFile"), "a password for sudo, but sudo: false")
 
@@ -112,11 +110,10 @@ def _check_roles(whole: Whole, problems: Problems) -> None:
 
 def _check_unique(whole: Whole, problems: Problems) -> None:
     def destination(host: Host) -> list[str]:
-        common = whole.cluster.value.spec.ssh
-        name = host.ssh.host or common.host or host.address.partition(",")[0]
-        bastion = host.ssh.bastion or common.bastion
-        port = host.ssh.port or common.port or SSH_PORT
-        return [f"{name} port {port}{f' by way of {bastion}' if bastion else ''}"] if name else []
+        ssh = ssh_over(whole.cluster.value.spec.ssh, host.ssh)
+        name = ssh.host or host.address.partition(",")[0]
+        by_way_of = f" by way of {ssh.bastion}" if ssh.bastion else ""
+        return [f"{name} port {ssh.port or SSH_PORT}{by_way_of}"] if name else []
 
     rules: list[tuple[str, str, Callable[[Host], list[str]]]] = [
         ("name", "the name", lambda host: [host.name] if host.name else []),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from kubeadm_py.config import defaults
+from kubeadm_py.config import defaults, ssh_values
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Strict, Taint
 from kubeadm_py.model.cluster import ArtifactSource, Role
@@ -31,13 +31,13 @@ class Metadata(Strict):
 class Ssh(Strict):
     """How hosts are reached, unless a host says otherwise."""
 
-    user: s.SshUser = ""
-    host: s.SshHost = ""
+    user: ssh_values.SshUser = ""
+    host: ssh_values.SshHost = ""
     port: s.Port | None = None
     identity_file: s.LocalPath = ""
-    host_keys: s.HostKeysPolicy = ""
+    host_keys: ssh_values.HostKeysPolicy = ""
     known_hosts: s.LocalPath = ""
-    bastion: s.Bastion = ""
+    bastion: ssh_values.Bastion = ""
     sudo: bool | None = None
     sudo_password_file: s.LocalPath = ""
 
@@ -45,7 +45,7 @@ class Ssh(Strict):
 class HostSsh(Ssh):
     """How one host is reached."""
 
-    host_key: s.SshHostKey = ""
+    host_key: ssh_values.SshHostKey = ""
 
 
 class HostProxy(Strict):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from kubeadm_py.config import scalars
+from kubeadm_py.config import scalars, ssh_values
 from kubeadm_py.config.check_kubeadm import check_ignored
 from kubeadm_py.config.documents import Document, FlagDocument
 from kubeadm_py.config.nodes import ignored
@@ -227,10 +227,10 @@ def _ssh(place: Document, hosts: Sequence[str], problems: Problems) -> list[SSH]
         path = (*_HOST_PATH, index)
         user, _, destination = written.rpartition("@")
         try:
-            scalars.bastion(written)
+            ssh_values.bastion(written)
             host, port = scalars.split_endpoint(destination)
-        except ValueError:
-            problems.error(place, path, f"{show(written)} is not [user@]address[:port]")
+        except ValueError as error:
+            problems.error(place, path, str(error))
             continue
         if host in found:
             problems.error(place, path, f"{show(host)} is named twice")

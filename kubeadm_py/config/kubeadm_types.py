@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from kubeadm_py.config import defaults
+from kubeadm_py.config import defaults, image_values
 from kubeadm_py.config import scalars as s
 
 NotYet = Any
@@ -129,8 +129,8 @@ class InitConfiguration(Strict):
 class LocalEtcd(Strict):
     """The etcd member on a control-plane host."""
 
-    image_repository: s.ImageRepository = ""
-    image_tag: s.ImageTag = ""
+    image_repository: image_values.ImageRepository = ""
+    image_tag: image_values.ImageTag = ""
     data_dir: s.AbsolutePath = ""
     extra_args: list[ExtraArg] = []
     extra_envs: list[EnvVar] = []
@@ -180,8 +180,8 @@ class APIServer(Component):
 class Dns(Strict):
     """The CoreDNS add-on."""
 
-    image_repository: s.ImageRepository = ""
-    image_tag: s.ImageTag = ""
+    image_repository: image_values.ImageRepository = ""
+    image_tag: image_values.ImageTag = ""
     disabled: bool = False
 
 
@@ -204,7 +204,7 @@ class ClusterConfiguration(Strict):
     dns: Dns = Dns()
     proxy: Proxy = Proxy()
     certificates_dir: s.AbsolutePath = ""
-    image_repository: s.ImageRepository = ""
+    image_repository: image_values.ImageRepository = ""
     feature_gates: dict[str, bool] = {}
     cluster_name: s.Line = ""
     encryption_algorithm: Annotated[str, s.one_of(defaults.ENCRYPTION_ALGORITHMS)] = ""

@@ -103,7 +103,7 @@ def ignored(names: list[str]) -> frozenset[str]:
 
 def _ssh(whole: Whole, host: Host) -> SSH:
     common, own = whole.cluster.value.spec.ssh, host.ssh
-    merged = _ssh_over(common, own)
+    merged = ssh_over(common, own)
     return SSH(
         host=merged.host or host.address.partition(",")[0],
         user=merged.user,
@@ -119,7 +119,8 @@ def _ssh(whole: Whole, host: Host) -> SSH:
     )
 
 
-def _ssh_over(common: Ssh, own: HostSsh) -> Ssh:
+def ssh_over(common: Ssh, own: HostSsh) -> Ssh:
+    """Return the settings for all hosts with every field that the host gives, be it empty."""
     return common.model_copy(
         update={name: getattr(own, name) for name in own.model_fields_set if name != "host_key"}
     )

@@ -6,8 +6,6 @@ kubeadm, and passes.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import posixpath
 import re
@@ -21,7 +19,7 @@ from kubeadm_py.config import defaults
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.problems import did_you_mean, show
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import HostKeys, join_host_port
+from kubeadm_py.model.cluster import join_host_port
 from kubeadm_py.model.secret import Secret
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
@@ -33,27 +31,13 @@ _TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}\Z")
 _TOKEN_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\Z")
 _CA_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}\Z")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
-_IMAGE_PATH = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*\Z")
-_IMAGE_HOST = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])"
-    r"(?::[0-9]{1,5})?\Z"
-)
-_IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _ENDPOINT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SSH_KEY_TYPES = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "ssh-rsa",
-)
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?\Z")
 _LONGEST_LABEL_VALUE = 63
 HIGHEST_PORT = 65535
 
 
-def _given(check: Callable[[str], str]) -> AfterValidator:
+def given(check: Callable[[str], str]) -> AfterValidator:
     """Make a validator of a check that only a non-empty string has to pass."""
     return AfterValidator(lambda value: check(value) if value else value)
 
@@ -67,7 +51,7 @@ def one_of(accepted: Iterable[str]) -> AfterValidator:
             raise ValueError(f"{show(value)}: one of {', '.join(words)}{did_you_mean(value, words)}")
         return value
 
-    return _given(check)
+    return given(check)
 
 
 def dns_subdomain(value: str) -> str:
@@ -203,30 +187,6 @@ def flag_name(value: str) -> str:
     return value
 
 
-def image_repository(value: str) -> str:
-    """Return an image reference's prefix: registry and path, no scheme, tag or digest."""
-    if "://" in value:
-        raise ValueError(
-            f"{show(value)} is a URL; write the registry without {value.partition('://')[0][:10]}://"
-        )
-    first, *others = value.split("/")
-    host_like = bool(others) or "." in first or ":" in first
-    parts = others if host_like else [first, *others]
-    if (host_like and not _IMAGE_HOST.match(first)) or not all(_IMAGE_PATH.match(part) for part in parts):
-        raise ValueError(
-            f"{show(value)} is not an image repository like registry.example.org:5000/k8s "
-            "(no scheme, tag or digest)"
-        )
-    return value
-
-
-def image_tag(value: str) -> str:
-    """Return an image's tag."""
-    if not _IMAGE_TAG.match(value):
-        raise ValueError(f"{show(value)} is not an image tag")
-    return value
-
-
 def token(value: Any) -> Secret:
     """Return a bootstrap token; no message ever holds what was found."""
     found = value.text() if isinstance(value, Secret) else value
@@ -295,51 +255,11 @@ def rfc3339(value: str) -> str:
     return value
 
 
-def ssh_user(value: str) -> str:
-    """Return a user name that SSH can be given."""
-    if not _USER.match(value):
-        raise ValueError(f"{show(value)} is not a user name")
-    return value
-
-
-def ssh_host(value: str) -> str:
-    """Return a name or address to connect to; names may be aliases of ~/.ssh/config."""
-    if not re.fullmatch(r"[A-Za-z0-9_.:%\[\]][A-Za-z0-9_.:%\[\]-]*", value):
-        raise ValueError(f"{show(value)} is not a host name or address")
-    return value
-
-
-def bastion(value: str) -> str:
-    """Return `[user@]host[:port]` of a jump host."""
-    user, at, destination = value.rpartition("@")
-    if at:
-        ssh_user(user)
-    try:
-        ssh_host(split_endpoint(destination)[0])
-    except ValueError:
-        raise ValueError(f"{show(value)} is not [user@]host[:port]") from None
-    return value
-
-
-def ssh_host_key(value: str) -> str:
-    """Return a public key as known_hosts holds it: type and base64; a comment is cut off."""
-    words = value.split()
-    if len(words) < 2 or words[0] not in _SSH_KEY_TYPES:
-        raise ValueError(f"not a host key; write type and key as in known_hosts: {_SSH_KEY_TYPES[0]} AAAA...")
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (binascii.Error, ValueError):
-        blob = b""
-    name = words[0].encode()
-    if not blob.startswith(len(name).to_bytes(4, "big") + name):
-        raise ValueError(f"the key is not of type {words[0]}: it was cut or changed while it was copied")
-    return f"{words[0]} {words[1]}"
-
-
-def url_or_empty(value: str) -> str:
+def url(value: str) -> str:
     """Return an http or https URL."""
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
-        raise ValueError(f"{show(value)} is not an http:// or https:// URL")
+        found = "this" if "@" in value else show(value)  # what stands before an @ may be a password
+        raise ValueError(f"{found} is not an http:// or https:// URL")
     return value
 
 
@@ -351,36 +271,29 @@ def _duration(value: Any) -> timedelta:
     raise ValueError('not a duration; write it in quotes with a unit, like "24h0m0s" or "0s"')
 
 
-DnsSubdomain = Annotated[str, _given(dns_subdomain)]
-DnsLabel = Annotated[str, _given(dns_label)]
-NodeName = Annotated[str, _given(node_name)]
-IPAddress = Annotated[str, _given(ip_address)]
-HostAddresses = Annotated[str, _given(host_addresses)]
-AdvertiseAddress = Annotated[str, _given(advertise_address)]
-Endpoint = Annotated[str, _given(endpoint)]
-EndpointWithPort = Annotated[str, _given(endpoint_with_port)]
+DnsSubdomain = Annotated[str, given(dns_subdomain)]
+DnsLabel = Annotated[str, given(dns_label)]
+NodeName = Annotated[str, given(node_name)]
+IPAddress = Annotated[str, given(ip_address)]
+HostAddresses = Annotated[str, given(host_addresses)]
+AdvertiseAddress = Annotated[str, given(advertise_address)]
+Endpoint = Annotated[str, given(endpoint)]
+EndpointWithPort = Annotated[str, given(endpoint_with_port)]
 CertSan = Annotated[str, AfterValidator(cert_san)]
-AbsolutePath = Annotated[str, _given(absolute_path)]
-LocalPath = Annotated[str, _given(no_control_characters)]
-Line = Annotated[str, _given(no_control_characters)]
-FlagName = Annotated[str, _given(flag_name)]
-ImageRepository = Annotated[str, _given(image_repository)]
-ImageTag = Annotated[str, _given(image_tag)]
+AbsolutePath = Annotated[str, given(absolute_path)]
+LocalPath = Annotated[str, given(no_control_characters)]
+Line = Annotated[str, given(no_control_characters)]
+FlagName = Annotated[str, given(flag_name)]
 Token = Annotated[Secret, BeforeValidator(token)]
 TokenGroup = Annotated[str, AfterValidator(token_group)]
 TokenUsage = Annotated[str, one_of(defaults.TOKEN_USAGES)]
 CaCertHash = Annotated[str, AfterValidator(ca_cert_hash)]
-CriSocket = Annotated[str, _given(cri_socket)]
+CriSocket = Annotated[str, given(cri_socket)]
 LabelKey = Annotated[str, AfterValidator(label_key)]
-LabelValue = Annotated[str, _given(label_value)]
+LabelValue = Annotated[str, given(label_value)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Rfc3339 = Annotated[str, _given(rfc3339)]
+Rfc3339 = Annotated[str, given(rfc3339)]
 Port = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 BindPort = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 """As in kubeadm 0 stands for "not given"."""
-SshUser = Annotated[str, _given(ssh_user)]
-SshHost = Annotated[str, _given(ssh_host)]
-SshHostKey = Annotated[str, _given(ssh_host_key)]
-Bastion = Annotated[str, _given(bastion)]
-Url = Annotated[str, _given(url_or_empty)]
-HostKeysPolicy = Annotated[str, one_of(policy.value for policy in HostKeys)]
+Url = Annotated[str, given(url)]

@@ -55,7 +55,11 @@ def typed(
             return model.model_validate(data)
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=True, include_input=True)
-        located = [(_path(detail["loc"], data), detail) for detail in details]
+        # Past the problems that are ever shown, whole sections go, so that a flood is not looked at in full.
+        located = [
+            (_path(detail["loc"][: 1 if index > MAX_PROBLEMS else None], data), detail)
+            for index, detail in enumerate(details)
+        ]
         data = copy.deepcopy(data)
         for path, detail in located:
             if path not in left_out and reported <= MAX_PROBLEMS:

@@ -173,7 +173,7 @@ class _Reader:
         else:
             self._add_entry(event, parent, parent.key, node)
             parent.key = None
-        self._grow(event, parent.node, node)
+        _grow(parent.node, node)
 
     def _add_entry(self, event: Any, parent: _Open, key_node: YamlNode, node: YamlNode) -> None:
         mapping = parent.node.value
@@ -243,12 +243,6 @@ class _Reader:
         self._count(event, node.weight)
         return node
 
-    def _grow(self, event: Any, parent: YamlNode, child: YamlNode) -> None:
-        parent.weight += child.weight
-        parent.height = max(parent.height, child.height + 1)
-        if parent.weight > MAX_NODES:
-            raise self._error(event, f"more than {MAX_NODES} values once its aliases are expanded")
-
     def _count(self, event: Any, weight: int) -> None:
         self._total += weight
         if self._total > MAX_NODES:
@@ -279,6 +273,11 @@ class _Reader:
         hint = _HINTS.get(problem, "")
         message = f"not YAML: {problem}" + (f"; {hint}" if hint else "")
         return ConfigError(self._name, [Problem(self._name, line, column, "", message)])
+
+
+def _grow(parent: YamlNode, child: YamlNode) -> None:
+    parent.weight += child.weight
+    parent.height = max(parent.height, child.height + 1)
 
 
 def _place(event: Any) -> tuple[int, int]:
