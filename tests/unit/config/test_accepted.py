@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kubeadm_py.config.check_hosts import known_addons
 from kubeadm_py.config.load import ConfigError, Loaded, load
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import (
@@ -301,3 +302,31 @@ def test_workers_may_join_a_cluster_that_the_file_does_not_hold(tmp_path: Path) 
     cluster = load(str(file)).cluster
     assert [node.role for node in cluster.nodes] == [Role.WORKER, Role.WORKER]
     assert cluster.endpoint == "[fd00::1]:6443"
+
+
+def test_odd_but_valid() -> None:
+    loaded = accepted("odd_but_valid")
+    cluster = loaded.cluster
+    assert cluster.etcd.local is None
+    assert cluster.etcd.external is not None
+    assert cluster.etcd.external.endpoints == ("http://10.0.0.1:2379",)
+    assert cluster.etcd.external.http_endpoints == ("http://10.0.0.1:2382",)
+    assert cluster.nodes[0].taints == ()
+    assert cluster.nodes[0].advertise_address == ""
+    assert cluster.nodes[0].bind_port == 6443
+    assert "failSwapOn" not in cluster.kubelet_config
+    assert [(problem.path, problem.message) for problem in loaded.warnings] == [
+        ("networking.podSubnet", "fec0::/56 is site-local (fec0::/10), which is deprecated"),
+        ("certificateValidityPeriod", "longer than its CA is valid"),
+    ]
+
+
+def test_the_configs_that_real_kubeadm_was_recorded_with_are_accepted() -> None:
+    recorded = sorted((Path(__file__).parents[2] / "golden" / "kubeadm").glob("*/config.yaml"))
+    assert len(recorded) >= 2
+    for file in recorded:
+        assert load(str(file)).cluster.nodes[0].name == "cp1"
+
+
+def test_add_ons_of_the_product_are_known_by_their_folders() -> None:
+    assert {"flannel", "local-path-storage"} <= set(known_addons())

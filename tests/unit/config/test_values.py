@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from kubeadm_py.config import image_values, scalars
+from kubeadm_py.config import image_values, scalars, ssh_values
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.problems import Problem, Problems, closest, key_path, redact, show
 from kubeadm_py.config.yaml_nodes import plain, read_stream
@@ -149,3 +149,23 @@ def test_a_flood_of_problems_is_cut_short() -> None:
 def test_a_problem_reads_as_one_line() -> None:
     assert str(Problem("f", 1, 2, "a.b", "wrong")) == "f:1:2  a.b  wrong"
     assert str(Problem("", 0, 0, "--token", "wrong")) == "--token  wrong"
+
+
+@pytest.mark.parametrize("value", ["root:hunter2", "root:hunter2@bastion", "a@b:hunter2@c d"])
+def test_passwords_are_not_repeated(value: str) -> None:
+    with pytest.raises(ValueError, match=r"password|user") as refused:
+        ssh_values.bastion(value + "@h")
+    assert "hunter2" not in str(refused.value)
+    with pytest.raises(ValueError, match=r"^this is not an http"):
+        scalars.url(f"htp://{value}@proxy")
+
+
+@pytest.mark.parametrize("value", ["jump", "me@jump", "me@jump:22", "me@[fd00::1]:22"])
+def test_bastion(value: str) -> None:
+    assert ssh_values.bastion(value) == value
+
+
+@pytest.mark.parametrize("value", ["ssh-ed25519 !!!!", "ssh-ed25519 AAAA", "ssh-dss AAAA", "ssh-rsa"])
+def test_no_host_key(value: str) -> None:
+    with pytest.raises(ValueError, match=r"key"):
+        ssh_values.ssh_host_key(value)
