@@ -30,13 +30,13 @@ def open_reporter(
 
         yield JSONReporter(stream)
         return
-    from kubeadm_py.report.errors import glyphs_for
+    from kubeadm_py.report.errors import glyphs_for, terminal_width
 
     glyphs = glyphs_for(stream)
     if not stream.isatty() or os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
         from kubeadm_py.report.plain import PlainReporter
 
-        yield PlainReporter(stream, glyphs, verbosity)
+        yield PlainReporter(stream, glyphs, verbosity, terminal_width() if stream.isatty() else None)
         return
     from kubeadm_py.report.console import ConsoleReporter
 

@@ -62,6 +62,7 @@ class ConsoleReporter:
         self._failed: list[Failed] = []
         self._lock = threading.Lock()
         self._live: Live | None = None
+        self._after_heading = False
 
     def __enter__(self) -> ConsoleReporter:
         return self
@@ -74,8 +75,7 @@ class ConsoleReporter:
     def __call__(self, event: Event) -> None:
         """Show what `event` says."""
         with self._lock:
-            kept = self._kept(event)
-            self._board.take(event)
+            kept = self.kept(event)
         # Not under the lock: rich takes its own to print, and asks for the board while it holds that.
         if isinstance(event, StageStarted) and self._live is None:
             self._live = Live(
@@ -99,12 +99,20 @@ class ConsoleReporter:
         for line in lines:
             yield self._coloured(line)
 
-    def _kept(self, event: Event) -> list[str]:
-        """Return the lines of an event that stay on the screen."""
+    def kept(self, event: Event) -> list[str]:
+        """Take an event and return its lines that stay on the screen."""
+        lines = self._lines(event)
+        self._board.take(event)
+        if lines and self._after_heading and not isinstance(event, RunDone):
+            lines = ["", *lines]
+        self._after_heading = isinstance(event, RunStarted) or (self._after_heading and not lines)
+        return lines
+
+    def _lines(self, event: Event) -> list[str]:
         width, glyphs = self._console.width, self._glyphs
         match event:
             case RunStarted():
-                return [*heading(event, width, glyphs), ""]
+                return heading(event, width, glyphs)
             case StageDone():
                 return self._board.finished(event, width)
             case ActionDone() if self._verbosity > 1 or (self._verbosity and event.changed):

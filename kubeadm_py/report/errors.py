@@ -126,7 +126,7 @@ def _refusals(details: Sequence[str], width: int | None, glyphs: Glyphs, indent:
             host = match["host"]
         name = f"{indent}  {pad(host, hosts)}  "
         if columns:
-            yield from advice(match["found"], width, f"{name}{pad(match['check'], checks)}  ")
+            yield from wrap(match["found"], width, f"{name}{pad(match['check'], checks)}  ")
         else:
             yield f"{name}{match['check']}"
-            yield from advice(match["found"], width, f"{indent}      ")
+            yield from wrap(match["found"], width, f"{indent}      ")

@@ -19,7 +19,7 @@ from kubeadm_py.engine.events import (
     StageStarted,
 )
 from kubeadm_py.report.closing import closing, heading
-from kubeadm_py.report.text import Glyphs, duration, pad, plural
+from kubeadm_py.report.text import Glyphs, duration, pad, plural, wrap
 
 _NAME_MOST = 16
 
@@ -27,11 +27,12 @@ _NAME_MOST = 16
 class PlainReporter:
     """Write `14:03:22 cp2 control  etcd member started` and the like; call it with each event.
 
-    `verbosity` 1 adds every action with its time, changed or not.
+    Nothing is wrapped unless there is a `width`. `verbosity` 1 adds every action with its time.
     """
 
-    def __init__(self, stream: TextIO, glyphs: Glyphs, verbosity: int = 0) -> None:
+    def __init__(self, stream: TextIO, glyphs: Glyphs, verbosity: int = 0, width: int | None = None) -> None:
         self._stream = stream
+        self._width = width
         self._glyphs = glyphs
         self._verbosity = verbosity
         self._failed: list[Failed] = []
@@ -43,7 +44,7 @@ class PlainReporter:
         match event:
             case RunStarted():
                 self._names = min(max((len(host.name) for host in event.hosts), default=0), _NAME_MOST)
-                self._lines(heading(event, None, self._glyphs))
+                self._lines(heading(event, self._width, self._glyphs))
             case StageStarted():
                 self._line(event, "", event.stage, f"{event.title} ({plural(len(event.hosts), 'host')})")
             case HostProgress():
@@ -71,7 +72,7 @@ class PlainReporter:
             case Failed():
                 self._failed.append(event)
             case RunDone():
-                self._lines(list(closing(event, self._failed, None, self._glyphs)))
+                self._lines(list(closing(event, self._failed, self._width, self._glyphs)))
             case _:
                 return
 
@@ -79,7 +80,8 @@ class PlainReporter:
         clock = time.strftime("%H:%M:%S", time.localtime(event.time))
         words = [clock, pad(host, self._names), stage]
         flat = " ".join(self._glyphs.text(text).split())
-        self._lines([" ".join(word for word in words if word.strip()) + f"  {flat}"])
+        start = " ".join(word for word in words if word.strip()) + "  "
+        self._lines(wrap(flat, self._width, start, " " * 9))
 
     def _lines(self, lines: list[str]) -> None:
         self._stream.write("".join(f"{line}\n" for line in lines))

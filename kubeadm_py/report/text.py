@@ -13,10 +13,13 @@ _CONTROL = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _WORD = re.compile(r"`[^`]*`\S*|\S+")
-_COMMAND = re.compile(
-    r"^(?P<say>.*?: )(?P<command>(?:sudo )?(?:--|\./|/|[A-Z_]+=|kubeadm-py|kubectl|ssh|chmod|chsh|systemctl|"
-    r"journalctl|crictl|etcdctl|ctr|nc|apt|dnf|modprobe|sysctl|mount|swapoff|fuser)\S*(?: .*)?)$"
+_PROGRAMS = (
+    "apt|apt-get|cat|chmod|chsh|crictl|ctr|df|dnf|etcdctl|export|firewall-cmd|fuser|hostnamectl|ip|iptables|"
+    "journalctl|kubeadm|kubeadm-py|kubectl|ls|modprobe|mount|nc|nft|openssl|rm|ss|ssh|ssh-add|ssh-copy-id|"
+    "ssh-keygen|ssh-keyscan|swapoff|sysctl|systemctl|timedatectl|ufw|visudo"
 )
+_COMMAND = re.compile(rf"(?:sudo )?(?:(?:{_PROGRAMS})(?= |$)|--[a-z]|[A-Z][A-Z_]*=)")
+"""How what is to be typed begins, in texts that say so after a colon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +137,28 @@ def advice(text: str, width: int | None, first: str, rest: str | None = None) ->
     lines: list[str] = []
     for number, part in enumerate(text.splitlines() or [""]):
         start = rest if number else first
-        match = _COMMAND.match(part)
+        say, typed = _split(part)
         if width is None or cell_len(start + part) <= width:
             lines.append(start + part)
-        elif match:
-            lines += wrap(match["say"].rstrip(), width, start, rest)
-            lines += command(match["command"], width, rest + "  ")
-        elif _COMMAND.match(f": {part}"):
-            lines += [start + line.removeprefix(rest) for line in command(part, width, rest)[:1]]
-            lines += command(part, width, rest)[1:]
-        else:
+        elif not typed:
             lines += wrap(part, width, start, rest)
+        elif say:
+            lines += wrap(say, width, start, rest)
+            lines += command(typed, width, f"{rest}  ")
+        else:
+            begin, *further = command(typed, width, rest)
+            lines += [start + begin.removeprefix(rest), *further]
     return lines
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Split advice into what is said and the command at its end; either may be empty."""
+    if _COMMAND.match(text):
+        return "", text
+    for colon in re.finditer(": ", text):
+        if _COMMAND.match(text, colon.end()):
+            return text[: colon.start() + 1], text[colon.end() :]
+    return text, ""
 
 
 def _shell_words(text: str) -> list[str]:

@@ -56,6 +56,5 @@ def _by_stage(sums: dict[tuple[str, str], float], stages: list[str], width: int 
     lines = ["  " + pad("stage", names) + "    time  slowest host"]
     for stage in stages:
         seconds, host = max((spent, host) for (of, host), spent in sums.items() if of == stage)
-        line = f"  {pad(stage, names)}  {duration(seconds):>6}  {host}"
-        lines.append(line if width is None else cut(line, width, "..."))
-    return lines
+        lines.append(f"  {pad(stage, names)}  {duration(seconds):>6}  {host}")
+    return lines if width is None else [cut(line, width, "...") for line in lines]

@@ -1,0 +1,180 @@
+"""Scripted runs, with times that do not depend on the clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubeadm_py.engine.events import (
+    ActionDone,
+    Cause,
+    Event,
+    Failed,
+    Found,
+    HostDone,
+    HostProgress,
+    HostStarted,
+    Notice,
+    RunDone,
+    RunHost,
+    RunStarted,
+    StageDone,
+    StageStarted,
+    Timing,
+)
+
+START = 1_790_000_000.0
+LONG = "worker-with-a-long-name.example.com"
+HOSTS = (
+    *(RunHost(name, "control-plane") for name in ("cp1", "cp2", "cp3")),
+    *(RunHost(name, "worker") for name in ("w1", LONG)),
+    RunHost("e1", "etcd"),
+)
+NAMES = tuple(host.name for host in HOSTS)
+
+
+def opening() -> list[Event]:
+    return [
+        RunStarted("apply", "demo", "v1.36.3", HOSTS, "bundle ./bundle (1.36.3, 41 files)", time=START),
+        StageStarted("look", "reach and probe", NAMES, time=START),
+        *(HostStarted("look", name, time=START) for name in NAMES),
+        *(HostDone("look", name, 0.9, time=START + 1) for name in NAMES),
+        StageDone(
+            "look", 1.4, summary="6 hosts reached, host keys known, 212 checks: 0 errors, 2 warnings",
+            time=START + 1.4,
+        ),
+        Found(
+            "ClockSkew", "warning", "w1", "2.3 s behind the median of all hosts of this run",
+            "install or start a time service: systemctl enable --now systemd-timesyncd.service",
+            time=START + 1.4,
+        ),
+        Found("Mem", "warning", "cp1", "1200 MiB", ignored=True, time=START + 1.4),
+        Notice("info", "flannel: ready once the first worker has joined", time=START + 1.5),
+        Notice(
+            "warning", "cluster.yaml:12  role: `master` is called control-plane", fix="rename it",
+            time=START + 1.5,
+        ),
+    ]  # fmt: skip
+
+
+def prepare(ok: bool = True) -> list[Event]:
+    return [
+        StageStarted("prepare", "runtime, kubelet, images", NAMES, time=START + 2),
+        *(HostStarted("prepare", name, time=START + 2) for name in NAMES[:5]),
+        HostProgress("prepare", "cp1", "containerd", time=START + 2),
+        ActionDone("prepare", "cp1", "WriteFiles", "write 12 files", True, "", 0.25, time=START + 3),
+        ActionDone("prepare", "cp1", "Unit", "containerd started", False, "", 0.05, time=START + 3),
+        HostProgress("prepare", "cp1", "waiting for \x1b[31mimages\x1b[0m (2 of 7)", time=START + 3),
+        HostProgress("prepare", "cp1", "waiting for \x1b[31mimages\x1b[0m (2 of 7)", time=START + 4),
+        HostDone("prepare", "cp1", 3.25, 5, time=START + 5),
+        HostDone("prepare", LONG, 4.5, 0, "" if ok else "containerd does not start: exit 1", time=START + 6),
+        StageDone("prepare", 4.8, 5, ok=ok, time=START + 6.8),
+    ]
+
+
+TIMINGS = tuple(
+    Timing(stage, name, seconds + index)
+    for stage, seconds in (("look", 0.9), ("prepare", 3.25), ("control", 70.0))
+    for index, name in enumerate(NAMES)
+)
+
+RUNS: dict[str, list[Event]] = {
+    "done": [
+        *opening(),
+        *prepare(),
+        RunDone(
+            "demo is up: 6 of 6 nodes Ready, 3 etcd members healthy, DNS answers", 0, 121.7, 5, NAMES,
+            (
+                "export KUBECONFIG=$(kubeadm-py kubeconfig get --config cluster.yaml --path)",
+                "kubectl get nodes",
+                "kubeadm-py join 10.99.0.11:6443 --host root@10.0.0.21 --token-file - "
+                "--discovery-token-ca-cert-hash sha256:" + "ab" * 32,
+            ),
+            TIMINGS, time=START + 121.7,
+        ),
+    ],
+    "failed": [
+        *opening(),
+        *prepare(ok=False),
+        Failed(
+            "containerd does not start: exit 1",
+            LONG,
+            (
+                "containerd says: failed to load plugin io.containerd.grpc.v1.cri: no such file or directory",
+                "   indented \x1b]0;title\x07detail",
+                "look: journalctl -u containerd --no-pager --since today --output short-precise",
+            ),
+            "look: kubeadm-py logs containerd --host w1\n"
+            "mend: kubeadm-py reset --config cluster.yaml --host w1 && "
+            "kubeadm-py apply --config cluster.yaml",
+            time=START + 7,
+        ),
+        RunDone("apply failed", 1, 7.0, 5, NAMES, (), TIMINGS[:6], (Cause(1, LONG, "x"),), time=START + 7),
+    ],
+    "refused": [
+        opening()[0],
+        Failed(
+            "preflight refused: 3 errors on 2 of 6 hosts; nothing was changed anywhere",
+            "",
+            (
+                "w1  Port-10250  something listens on 10250: kubelet (pid 811, /usr/bin/kubelet)",
+                "    another cluster's node? look: kubeadm-py reset --host w1 --dry-run",
+                "w1  ResolvLoop  /etc/resolv.conf names 127.0.0.1 (dnsmasq, pid 640); CoreDNS would forward "
+                "to itself and crash",
+                "    write the real servers to a file and name it in KubeletConfiguration.resolvConf",
+                "cp1  Swap  is on",
+            ),
+            "mend that, or to go on anyway: --ignore-preflight-errors=Port-10250,ResolvLoop,Swap",
+            3,
+            time=START + 1,
+        ),
+        RunDone("apply failed", 3, 1.0, 0, NAMES, time=START + 1),
+    ],
+    "unreachable": [
+        opening()[0],
+        *(
+            Failed(
+                "cannot connect to 10.99.0.21 port 22: no answer within 10 s", name, (),
+                f"is the machine up, and does sshd listen there? try: ssh -p 22 root@{name}",
+                7, time=START + 10,
+            )
+            for name in ("w1", "cp1")
+        ),
+        RunDone("apply failed", 7, 10.0, 0, NAMES, time=START + 10),
+    ],
+    "unchanged": [
+        opening()[0],
+        RunDone(
+            "demo matches cluster.yaml: 6 hosts, 183 files checked, nothing changed", 0, 2.14, time=START + 2
+        ),
+    ],
+    "interrupted": [RunDone("apply was interrupted", 130, 2.1, time=START + 2)],
+    "plan": [RunDone("4 of 6 hosts would change", 4, 2.1, time=START + 2)],
+}  # fmt: skip
+
+
+@pytest.fixture(params=RUNS)
+def run(request):
+    """Return the name and the events of one run after the other."""
+    return request.param, RUNS[request.param]
+
+
+@pytest.fixture
+def runs():
+    return RUNS
+
+
+@pytest.fixture
+def golden(pytestconfig):
+    """Compare text with a golden file; UPDATE_GOLDEN=1 writes it instead."""
+    import os
+    from pathlib import Path
+
+    folder = Path(__file__).parent / "golden"
+
+    def compare(name: str, text: str) -> None:
+        path = folder / f"{name}.txt"
+        if os.environ.get("UPDATE_GOLDEN"):
+            path.write_text(text)
+        assert text == path.read_text()
+
+    return compare
