@@ -40,7 +40,7 @@ def read_facts(answer: Answer, *, round_trip: float = 0.0, operator_clock: float
     interfaces = network.read_interfaces(answer)
     route = network.read_default_route(answer, interfaces)
     swaps = system.read_swaps(answer)
-    executables = {path.rpartition("/")[2]: path for path in answer.lines("!executables") if path[0] == "/"}
+    executables = {path.rpartition("/")[2]: path for path in answer.lines("!executables")}
     versions = system.read_versions(answer)
     container = _container(answer, exists)
     cri = runtime.read_runtime(answer)

@@ -370,6 +370,7 @@ filtered() {
   mode=
   allowed=
   hide_value=
+  withheld='# a line with a credential, withheld'
   for line in $numbered; do
     # Numbered lines are never empty, so that splitting keeps the empty ones.
     line=${line#*"$tab"}
@@ -385,15 +386,20 @@ filtered() {
     esac
     case $mode in
       text)
+        # An environment variable's value follows its name, on the same line or a later one.
         case $line in
-          *[Pp][Aa][Ss][Ss][Ww]* | *[Ii]dentity[Tt]oken* | *://*:*@* | *auth\ =* | *[Aa]uthorization\ =* | *[Aa]uthorization:\ ?*)
-            line='# a line with a credential, withheld'
-            ;;
-          *-\ name:*[Pp][Aa][Ss][Ss]* | *-\ name:*[Ss][Ee][Cc][Rr][Ee][Tt]* | *-\ name:*[Tt][Oo][Kk][Ee][Nn]* | *-\ name:*[Kk][Ee][Yy]*)
+          *name*:*[Pp][Aa][Ss][Ss]* | *name*:*[Ss][Ee][Cc][Rr][Ee][Tt]* | \
+            *name*:*[Tt][Oo][Kk][Ee][Nn]* | *name*:*[Kk][Ee][Yy]* | \
+            *name*:*[Cc][Rr][Ee][Dd]*)
             hide_value=1
+            case ${line#*name*:} in
+              *[:=]* | *,?*) line=$withheld ;;
+            esac
             ;;
-          *-\ name:* | *-\ name) hide_value= ;;
-          *value:*) [ -z "$hide_value" ] || line='# a line with a credential, withheld' ;;
+          *[Pp][Aa][Ss][Ss][Ww]* | *[Ii]dentity[Tt]oken* | *[Tt]oken=* | *[Ss]ecret=* | *://*:*@* | *auth\ =* | \
+            *[Aa]uthorization\ =* | *[Aa]uthorization:\ ?* | *-\ value:* | *-\ \"value\"*) line=$withheld ;;
+          *name:* | *name\":*) hide_value= ;;
+          *value:* | *value\":*) [ -z "$hide_value" ] || line=$withheld ;;
         esac
         printf '%s\n' "$line"
         ;;
@@ -405,6 +411,7 @@ filtered() {
         [ -z "$allowed" ] || printf '%s\n' "$line"
         case $line in
           '-----END '*) allowed= ;;
+          '') [ -n "$allowed" ] || printf '\n' ;;
         esac
         ;;
       kubeconfig)
