@@ -110,9 +110,10 @@ def _problem(place: Place, path: Path, message: str) -> Problem:
 
 
 def in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Return `problems` by file and line, those without a line last; a flood is cut short."""
+    """Return `problems` once each by file and line, those without a line last; a flood is cut short."""
     ordered = sorted(
-        problems, key=lambda problem: (problem.file, not problem.line, problem.line, problem.column)
+        dict.fromkeys(problems),
+        key=lambda problem: (problem.file, not problem.line, problem.line, problem.column),
     )
     if len(ordered) <= MAX_PROBLEMS:
         return tuple(ordered)
