@@ -4,31 +4,21 @@ import enum
 import hashlib
 import os
 import shutil
-import subprocess
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import bundle, debian, dockerd, gobuild, images, paths, tools
+from lab import assembly, bundle, dockerd, gobuild, images, paths, tools
 from lab.components import Component, architecture, load
-from lab.oci import Layout
-from lab.process import LabError, say
+from lab.locking import held
+from lab.process import LabError
 
 _PROBE_WITHIN = 3.0
 _OFFICIAL = "https://dl.k8s.io/release/{version}/bin/linux/{architecture}/kubelet.sha256"
 
-_IN_BUNDLE = {
-    # Component of the bundle -> component of the table, and which of its binaries.
-    "kubelet": ("kubernetes", ["kubelet"]),
-    "kubectl": ("kubernetes", ["kubectl"]),
-    "etcdctl": ("etcd", ["etcdctl", "etcdutl"]),
-    "containerd": ("containerd", ["containerd", "ctr", "containerd-shim-runc-v2"]),
-    "crictl": ("crictl", ["crictl"]),
-    "cni-plugins": ("cni-plugins", None),
-    "flannel-cni-plugin": ("flannel-cni-plugin", None),
-}
+_RECIPES = ("assembly.py", "bundle.py", "debian.py", "images.py", "oci.py")
+"""The modules whose text shapes a bundle."""
 
 
 class Source(enum.Enum):
@@ -73,12 +63,16 @@ def ensure() -> Artifacts:
         return Artifacts(version, folder)
     if choose_source(version) is Source.OFFICIAL:
         return Artifacts(version, None)
-    tools.require("gcc", "mmdebstrap")
-    tools.require_go()
-    for component in components.values():
-        gobuild.build(component)
-    _assemble(components, folder)
-    gobuild.forget_sources()
+    with held("artifacts"):
+        if not bundle.is_complete(folder):
+            tools.require("gcc", "mmdebstrap")
+            tools.require_go()
+            for component in components.values():
+                gobuild.build(component)
+            assembly.assemble(components, folder)
+            _forget_old_bundles(folder)
+            oracle()
+            gobuild.forget_sources()
     return Artifacts(version, folder)
 
 
@@ -94,7 +88,7 @@ def oracle() -> Path:
 
 def _bundle_folder(components: dict[str, Component]) -> Path:
     """Name the bundle by everything that shapes it, the recipes of the images included."""
-    recipes = [*sorted(images.RECIPES.iterdir()), *(paths.VAGRANT / "lab" / name for name in _RECIPE_MODULES)]
+    recipes = [*sorted(images.RECIPES.iterdir()), *(paths.VAGRANT / "lab" / name for name in _RECIPES)]
     shape = hashlib.sha256()
     for component in components.values():
         shape.update(component.key.encode())
@@ -104,56 +98,12 @@ def _bundle_folder(components: dict[str, Component]) -> Path:
     return paths.cache() / "bundles" / name
 
 
-_RECIPE_MODULES = ("artifacts.py", "bundle.py", "debian.py", "images.py", "oci.py")
-
-
-def _assemble(components: dict[str, Component], folder: Path) -> None:
-    """Write the bundle beside its final place and move it there when it is whole."""
-    say("writing the bundle")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    machine = architecture()
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as work:
-        loose, unfinished = Path(work, "loose"), Path(work, "bundle")
-        loose.mkdir()
-        tar = debian.base()
-        parts = images.Parts(
-            components=components,
-            folder=lambda name: gobuild.built(components[name]),
-            debian=tar,
-            busybox=debian.take("bin/busybox", loose / "busybox", tar),
-            pause=images.compile_pause(loose / "pause"),
-        )
-        runc = debian.take("usr/sbin/runc", loose / "runc", tar)
-        versions = {name: component.version for name, component in components.items()}
-        versions["runc"] = _runc_version(runc)
-        for name, (component, binaries) in _IN_BUNDLE.items():
-            for binary in binaries or components[component].binaries:
-                program = gobuild.built(components[component]) / binary
-                bundle.place(program, unfinished, machine, name, components[component].version)
-        bundle.place(runc, unfinished, machine, "runc", versions["runc"])
-        layout = Layout(unfinished / "images", machine)
-        images.write(layout, parts)
-        layout.close()
-        bundle.seal(unfinished, versions, machine)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
-    _forget_other_bundles(folder)
-    oracle()
-
-
-def _runc_version(runc: Path) -> str:
-    said = subprocess.run([runc, "--version"], capture_output=True, text=True, check=False).stdout
-    words = said.split()
-    if len(words) < 3:
-        raise LabError("Debian's runc does not run here; install libseccomp2")
-    return "v" + words[2].partition("+")[0]
-
-
-def _forget_other_bundles(kept: Path) -> None:
-    """Delete bundles of other versions: each one is most of a gigabyte."""
-    for other in kept.parent.iterdir():
-        if other != kept and not other.name.startswith("."):
-            shutil.rmtree(other)
+def _forget_old_bundles(folder: Path) -> None:
+    """Keep the two newest bundles: nodes that run may still have the one before this one mounted."""
+    finished = [path for path in folder.parent.iterdir() if bundle.is_complete(path)]
+    finished.sort(key=lambda path: (path / bundle.MANIFEST).stat().st_mtime, reverse=True)
+    for old in finished[2:]:
+        shutil.rmtree(old)
 
 
 def forget() -> None:

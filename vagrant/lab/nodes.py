@@ -1,17 +1,16 @@
 """Bring the machines of a lab up and down; this is what the node tests import."""
 
-import fcntl
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab import artifacts, clusterfile, dockerd, machine, network, nodeimage, paths, tools, topology
 from lab.clusterfile import Ssh
+from lab.locking import held
 from lab.process import LabError, answers, run, say
 from lab.topology import DEFAULT_NODES, NETWORKS, Node
 
@@ -49,7 +48,7 @@ def up(name: str = "demo", node_names: Sequence[str] = DEFAULT_NODES, provider: 
     _check(name, node_names)
     found = artifacts.ensure()
     nodes = tuple(topology.node(name, node) for node in node_names)
-    with _locked(name):
+    with held(name):
         tools.require("ssh-keygen", "vagrant")
         ssh = _ssh(name)
         if provider == "docker":
@@ -66,7 +65,7 @@ def up(name: str = "demo", node_names: Sequence[str] = DEFAULT_NODES, provider: 
 
 def down(name: str = "demo") -> None:
     """Remove everything of a lab: machines, volumes, network, keys, and the product's local state of it."""
-    with _locked(name):
+    with held(name):
         if (_state(name) / "nodes.json").exists() or dockerd.started_by_us():
             if _provider(name) == "docker":
                 _down_in_docker(name)
@@ -84,7 +83,7 @@ def down(name: str = "demo") -> None:
 
 def fresh(node: Node) -> Node:
     """Replace a node by a new one of the same name and address, with nothing of the old one on it."""
-    with _locked(node.lab):
+    with held(node.lab):
         run(["docker", "rm", "--force", "--volumes", node.container])
         _vagrant(node.lab, ["up", "--provider=docker", node.name])
         _wait_until_booted(node)
@@ -129,19 +128,6 @@ def _check(name: str, node_names: Sequence[str]) -> None:
 
 def _state(name: str) -> Path:
     return paths.STATE / name
-
-
-@contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """Let one process at a time change a lab."""
-    paths.STATE.mkdir(parents=True, exist_ok=True)
-    lock = paths.STATE / f".{name}.lock"
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
 
 
 def _ssh(name: str) -> Ssh:

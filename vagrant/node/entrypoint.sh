@@ -14,6 +14,7 @@ for file in /etc/hosts /etc/hostname /etc/resolv.conf; do
   content=$(cat "$file")
   umount "$file" 2>/dev/null || continue
   printf '%s\n' "$content" >"$file"
+  chmod 0644 "$file"
 done
 # Docker's own name server is a loopback address: CoreDNS, which forwards to the node's servers, would find a loop.
 printf 'nameserver %s\n' $LAB_NAMESERVERS >/etc/resolv.conf
