@@ -10,7 +10,6 @@ from cryptography import x509
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.pki import inspect, pem
-from kubeadm_py.pki.requests import CertificateRequest
 from kubeadm_py.verify import expected
 from kubeadm_py.verify.checks import Problem
 
@@ -42,9 +41,9 @@ def expiry(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, now
 
 
 def chain(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node) -> list[Problem]:
-    """List the certificates that are missing, unreadable, or not what their place asks for.
+    """List the certificates that are unreadable or not what their place asks for.
 
-    Lifetimes are the other check's matter: each certificate is looked at inside its own.
+    Missing files and lifetimes are other checks' matters: each certificate is looked at inside its own.
     """
     requests = expected.certificates(cluster, node)
     authorities = {"ca": cluster.ca_cert_path}
@@ -52,10 +51,11 @@ def chain(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node) -> l
     problems = []
     for request in requests:
         path = expected.certificate_file(request)
-        certificate = _first(found.get(path, b""))
+        if path not in found:
+            continue
+        certificate = _first(found[path])
         if certificate is None:
-            if not _may_be_absent(request):
-                problems.append(Problem(f"{path} holds no certificate", "a certificate", look=_show(path)))
+            problems.append(Problem(f"{path} holds no certificate", "a certificate", look=_show(path)))
             continue
         if request.is_authority:
             reasons, _ = inspect.authority_problems(found[path], _inside(certificate))
@@ -67,10 +67,6 @@ def chain(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node) -> l
             for reason in reasons
         ]
     return problems
-
-
-def _may_be_absent(request: CertificateRequest) -> bool:
-    return request.name == "super-admin.conf"
 
 
 def _show(path: str) -> str:

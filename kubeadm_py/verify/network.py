@@ -117,20 +117,25 @@ def script(wanted: Sequence[Probe], namespace: str) -> str:
     for pod, indices in by_pod.items():
         inner = "\n".join([*(_dial(index, wanted[index]) for index in indices), "wait"])
         command = shlex.join(["-n", namespace, "exec", pod, "--", "/bin/sh", "-c", inner])
-        lines.append(f'k {command} >"$t/{pod}" 2>"$t/{pod}.err" </dev/null &')
-    lines += ["wait", 'cat "$t"/*']
-    return "\n".join(lines)
+        told = f'sed "s/^/exec\t{pod}\t/" "$t/{pod}.err"'
+        lines.append(f'{{ k {command} 2>"$t/{pod}.err"; {told}; }} >"$t/{pod}" </dev/null &')
+    return "\n".join([*lines, "wait", *(f'cat "$t/{pod}"' for pod in by_pod)])
 
 
 def parse(text: str, wanted: Sequence[Probe]) -> dict[Probe, Answer]:
     """Read the script's output; a probe without a line has not been answered."""
-    answers = {probe: Answer(frozenset(), "no answer from the pod that asks") for probe in wanted}
+    answers: dict[Probe, Answer] = {}
+    said: dict[str, str] = {}
     for line in text.splitlines():
         kind, _, rest = line.partition("\t")
-        number, _, body = rest.partition("\t")
-        if kind == "probe" and number.isdigit() and int(number) < len(wanted):
-            answers[wanted[int(number)]] = _answer(body)
-    return answers
+        name, _, body = rest.partition("\t")
+        if kind == "exec":
+            said.setdefault(name, body)
+        elif kind == "probe" and name.isdigit() and int(name) < len(wanted):
+            answers[wanted[int(name)]] = _answer(body)
+    silence = "no answer from the pod that asks"
+    missing = {probe: Answer(frozenset(), said.get(probe.source.pod, silence)) for probe in wanted}
+    return missing | answers
 
 
 def merged(before: Mapping[Probe, Answer], after: Mapping[Probe, Answer]) -> dict[Probe, Answer]:
@@ -145,7 +150,7 @@ def merged(before: Mapping[Probe, Answer], after: Mapping[Probe, Answer]) -> dic
 def complaint(probe: Probe, answer: Answer, backends: frozenset[str]) -> str:
     """Return what is wrong with an answer, or nothing; a Service must have reached every backend."""
     if not answer.responders:
-        return f"{probe.label} does not answer {_asker(probe)}: {answer.error or 'empty answer'}"
+        return f"{probe.label} does not answer {_asker(probe)}: {answer.error or 'an empty answer'}"
     missing = backends - answer.responders
     if probe.tries > 1 and missing:
         return (
@@ -182,7 +187,8 @@ def _dial(number: int, probe: Probe) -> str:
     query = f"host={address}&port={probe.port}&protocol={probe.protocol}&request=hostname&tries={probe.tries}"
     url = f"http://127.0.0.1:{HTTP_PORT}/dial?{query}"
     return (
-        f"{{ answer=$(wget -q -T {PROBE_SECONDS} -O - '{url}' 2>&1); "
+        # `timeout` and not wget's own -T, which crashes some builds of busybox.
+        f"{{ answer=$(timeout {PROBE_SECONDS} wget -q -O - '{url}' 2>&1); "
         f"printf 'probe\\t{number}\\t%s\\n' \"$(printf %s \"$answer\" | tr '\\n\\t' '  ')\"; }} &"
     )
 
@@ -191,7 +197,7 @@ def _answer(body: str) -> Answer:
     try:
         document = json.loads(body)
     except ValueError:
-        return Answer(frozenset(), body.strip()[:200])
+        return Answer(frozenset(), body.strip()[:200] or f"silence for {PROBE_SECONDS} s")
     responders = frozenset(str(name) for name in document.get("responses") or [])
     errors = [str(error) for error in document.get("errors") or []]
     return Answer(responders, errors[0][:200] if errors else "")

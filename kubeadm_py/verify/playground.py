@@ -15,6 +15,7 @@ PREFIX = "kubeadm-py-verify-"
 STALE_SECONDS = 3600
 REMOVAL_SECONDS = 60
 _DIAGNOSIS_LINES = 4
+_OWNERS = "deployments,daemonsets,statefulsets,jobs,pods,persistentvolumeclaims"
 
 
 class Playground:
@@ -86,7 +87,8 @@ class Playground:
         script = (
             f"kw get nodes -l {LABEL}={self.run_name} -o name | while read -r node; do "
             f'k label "$node" {LABEL}-; done\n'
-            f"k -n {self.namespace} delete pods --all --grace-period=1 --wait=false >/dev/null 2>&1\n"
+            # A namespace that is empty goes at once; one with running pods is looked at again and again.
+            f"kw -n {self.namespace} delete {_OWNERS} --all --grace-period=1 --timeout=30s >/dev/null 2>&1\n"
             f"k delete namespace {self.namespace} --ignore-not-found --wait=false >/dev/null || exit 1\n"
             f"kw wait --for=delete namespace/{self.namespace} --timeout={REMOVAL_SECONDS}s >/dev/null"
         )

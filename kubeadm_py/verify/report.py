@@ -191,8 +191,11 @@ def summary(report: VerifyReport, *, unicode: bool = True) -> list[str]:
     else:
         verdict = f"{bad} {report.cluster}: {len(report.failures)} of {made} checks failed on {hosts}{tail}"
     lines = [f"{verdict}  {report.seconds:.1f}s"]
+    said = ""
     for result in report.failures:
-        lines += ["", f"  {result.check}  {result.title}"]
+        if result.check != said:
+            lines += ["", f"  {result.check}  {result.title}"]
+            said = result.check
         for problem in result.problems:
             lines += _indented(problem, problem.host or result.host)
     reasons = [result for result in report.results if result.reason and not result.bad]

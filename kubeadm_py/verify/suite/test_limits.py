@@ -53,7 +53,7 @@ def test_memory_limit(limited: Playground) -> None:
     )
 
 
-@check("cpu-limit", Level.WORKLOADS, needs=("test-pods",), changes=True)
+@check("cpu-limit", Level.WORKLOADS, needs=("test-pods", "kubelet-access"), changes=True)
 def test_cpu_limit(limited: Playground) -> None:
     """A container beyond its CPU limit is throttled"""
     limited.wait("pod/busy", "condition=Ready", seconds=SECONDS, selector="app=busy", about="a busy pod")

@@ -61,7 +61,26 @@ def test_pods_run_everywhere(started: Playground, cluster: ResolvedCluster) -> N
         )
 
 
-@check("pod-network", Level.CLUSTER, needs=("test-pods",), changes=True)
+@check("kubelet-access", Level.CLUSTER, needs=("test-pods",), changes=True)
+def test_api_server_reaches_kubelets(servers: Servers, started: Playground, kubectl: Kubectl) -> None:
+    """The API server may run commands in pods of every node"""
+    lines = []
+    for server in servers:
+        command = f"k -n $ns exec {server.pod} -- /bin/true </dev/null 2>&1 || echo failed"
+        lines.append(f"{{ {command}; }} | sed 's/^/{server.node}\\t/' &")
+    said: dict[str, list[str]] = {}
+    for line in started.run("\n".join([*lines, "wait"])).stdout.splitlines():
+        node, _, text = line.partition("\t")
+        said.setdefault(node, []).append(text)
+    look = kubectl.look("get", "clusterrolebinding", "kubeadm:apiserver-kubelet-client", "-o", "wide")
+    expect_none(
+        Problem(f"kubectl exec: {texts[0]}", "a command that runs", host=node, look=look)
+        for node, texts in said.items()
+        if "failed" in texts
+    )
+
+
+@check("pod-network", Level.CLUSTER, needs=("test-pods", "kubelet-access"), changes=True)
 def test_pods_reach_pods_on_other_nodes(answers: Answers, servers: Servers, kubectl: Kubectl) -> None:
     """Pods reach pods on other nodes over TCP and UDP"""
     if len({server.node for server in servers}) < 2:

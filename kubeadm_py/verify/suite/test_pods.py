@@ -15,6 +15,7 @@ from kubeadm_py.verify.target import Target
 
 SECONDS = 90
 PODS = ("test-pods",)
+EXEC = (*PODS, "kubelet-access")
 _UNSCHEDULABLE = 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].reason}=Unschedulable'
 _HOST_NAME = "kubernetes.io/hostname"
 _SHOW = """printf 'config-env\\t%s\\n' "$CONFIG"
@@ -77,26 +78,26 @@ def given(pods: Playground) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in output.stdout.splitlines() if "\t" in line)
 
 
-@check("configmap", Level.WORKLOADS, needs=PODS, changes=True)
+@check("configmap", Level.WORKLOADS, needs=EXEC, changes=True)
 def test_config_map(given: dict[str, str]) -> None:
     """A ConfigMap arrives as a variable and as a file"""
     _same(given, {"config-env": workload_objects.CONFIG, "config-file": workload_objects.CONFIG})
 
 
-@check("secret", Level.WORKLOADS, needs=PODS, changes=True)
+@check("secret", Level.WORKLOADS, needs=EXEC, changes=True)
 def test_secret(given: dict[str, str]) -> None:
     """A Secret arrives as a variable and as a file that only its owner reads"""
     expected = {"secret-env": workload_objects.SECRET, "secret-file": workload_objects.SECRET}
     _same(given, {**expected, "secret-mode": "400"})
 
 
-@check("emptydir", Level.WORKLOADS, needs=PODS, changes=True)
+@check("emptydir", Level.WORKLOADS, needs=EXEC, changes=True)
 def test_empty_dir(given: dict[str, str]) -> None:
     """Two containers share an emptyDir"""
     _same(given, {"shared": workload_objects.SHARED})
 
 
-@check("hostpath", Level.WORKLOADS, needs=PODS, changes=True)
+@check("hostpath", Level.WORKLOADS, needs=EXEC, changes=True)
 def test_host_path(given: dict[str, str], pods: Playground, target: Target) -> None:
     """A hostPath shows the host's own file"""
     node = pods.get("pod", "mounts")["spec"]["nodeName"]

@@ -22,7 +22,7 @@ PODS = ("test-pods",)
 _CLIENT = """rm -f /tmp/stop; asked=0; failed=0
 while [ ! -e /tmp/stop ]; do
   asked=$((asked + 1))
-  wget -q -T 3 -O /dev/null "http://$0/hostname" 2>/tmp/why || {
+  timeout 3 wget -q -O /dev/null "http://$0/hostname" 2>/tmp/why || {
     failed=$((failed + 1))
     cp /tmp/why /tmp/first
   }
@@ -153,7 +153,7 @@ def test_deployment_replaces_a_killed_pod(workloads: Playground) -> None:
         raise fail(f"{output.stdout.strip()} is still there", expected="another pod in its place")
 
 
-@check("statefulset", Level.WORKLOADS, needs=("volume", "test-pods"), changes=True)
+@check("statefulset", Level.WORKLOADS, needs=("volume", "test-pods", "kubelet-access"), changes=True)
 def test_stateful_set_keeps_name_and_volume(
     workloads: Playground, kubectl: Kubectl, cluster: ResolvedCluster
 ) -> None:
