@@ -45,6 +45,7 @@ def require_go() -> None:
     _may_install(["go 1.21 or newer"], ["golang-go"])
     say("installing golang-go from Debian's backports")
     with tempfile.TemporaryDirectory(prefix="lab-apt-") as folder:
+        run([*_APT, "update"])
         sources = Path(folder, "sources.list")
         sources.write_text(_with_backports())
         # For these two commands only: the machine's own choice of sources stays as it is.
