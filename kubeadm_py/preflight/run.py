@@ -33,7 +33,13 @@ class PreflightRefused(PreflightError):
         )
 
 
-def run(gate: Gate, contexts: Sequence[CheckContext], *, ignore: Collection[str] = ()) -> list[Finding]:
+def run(
+    gate: Gate,
+    contexts: Sequence[CheckContext],
+    *,
+    ignore: Collection[str] = (),
+    checks: Sequence[Check] = CHECKS,
+) -> list[Finding]:
     """Return what the checks of a gate find, host by host, in the order of the table.
 
     `ignore` (and each node's own ignorePreflightErrors) names checks, whatever the case, or `all`: their
@@ -41,7 +47,7 @@ def run(gate: Gate, contexts: Sequence[CheckContext], *, ignore: Collection[str]
     """
     findings: list[Finding] = []
     for ctx in contexts:
-        findings += ignoring(_of_host(gate, ctx), ctx.node, ignore)
+        findings += ignoring(_of_host(gate, ctx, checks), ctx.node, ignore)
     return findings
 
 
@@ -56,9 +62,9 @@ def ignoring(findings: Iterable[Finding], node: Node, ignore: Collection[str] = 
     ]
 
 
-def _of_host(gate: Gate, ctx: CheckContext) -> Iterator[Finding]:
+def _of_host(gate: Gate, ctx: CheckContext, checks: Sequence[Check]) -> Iterator[Finding]:
     stop = False
-    for check in CHECKS:
+    for check in checks:
         if check.gate is not gate or ctx.target not in check.applies_to or (check.absence and ctx.member):
             continue
         if stop and check.name not in _FIRST_AND_ALONE:

@@ -26,7 +26,8 @@ def describe(listener: Listener) -> str:
     known = [
         f"pid {listener.pid}" if listener.pid else "",
         listener.executable,
-        f"unit {listener.unit}" if listener.unit else "",
+        # A container's scope is named by a hash, which tells nobody anything.
+        f"unit {listener.unit}" if listener.unit.endswith((".service", ".socket")) else "",
     ]
     more = ", ".join(part for part in known if part)
     name = listener.process or f"an unnamed process on {listener.address}"

@@ -135,7 +135,7 @@ def test_check_finds_what_its_case_says(case: Mapping[str, Any]) -> None:
         (row.get("as", check.name), row.get("severity", check.severity.value)) for row in expected
     ]
     for finding, row in zip(found, expected, strict=True):
-        assert finding.host == "host1"
+        assert finding.host == case.get("node", {}).get("name", "host1")
         for word in row.get("found", []):
             assert word in finding.found
         for word in row.get("fix", []):
