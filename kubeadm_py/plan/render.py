@@ -1,0 +1,255 @@
+"""Render what init and joins would write, every file and API object of it, and touch no host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.artifacts import official
+from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.engine.execute import Producer
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import ApplyObjects, FileSpec, Late, LocalFile, WriteFiles
+from kubeadm_py.model.binaries import BINARIES
+from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.stages import Stage
+from kubeadm_py.plan.build import build_stage
+from kubeadm_py.plan.join import as_joined
+from kubeadm_py.plan.producers import ControlPlaneProducers
+from kubeadm_py.plan.show import content_text
+from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_WORKER, PREPARE
+from kubeadm_py.steps import kubelet_start
+from kubeadm_py.steps.base import StepContext
+from kubeadm_py.token import bootstrap
+from kubeadm_py.transport.fake import FakeHost
+
+_CONFIGS = ("kubelet-config", "kubeadm-config")
+"""The ConfigMaps that a joining host reads."""
+UNKNOWN_BEFORE_THE_JOIN = frozenset({kubelet_start.BOOTSTRAP_PRODUCER})
+"""Producers whose content only a join gets to know; a line that says so stands in for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """Hold a file as it would lie on a host."""
+
+    path: str
+    content: bytes
+    mode: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedHost:
+    """Hold one host's files, sorted by path; `left_out` are the paths that would hold or need a key."""
+
+    name: str
+    files: tuple[RenderedFile, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Hold what a config leads to; in `objects` a text stands for an object that is left out."""
+
+    hosts: tuple[RenderedHost, ...]
+    objects: tuple[Mapping[str, Any] | str, ...]
+
+
+def render(
+    cluster: ResolvedCluster,
+    facts: Mapping[str, HostFacts],
+    *,
+    now: datetime,
+    artifacts: ArtifactView,
+    secrets: bool = True,
+) -> Rendered:
+    """Return the files of every host and the API objects in the order of their creation.
+
+    `facts` holds every host of the cluster by name. What kubeadm-py wrote there before does not count: the
+    tree is that of a new cluster, with fresh authorities. Without `secrets` no key is made, and what would
+    hold or need one is left out.
+    """
+    tokens = [replace(token, token=token.token or bootstrap.generate()) for token in cluster.bootstrap_tokens]
+    cluster = replace(cluster, bootstrap_tokens=tuple(tokens))
+    resolved = tuple(addons.resolve(cluster))
+
+    def context(of: ResolvedCluster, node: Node, joined: JoinedCluster | None = None) -> StepContext:
+        known = facts[node.name]
+        return StepContext(
+            of,
+            node,
+            as_new(of, known),
+            "init" if joined is None else "join",
+            now,
+            recorded=Inventory.parse(known.inventory, node.name).files,
+            all_facts=facts,
+            artifacts=artifacts,
+            joined=joined,
+            addons=resolved if cluster.control_planes else (),
+        )
+
+    hosts: list[RenderedHost] = []
+    objects: list[Mapping[str, Any] | str] = []
+    joined = _undiscovered(cluster)
+    if cluster.control_planes:
+        first = cluster.control_planes[0]
+        ctx = context(cluster, first)
+        stages = [
+            build_stage(PREPARE, [ctx]),
+            build_stage(CONTROL_PLANE, [ctx], skip_phases=cluster.init_skip_phases),
+        ]
+        # These facts know of no authority, so none is read: the host behind the session is never asked.
+        nowhere = FakeHost(first.name, default=KubeadmPyError("rendering reaches no host", host=first.name))
+        session = Session(first, nowhere, ctx.facts, Inventory(), probe="")
+        producers = ControlPlaneProducers(cluster, session, now)
+        try:
+            if secrets:
+                producers.prepare()
+            make = _Maker(producers.table(), secrets=secrets)
+            hosts.append(make.host(first.name, stages))
+            objects += make.objects(stages)
+            joined = _as_discovered(joined, objects, producers.ca_pem() if secrets else b"")
+        finally:
+            producers.forget()
+    make = _Maker({}, secrets=secrets)
+    followers = as_joined(cluster, joined)
+    for node in followers.workers:
+        ctx = context(followers, node, joined)
+        stages = [
+            build_stage(PREPARE, [ctx]),
+            build_stage(JOIN_WORKER, [ctx], skip_phases=cluster.join_skip_phases),
+        ]
+        unknown = frozenset() if joined.ca_pem else frozenset({cluster.ca_cert_path})
+        hosts.append(make.host(node.name, stages, unknown))
+    return Rendered(tuple(hosts), tuple(objects))
+
+
+def described_artifacts(cluster: ResolvedCluster, architecture: str) -> ArtifactView:
+    """Return what the config's artifact source offers by the table of versions, without looking at it.
+
+    Binaries have no content here: a rendered tree holds none.
+    """
+    if cluster.artifacts is ArtifactSource.PREINSTALLED:
+        return ArtifactView()
+    return ArtifactView(
+        cluster.artifacts,
+        components=official.component_versions(cluster.kubernetes_version),
+        architectures=(architecture,),
+        binaries={architecture: {binary.name: LocalFile("", "", 0) for binary in BINARIES}},
+    )
+
+
+def as_new(cluster: ResolvedCluster, facts: HostFacts) -> HostFacts:
+    """Return the facts of the host without the files that its cluster membership brought."""
+    ours = Inventory.parse(facts.inventory).files
+    folders = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.STATE_DIR, cluster.certificates_dir)
+    kept = {
+        path: fact
+        for path, fact in facts.files.items()
+        if path not in ours and not path.startswith(tuple(f"{folder}/" for folder in folders))
+    }
+    return replace(facts, files=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Make what the executor would send, from the same actions."""
+
+    producers: Mapping[str, Producer]
+    secrets: bool
+
+    def host(self, name: str, stages: Sequence[Stage], unknown: frozenset[str] = frozenset()) -> RenderedHost:
+        """Return a host's files; those in `unknown` are known only after discovery."""
+        files: dict[str, RenderedFile] = {}
+        left_out: list[str] = []
+        for spec in _file_specs(stages):
+            if isinstance(spec.content, LocalFile):
+                continue
+            if not self.secrets and (spec.secret or isinstance(spec.content, Late) or spec.path in unknown):
+                left_out.append(spec.path)
+                continue
+            content = _not_yet(spec) if spec.path in unknown else self._content(name, spec)
+            files[spec.path] = RenderedFile(spec.path, content, spec.mode, spec.owner)
+        return RenderedHost(name, tuple(files[path] for path in sorted(files)), tuple(sorted(left_out)))
+
+    def objects(self, stages: Sequence[Stage]) -> Iterator[Mapping[str, Any] | str]:
+        """Yield all API objects in order."""
+        for host, item in _object_specs(stages):
+            if isinstance(item, Mapping):
+                yield item
+            elif self.secrets:
+                yield json.loads(self.producers[item.producer](host, item))
+            else:
+                yield ", ".join(f"{key}: {value}" for key, value in item.spec.items())
+
+    def _content(self, host: str, spec: FileSpec) -> bytes:
+        match spec.content:
+            case Late(producer=producer) if producer in UNKNOWN_BEFORE_THE_JOIN:
+                return _not_yet(spec)
+            case Late() as late:
+                return self.producers[late.producer](host, late)
+            case LocalFile():
+                raise TypeError(f"{spec.path} is an artifact")
+            case content:
+                return content
+
+
+def _not_yet(spec: FileSpec) -> bytes:
+    what = content_text(spec) if isinstance(spec.content, Late) else "the cluster's CA certificate"
+    return f"# Known only when the host joins: {what}\n".encode()
+
+
+def _file_specs(stages: Iterable[Stage]) -> Iterator[FileSpec]:
+    for stage in stages:
+        for host in stage.hosts:
+            for step in host.steps:
+                for action in step.actions:
+                    if isinstance(action, WriteFiles):
+                        yield from action.files
+
+
+def _object_specs(stages: Iterable[Stage]) -> Iterator[tuple[str, Mapping[str, Any] | Late]]:
+    for stage in stages:
+        for host in stage.hosts:
+            for step in host.steps:
+                for action in step.actions:
+                    if isinstance(action, ApplyObjects):
+                        yield from ((host.host, item) for item in action.objects)
+
+
+def _undiscovered(cluster: ResolvedCluster) -> JoinedCluster:
+    """Return what the config alone says about the cluster that its workers join."""
+    if cluster.control_planes:
+        endpoint = cluster.endpoint
+    else:
+        endpoint = cluster.discovery.api_server_endpoint if cluster.discovery else ""
+    return JoinedCluster(f"https://{endpoint}", b"", Secret(""), cluster.kubelet_config)
+
+
+def _as_discovered(
+    joined: JoinedCluster, objects: Iterable[Mapping[str, Any] | str], ca_pem: bytes
+) -> JoinedCluster:
+    """Return what workers will read from the cluster: the ConfigMaps that init writes."""
+    data: dict[str, str] = {}
+    for item in objects:
+        if isinstance(item, Mapping) and item["kind"] == "ConfigMap" and item["metadata"]["name"] in _CONFIGS:
+            data |= item["data"]
+    return replace(
+        joined,
+        ca_pem=ca_pem,
+        kubelet_config=yaml.safe_load(data["kubelet"]) if "kubelet" in data else joined.kubelet_config,
+        cluster_configuration=yaml.safe_load(data.get("ClusterConfiguration", "{}")),
+    )
