@@ -1,5 +1,6 @@
 """Have a Docker engine: the machine's own where one answers, else one that the lab starts and stops."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -36,7 +37,7 @@ def stop() -> None:
     """Stop the engine if the lab started it and nothing runs in it any more."""
     pid = _pid()
     if pid is None:
-        shutil.rmtree(_RUN, ignore_errors=True)
+        _tidy()
         return
     if _answers() and run(["docker", "ps", "--quiet"]).strip():
         return
@@ -46,7 +47,7 @@ def stop() -> None:
         if time.monotonic() > deadline:
             raise LabError(f"dockerd (pid {pid}) has not stopped after {_STOPS_WITHIN:.0f} s; log: {_log()}")
         time.sleep(0.1)
-    shutil.rmtree(_RUN, ignore_errors=True)
+    _tidy()
     say("stopped dockerd")
 
 
@@ -59,7 +60,7 @@ def _start() -> None:
     command = [
         "dockerd",
         "--storage-driver=overlay2",
-        f"--data-root={paths.cache() / 'dockerd'}",
+        f"--data-root={_data()}",
         f"--exec-root={_RUN / 'exec'}",
         f"--pidfile={_PID_FILE}",
         # The nodes talk to this machine and to each other, and to nobody else: no NAT, no forwarding,
@@ -97,6 +98,25 @@ def _pid() -> int | None:
     except (OSError, ValueError):
         return None
     return pid if name == "dockerd" and state != "Z" else None
+
+
+def _tidy() -> None:
+    """Remove what an engine of ours leaves in /run: mounts of network namespaces, and empty folders."""
+    if not _RUN.exists():
+        return
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in reversed(mounts):
+        if mount.startswith((f"{_RUN}/", str(_data()))):
+            run(["umount", mount])
+    shutil.rmtree(_RUN, ignore_errors=True)
+    for folder in ("/run/docker/plugins", "/run/docker", "/run/containerd/s", "/run/containerd"):
+        # Whoever else uses them has something in them.
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
+
+
+def _data() -> Path:
+    return paths.cache() / "dockerd"
 
 
 def _log() -> Path:

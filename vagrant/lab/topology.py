@@ -10,8 +10,9 @@ SERVICE_SUBNET = "10.96.0.0/16"
 NETWORKS = {
     "demo": "10.99.0.0/24",
     "test": "10.99.1.0/24",
+    "bench": "10.99.2.0/24",
 }
-"""Lab -> network. `make up` uses demo, the node tests use test; both may run at once."""
+"""Lab -> network. `make up` uses demo, the node tests use test, `make bench` uses bench; all may run at once."""
 
 _NODES = {
     "cp1": ("control-plane", 11),
