@@ -12,7 +12,7 @@ NETWORKS = {
     "test": "10.99.1.0/24",
     "bench": "10.99.2.0/24",
 }
-"""Lab -> network. `make up` uses demo, the node tests use test, `make bench` uses bench; all may run at once."""
+"""Lab -> network: `make up`, the node tests and `make bench` each have their own, so all may run at once."""
 
 _NODES = {
     "cp1": ("control-plane", 11),
