@@ -45,6 +45,10 @@ class FileSpec:
     owner: str = "root:root"
     secret: bool = False
 
+    def __repr__(self) -> str:
+        content = "***" if self.secret and isinstance(self.content, bytes) else repr(self.content)
+        return f"FileSpec({self.path!r}, {content}, {self.mode:#o}, {self.owner!r}, secret={self.secret})"
+
 
 @dataclass(frozen=True, slots=True)
 class WriteFiles:

@@ -44,7 +44,7 @@ def discover(run: Run, session: Session, wanted: Discovery, file: bytes | None =
     patience = Patience(deadline=timeouts.discovery.total_seconds())
     if file is not None:
         entry = kubeconfig.cluster_of(file)
-        endpoint = _endpoint_of(entry.server)
+        endpoint = endpoint_of(entry.server)
         fetch = _fetch(session, endpoint, entry)
         found = tokens.discover_by_file(fetch, entry, clock=clock, patience=patience)
         token = wanted.tls_bootstrap_token or entry.token
@@ -76,7 +76,7 @@ def discover(run: Run, session: Session, wanted: Discovery, file: bytes | None =
 
 def _configured(session: Session, found: tokens.Discovered, token: Secret) -> JoinedCluster:
     """Read kubeadm-config and kubelet-config as the joining kubelet may (contract 8.3)."""
-    endpoint = _endpoint_of(found.server)
+    endpoint = endpoint_of(found.server)
     fetch = _fetch(session, endpoint, _as_bootstrapper(found.server, found.ca_pem, token))
     kubelet = _config_map(fetch, "kubelet-config", "kubelet", found.ca_pem, session.name)
     cluster = _config_map(fetch, "kubeadm-config", "ClusterConfiguration", found.ca_pem, session.name)
@@ -130,7 +130,7 @@ def _as_bootstrapper(server: str, ca_pem: bytes, token: Secret) -> ClusterEntry:
     return ClusterEntry("", server, ca_pem, token=token)
 
 
-def _endpoint_of(server: str) -> str:
+def endpoint_of(server: str) -> str:
     """Return HOST:PORT of a server's URL; https without a port is 443, whatever API servers listen on."""
     parts = urlsplit(server)
     if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
@@ -150,7 +150,7 @@ def refuse_taken_name(session: Session, joined: JoinedCluster) -> None:
     """Refuse a node name that a Ready node of the cluster has already (contract 8.3)."""
     name = session.node.name
     entry = _as_bootstrapper(joined.server, joined.ca_pem, joined.tls_bootstrap_token)
-    fetch = _fetch(session, _endpoint_of(joined.server), entry)
+    fetch = _fetch(session, endpoint_of(joined.server), entry)
     status, body = fetch(f"/api/v1/nodes/{name}", joined.ca_pem)
     if status != 200:
         return

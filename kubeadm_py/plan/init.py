@@ -55,6 +55,8 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
     images = addons.images(resolved, run.cluster)
     names = [node.name]
     preflight.gate(run, Gate.HOST, names, artifacts=source.view, addon_images=images)
+    if not run.options.dry_run:
+        source.fetch(run.cluster, run.sessions, run.say)
     session.inventory.cluster = run.cluster.name
     tokens = tuple(_with_value(token) for token in run.cluster.bootstrap_tokens)
     run.use(replace(run.cluster, bootstrap_tokens=tokens))

@@ -123,6 +123,8 @@ class _Join:
             if name not in already:
                 discover.refuse_taken_name(run.sessions[name], joined)
             run.sessions[name].inventory.cluster = run.cluster.name
+        if not run.options.dry_run:
+            self.source.fetch(run.cluster, run.sessions, run.say)
         executor = Executor(
             run.sessions,
             run.bus,
@@ -220,6 +222,7 @@ def as_joined(cluster: ResolvedCluster, joined: JoinedCluster) -> ResolvedCluste
     known = cluster.networking
     return replace(
         cluster,
+        control_plane_endpoint=cluster.control_plane_endpoint or discover.endpoint_of(joined.server),
         kubernetes_version=Version.parse(live.get("kubernetesVersion") or str(cluster.kubernetes_version)),
         image_repository=live.get("imageRepository") or cluster.image_repository,
         cluster_name=live.get("clusterName") or cluster.cluster_name,

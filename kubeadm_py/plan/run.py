@@ -14,6 +14,7 @@ from kubeadm_py.engine.events import (
     Found,
     HostDone,
     HostStarted,
+    Notice,
     RunDone,
     RunHost,
     RunStarted,
@@ -113,6 +114,10 @@ class Run:
             seconds = time.monotonic() - started
             self.timings.append(Timing("look", node.name, seconds))
             self.bus.emit(HostDone("look", node.name, seconds, 0, error))
+
+    def say(self, text: str) -> None:
+        """Tell something that is worth knowing and belongs to no host."""
+        self.bus.emit(Notice("info", text))
 
     def report_findings(self, findings: Sequence[Finding]) -> None:
         """Tell every finding that does not stop the run."""

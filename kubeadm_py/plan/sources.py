@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kubeadm_py.artifacts import bundle, images
+from kubeadm_py.artifacts import bundle, images, official
+from kubeadm_py.artifacts.cache import default_folder
+from kubeadm_py.artifacts.fetch import HostNeed, official_view
 from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.engine.session import Session
 from kubeadm_py.model.actions import ImportImages, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.stages import Stage
@@ -20,6 +23,17 @@ class Source:
     view: ArtifactView = field(default_factory=ArtifactView)
     described: str = "preinstalled"
     _bundle: bundle.Bundle | None = None
+
+    def fetch(
+        self, cluster: ResolvedCluster, sessions: Mapping[str, Session], say: Callable[[str], None]
+    ) -> None:
+        """Download the official releases that these hosts lack; other sources have everything already."""
+        if cluster.artifacts is ArtifactSource.OFFICIAL:
+            needs = [
+                HostNeed(session.node, session.facts, tuple(session.inventory.files))
+                for session in sessions.values()
+            ]
+            self.view = official_view(cluster, needs, say=say)
 
     def verify(self, stage: Stage) -> None:
         """Check the sha256 of exactly what the stage sends; raise BundleError before any of it is sent."""
@@ -36,7 +50,12 @@ class Source:
         manifests = {
             digest for action in actions if isinstance(action, ImportImages) for _, digest in action.images
         }
-        bundle.verify(self._bundle, sorted(files, key=lambda file: file.path), sorted(manifests))
+        bundle.verify(
+            self._bundle,
+            sorted(files, key=lambda file: file.path),
+            sorted(manifests),
+            cache_folder=default_folder(),
+        )
 
     def open_images(self, action: ImportImages) -> tuple[int, Iterable[bytes]]:
         """Return the size and bytes of the archive that an ImportImages streams."""
@@ -50,4 +69,8 @@ def open_source(cluster: ResolvedCluster) -> Source:
         opened = bundle.read(cluster.artifacts_path)
         version = opened.versions.get("kubernetes", "?")
         return Source(opened.view(), f"bundle {cluster.artifacts_path} ({version})", opened)
+    if cluster.artifacts is ArtifactSource.OFFICIAL:
+        offered = official.component_versions(cluster.kubernetes_version)
+        view = ArtifactView(ArtifactSource.OFFICIAL, offered, official.ARCHITECTURES)
+        return Source(view, cluster.artifacts_path or "official releases")
     return Source()

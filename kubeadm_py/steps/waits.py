@@ -153,7 +153,7 @@ def workloads_ready(
     command = kubectl(kubeconfig, server)
     template = (
         "{range .items[*]}{.kind} {.metadata.namespace} {.metadata.name} "
-        "{.metadata.generation} {.status.observedGeneration} "
+        "made={.metadata.generation} seen={.status.observedGeneration} "
         "want={.status.desiredNumberScheduled}{.spec.replicas} "
         "have={.status.numberAvailable}{.status.availableReplicas}"
         '{"\\n"}{end}'
@@ -171,9 +171,10 @@ missing=
 while read -r kind namespace name; do
   line=$(printf '%s\\n' "$answer" | grep "^$kind $namespace $name ") \
     || {{ missing="$missing $name (not there yet)"; continue; }}
+  # A status that nobody has written yet leaves nothing behind the signs.
   set -- $line
-  want=${{6#want=}}; have=${{7#have=}}
-  if [ "$4" != "$5" ] || [ "${{want:-0}}" -lt 1 ] || [ "${{have:-0}}" -lt "${{want:-0}}" ]; then
+  made=${{4#made=}}; seen=${{5#seen=}}; want=${{6#want=}}; have=${{7#have=}}
+  if [ "$made" != "$seen" ] || [ "${{want:-0}}" -lt 1 ] || [ "${{have:-0}}" -lt "${{want:-0}}" ]; then
     missing="$missing $name (${{have:-0}} of ${{want:-?}})"
   fi
 done <<'KPY_WANTED'

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
+from lab import artifacts, nodes, paths
+from lab.nodes import Lab
+from lab.process import LabError, run, say
 
 from bench.contestants import Kubeadm, Ours
 from bench.stopwatch import until_ready
-from lab import nodes, paths
-from lab.nodes import Lab
-from lab.process import LabError, run, say
 
 LAB = "bench"
 NODES = ("cp1", "w1", "w2", "w3")
@@ -76,7 +76,7 @@ def _measure(rounds: int) -> list[Comparison]:
     networked.init()
     networked.join(*WORKERS)
     kubeadm = Kubeadm(lab)
-    kubeadm.install(paths.oracle(lab.version) / "kubeadm")
+    kubeadm.install(artifacts.oracle())
     networked.reset(*NODES)
     return [
         _init(rounds, bare, kubeadm),

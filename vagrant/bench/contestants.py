@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-
-from bench.stopwatch import timed
 from lab import nodes
 from lab.nodes import Lab
 from lab.topology import Node
+
+from bench.stopwatch import timed
 
 _KUBEADM_KINDS = (
     "InitConfiguration",

@@ -31,8 +31,11 @@ def until_ready(
     One watch costs the machine nothing while it waits; polling would slow down what is measured.
     """
     watch = subprocess.Popen(
-        ["docker", "exec", control_plane.container, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
-        + ["get", "nodes", "--watch", "-o", f"jsonpath={_READY}"],
+        [
+            *("docker", "exec", control_plane.container),
+            *("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"),
+            *("get", "nodes", "--watch", "-o", f"jsonpath={_READY}"),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

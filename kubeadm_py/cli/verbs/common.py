@@ -23,10 +23,10 @@ MIXABLE = frozenset({"node-name"})
 """kubeadm's flags that may go with --config (contract, section 1), besides those that all verbs share."""
 
 
-def read_config(path: str, *, allow_unknown_fields: bool = False) -> Loaded:
+def read_config(path: str, *, allow_unknown_fields: bool = False, joining: bool = False) -> Loaded:
     """Read the config; `-` is standard input."""
     stdin = sys.stdin.buffer if path == "-" else None
-    return load(path, stdin=stdin, allow_unknown_fields=allow_unknown_fields)
+    return load(path, stdin=stdin, allow_unknown_fields=allow_unknown_fields, joining=joining)
 
 
 def refuse_mixing(config: str, flags: Sequence[str]) -> None:

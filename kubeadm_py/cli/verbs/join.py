@@ -34,7 +34,7 @@ def run(
     common.refuse_mixing(config, [*flags, *(["API:PORT"] if endpoint else [])])
     loaded: Loaded | None = None
     if config:
-        loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields, joining=True)
         cluster = loaded.cluster
         targets = _targets(cluster, hosts, loaded)
     else:
