@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kubeadm_py.artifacts.check import artifact_findings
-from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.model.findings import Finding, Gate, Severity
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.preflight.context import CheckContext
 
-MORE_GATES = {Gate.HOST: artifact_findings}
 
+def contexts(run: Run, names: list[str], member_of: str = "", *, verb: str = "") -> list[CheckContext]:
+    """Return what the checks look at; a host whose CA is the cluster's own is a member of it.
 
-def contexts(run: Run, names: list[str], member_of: str = "") -> list[CheckContext]:
-    """Return what the checks look at; a host whose CA is the cluster's own is a member of it."""
+    `verb` (`init` or `join`) says how the hosts come into the cluster; by default as the run's verb does it.
+    """
     all_facts = {name: session.facts for name, session in run.sessions.items()}
     return [
         CheckContext(
             cluster=run.cluster,
             node=run.sessions[name].node,
             facts=run.sessions[name].facts,
-            verb=run.verb,
+            verb=verb or run.verb,
             member=is_member(run, name, member_of),
             all_facts=all_facts,
         )
@@ -52,27 +55,66 @@ def gate(
     member_of: str = "",
 ) -> None:
     """Run one gate; raise PreflightRefused where an error stands that nobody ignores."""
-    found = preflight.run(which, contexts(run, names, member_of), ignore=run.options.ignore_preflight_errors)
-    if which is Gate.HOST:
-        for name in names:
-            session = run.sessions[name]
-            found += preflight.ignoring(
-                artifact_findings(
-                    run.cluster,
-                    session.node,
-                    session.facts,
-                    artifacts,
-                    recorded=session.inventory.files,
-                    addon_images=addon_images,
-                ),
-                session.node,
-                run.options.ignore_preflight_errors,
-            )
+    found = findings(
+        run, which, contexts(run, names, member_of), artifacts=artifacts, addon_images=addon_images
+    )
     run.report_findings(found)
-    refuse(found)
+    refuse(found, hosts=len(names), gate=which)
 
 
-def refuse(found: list[Finding]) -> None:
+def findings(
+    run: Run,
+    which: Gate,
+    of: Sequence[CheckContext],
+    *,
+    artifacts: ArtifactView,
+    addon_images: list[str],
+) -> list[Finding]:
+    """Return what one gate finds; gate `host` looks at the artifact source as well."""
+    ignore = run.options.ignore_preflight_errors
+    found = preflight.run(which, of, ignore=ignore)
+    if which is Gate.HOST:
+        for ctx in of:
+            lacking = artifact_findings(
+                run.cluster,
+                ctx.node,
+                ctx.facts,
+                artifacts,
+                recorded=run.sessions[ctx.node.name].inventory.files,
+                addon_images=addon_images,
+            )
+            found += preflight.ignoring(lacking, ctx.node, ignore)
+    return found
+
+
+def survey(
+    run: Run, *, artifacts: ArtifactView, addon_images: list[str]
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Return what both gates find on all hosts that were looked at, as init and joins would meet them.
+
+    The second value names the hosts whose gate `prepared` has to wait: their runtime and kubelet are still
+    to be installed from the artifact source.
+    """
+    first = next((node.name for node in run.cluster.control_planes), "")
+    member_of = run.sessions[first].facts.ca_public_key_sha256 if first in run.sessions else ""
+    found: list[Finding] = []
+    waiting: list[str] = []
+    for name, session in run.sessions.items():
+        # The first control plane vouches for itself by its inventory, the others by its CA.
+        is_first = name == first
+        of = contexts(run, [name], "" if is_first else member_of, verb="init" if is_first else "join")
+        found += findings(run, Gate.HOST, of, artifacts=artifacts, addon_images=addon_images)
+        decided = decide_binaries(
+            run.cluster, session.node, session.facts, artifacts, session.inventory.files.keys()
+        )
+        if any(state.decision is Decision.SEND for state in decided):
+            waiting.append(name)
+        else:
+            found += findings(run, Gate.PREPARED, of, artifacts=artifacts, addon_images=addon_images)
+    return found, tuple(waiting)
+
+
+def refuse(found: Sequence[Finding], *, hosts: int, gate: Gate) -> None:
     """Raise PreflightRefused where an error stands."""
     if any(finding.severity is Severity.ERROR for finding in found):
-        raise preflight.PreflightRefused(found)
+        raise preflight.PreflightRefused(found, hosts=hosts, gate=gate)

@@ -18,6 +18,8 @@ from kubeadm_py.cli.verbs import render
 
 HERE = Path(__file__).parent
 CASES = ["stacked", "external-etcd"]
+SECRETS = ["user:password", base64.b64encode(b"0123456789abcdef").decode()]
+"""What the config of the whole cluster holds: a proxy's password, and a token as its Secret has it."""
 USAGES = (
     "digital_signature",
     "content_commitment",
@@ -214,11 +216,13 @@ def test_a_worker_gets_the_cluster_as_it_will_find_it(whole: Path) -> None:
     assert placeholder == "# Known only when the host joins: kubeconfig bootstrap-kubelet.conf\n"
 
 
-def test_without_secrets_no_key_and_no_password_is_anywhere(tmp_path: Path, capsys: Any) -> None:
+def test_without_secrets_no_key_and_no_password_is_anywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = HERE / "render" / "cluster" / "config.yaml"
     out = run(config, tmp_path / "out", no_secrets=True)
     files = {path: path.read_text() for path in out.rglob("*") if path.is_file()}
-    for needle in ("PRIVATE KEY", "CERTIFICATE", "password", "0123456789abcdef", "client-key-data"):
+    for needle in (*SECRETS, "PRIVATE KEY", "CERTIFICATE", "client-key-data"):
         assert [path for path, text in files.items() if needle in text] == [], needle
     assert not list(out.rglob("*.crt")) + list(out.rglob("*.key"))
     text = (out / "objects.yaml").read_text()
@@ -226,5 +230,7 @@ def test_without_secrets_no_key_and_no_password_is_anywhere(tmp_path: Path, caps
     assert "left out: " in capsys.readouterr().out
 
 
-def test_the_token_is_there_with_secrets(whole: Path) -> None:
-    assert "0123456789abcdef" in (whole / "objects.yaml").read_text()
+def test_with_secrets_each_of_them_is_somewhere(whole: Path) -> None:
+    texts = [path.read_text() for path in whole.rglob("*") if path.is_file()]
+    for secret in SECRETS:
+        assert any(secret in text for text in texts), secret

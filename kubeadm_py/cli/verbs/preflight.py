@@ -1,0 +1,46 @@
+"""Run `kubeadm-py preflight`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.cli.frame import Display
+from kubeadm_py.cli.verbs import common
+from kubeadm_py.config.complete import complete
+from kubeadm_py.engine.events import Notice
+from kubeadm_py.model import paths
+from kubeadm_py.model.findings import Gate
+from kubeadm_py.plan import preflight
+from kubeadm_py.plan.run import Options, running
+from kubeadm_py.plan.sources import open_source
+from kubeadm_py.preflight.context import plural
+
+
+def run(display: Display, *, config: str, hosts: Sequence[str], ignore: Sequence[str]) -> None:
+    """Check all hosts of the config, or those that --host names; no lock is taken, nothing is changed."""
+    loaded = common.read_config(config)
+    cluster = loaded.cluster
+    targets = common.choose(cluster, hosts) or list(cluster.nodes)
+    options = Options(ignore_preflight_errors=frozenset(ignore))
+    with common.a_run("preflight", cluster, display, options, config) as a_run:
+        common.tell_warnings(a_run, loaded)
+        with running(a_run, hosts=targets) as end:
+            source = open_source(cluster)
+            resolved = addons.resolve(cluster)
+            a_run.look(targets, lock=False)
+            if not loaded.has_cluster_document:
+                a_run.use(complete(cluster, {name: each.facts for name, each in a_run.sessions.items()}))
+            found, waiting = preflight.survey(
+                a_run, artifacts=source.view, addon_images=addons.images(resolved, a_run.cluster)
+            )
+            a_run.report_findings(found)
+            if waiting:
+                later = "container runtime, kubelet and images are checked once they are installed"
+                a_run.bus.emit(Notice("info", f"{', '.join(waiting)}: {later}"))
+            preflight.refuse(found, hosts=len(targets), gate=Gate.HOST)
+            warnings = f", {plural(len(found), 'warning')}" if found else ""
+            end.verdict = f"{plural(len(targets), 'host')} checked, no errors{warnings}; nothing was changed"
+            facts = [session.facts for session in a_run.sessions.values()]
+            if config != "-" and not all(paths.KUBELET_CONF in each.files for each in facts):
+                end.next = (f"kubeadm-py init --config {config}",)
