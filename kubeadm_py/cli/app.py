@@ -43,43 +43,78 @@ def init(
     cri_socket: options.CriSocket = "",
     apiserver_advertise_address: Annotated[
         str,
-        typer.Option(help="Address that the API server says it listens on.", rich_help_panel=options.KUBEADM),
+        typer.Option(
+            help="Address that the API server says it listens on.",
+            rich_help_panel=options.KUBEADM,
+            metavar="ADDRESS",
+        ),
     ] = "",
     apiserver_bind_port: Annotated[
-        int, typer.Option(help="Port of the API server (6443).", rich_help_panel=options.KUBEADM)
+        int,
+        typer.Option(
+            help="Port of the API server (6443).",
+            rich_help_panel=options.KUBEADM,
+            metavar="PORT",
+            show_default=False,
+        ),
     ] = 0,
     apiserver_cert_extra_sans: Annotated[
         list[str] | None,
-        typer.Option(help="More names and addresses in its certificate.", rich_help_panel=options.KUBEADM),
+        typer.Option(
+            help="More names and addresses in its certificate.",
+            rich_help_panel=options.KUBEADM,
+            metavar="NAMES",
+        ),
     ] = None,
     cert_dir: Annotated[
-        str, typer.Option(help="Where certificates lie.", rich_help_panel=options.KUBEADM)
+        str, typer.Option(help="Where certificates lie.", rich_help_panel=options.KUBEADM, metavar="DIR")
     ] = "",
     control_plane_endpoint: Annotated[
         str,
-        typer.Option(help="Stable name or address of the control plane.", rich_help_panel=options.KUBEADM),
+        typer.Option(
+            help="Stable name or address of the control plane.",
+            rich_help_panel=options.KUBEADM,
+            metavar="HOST[:PORT]",
+        ),
     ] = "",
     feature_gates: Annotated[
-        str, typer.Option(help="key=true|false, comma-separated.", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(
+            help="key=true|false, comma-separated.", rich_help_panel=options.KUBEADM, metavar="GATES"
+        ),
     ] = "",
     image_repository: Annotated[
-        str, typer.Option(help="Registry of the control plane's images.", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(
+            help="Registry of the control plane's images.",
+            rich_help_panel=options.KUBEADM,
+            metavar="REGISTRY",
+        ),
     ] = "",
     kubernetes_version: Annotated[
-        str, typer.Option(help="Kubernetes version.", rich_help_panel=options.KUBEADM)
+        str, typer.Option(help="Kubernetes version.", rich_help_panel=options.KUBEADM, metavar="VERSION")
     ] = "",
-    pod_network_cidr: Annotated[str, typer.Option(help="Pod subnet.", rich_help_panel=options.KUBEADM)] = "",
+    pod_network_cidr: Annotated[
+        str, typer.Option(help="Pod subnet.", rich_help_panel=options.KUBEADM, metavar="CIDR")
+    ] = "",
     service_cidr: Annotated[
-        str, typer.Option(help="Service subnet (10.96.0.0/12).", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(help="Service subnet (10.96.0.0/12).", rich_help_panel=options.KUBEADM, metavar="CIDR"),
     ] = "",
     service_dns_domain: Annotated[
-        str, typer.Option(help="Domain of services (cluster.local).", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(
+            help="Domain of services (cluster.local).", rich_help_panel=options.KUBEADM, metavar="DOMAIN"
+        ),
     ] = "",
     token: Annotated[
-        str, typer.Option(help="Bootstrap token to create.", rich_help_panel=options.KUBEADM)
+        str, typer.Option(help="Bootstrap token to create.", rich_help_panel=options.KUBEADM, metavar="TOKEN")
     ] = "",
     token_ttl: Annotated[
-        str, typer.Option(help="Its lifetime (24h0m0s); 0 never ends.", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(
+            help="Its lifetime (24h0m0s); 0 never ends.", rich_help_panel=options.KUBEADM, metavar="DURATION"
+        ),
     ] = "",
     format_: options.Format = "text",
     no_color: options.NoColor = False,
@@ -130,7 +165,7 @@ def init(
 @app.command()
 def join(
     endpoint: Annotated[
-        str, typer.Argument(help="HOST:PORT of the API, without a config.", metavar="[API:PORT]")
+        str, typer.Argument(help="HOST:PORT of the API, without a config.", metavar="API:PORT")
     ] = "",
     config: options.Config = "",
     host: options.Hosts = None,
@@ -139,23 +174,33 @@ def join(
         typer.Option(
             help="Bootstrap token; --token-file keeps it out of the process list.",
             rich_help_panel=options.KUBEADM,
+            metavar="TOKEN",
         ),
     ] = "",
     token_file: Annotated[
         str,
         typer.Option(
-            help="File with the bootstrap token; - is standard input.", rich_help_panel=options.OURS
+            help="File with the bootstrap token; - is standard input.",
+            rich_help_panel=options.OURS,
+            metavar="FILE",
         ),
     ] = "",
     discovery_token: Annotated[
-        str, typer.Option(help="Token for discovery only.", rich_help_panel=options.KUBEADM)
+        str, typer.Option(help="Token for discovery only.", rich_help_panel=options.KUBEADM, metavar="TOKEN")
     ] = "",
     tls_bootstrap_token: Annotated[
-        str, typer.Option(help="Token for the kubelet's certificate only.", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(
+            help="Token for the kubelet's certificate only.", rich_help_panel=options.KUBEADM, metavar="TOKEN"
+        ),
     ] = "",
     discovery_token_ca_cert_hash: Annotated[
         list[str] | None,
-        typer.Option(help="sha256:HEX of the CA's public key. Repeatable.", rich_help_panel=options.KUBEADM),
+        typer.Option(
+            help="sha256:HEX of the CA's public key. Repeatable.",
+            rich_help_panel=options.KUBEADM,
+            metavar="HASH",
+        ),
     ] = None,
     discovery_token_unsafe_skip_ca_verification: Annotated[
         bool,
@@ -166,7 +211,10 @@ def join(
         ),
     ] = False,
     discovery_file: Annotated[
-        str, typer.Option(help="Kubeconfig to discover the cluster from.", rich_help_panel=options.KUBEADM)
+        str,
+        typer.Option(
+            help="Kubeconfig to discover the cluster from.", rich_help_panel=options.KUBEADM, metavar="FILE"
+        ),
     ] = "",
     ignore_preflight_errors: options.IgnorePreflight = None,
     skip_phases: options.SkipPhases = None,
@@ -218,7 +266,7 @@ def join(
 def verify(
     config: options.Config,
     level: Annotated[
-        str, typer.Option(help="hosts, cluster or workloads; each includes the ones before.")
+        str, typer.Option(help="hosts, cluster or workloads; each includes the ones before.", metavar="LEVEL")
     ] = "cluster",
     read_only: Annotated[bool, typer.Option("--read-only", help="Only look: start no pods.")] = False,
     junit: Annotated[str, typer.Option(help="Write a JUnit report to this file.", metavar="FILE")] = "",
@@ -355,13 +403,17 @@ def version(
 
 @token_app.command("create")
 def token_create(
-    token: Annotated[str, typer.Argument(help="The token; by default a random one.", metavar="[TOKEN]")] = "",
+    token: Annotated[str, typer.Argument(help="The token; by default a random one.", metavar="TOKEN")] = "",
     config: options.Config = "",
     host: options.Hosts = None,
-    ttl: Annotated[str, typer.Option(help="Lifetime; 0 never ends.")] = "24h0m0s",
-    description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    groups: Annotated[list[str] | None, typer.Option(help="Groups that it authenticates as.")] = None,
-    usages: Annotated[list[str] | None, typer.Option(help="signing, authentication.")] = None,
+    ttl: Annotated[str, typer.Option(help="Lifetime; 0 never ends.", metavar="DURATION")] = "24h0m0s",
+    description: Annotated[str, typer.Option(help="What it is for.", metavar="TEXT")] = "",
+    groups: Annotated[
+        list[str] | None, typer.Option(help="Groups that it authenticates as.", metavar="NAMES")
+    ] = None,
+    usages: Annotated[
+        list[str] | None, typer.Option(help="signing, authentication.", metavar="NAMES")
+    ] = None,
     print_join_command: Annotated[
         bool, typer.Option("--print-join-command", help="Print the lines that join a worker.")
     ] = False,

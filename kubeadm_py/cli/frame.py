@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 
 FORMATS = ("text", "json")
+TRACEBACKS_FROM = 5
+"""The verbosity from which a fault of our own shows its traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,7 @@ class Display:
 def guarded(display: Display, body: Callable[[], ExitCode | None]) -> None:
     """Run a command's body and exit with its code; an error that no event has told yet is told here."""
     try:
-        if display.format not in FORMATS:
-            raise UsageError(f"--format {display.format!r}: one of {', '.join(FORMATS)}")
+        _check_format(display)
         code = body()
         sys.stdout.flush()
     except KubeadmPyError as error:
@@ -42,7 +45,30 @@ def guarded(display: Display, body: Callable[[], ExitCode | None]) -> None:
         raise typer.Exit(int(ExitCode.FAILED)) from None
     except KeyboardInterrupt:
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
+    except Exception as error:
+        if display.verbosity >= TRACEBACKS_FROM:
+            raise
+        _show(_unexpected(error), display)
+        raise typer.Exit(int(ExitCode.FAILED)) from None
     raise typer.Exit(int(code or ExitCode.DONE))
+
+
+def _check_format(display: Display) -> None:
+    if display.format not in FORMATS:
+        raise UsageError(f"--format {display.format!r}: one of {', '.join(FORMATS)}")
+
+
+def _unexpected(error: Exception) -> KubeadmPyError:
+    """Return what a person is told of a fault of our own."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return KubeadmPyError(
+        "kubeadm-py itself failed",
+        details=[
+            f"{type(error).__name__}: {error}",
+            f"in {place.name}, {Path(place.filename).name}:{place.lineno}",
+        ],
+        fix="please report this as a bug, with what the same command prints with -v 5 (where it has -v)",
+    )
 
 
 def _show(error: KubeadmPyError, display: Display) -> None:
