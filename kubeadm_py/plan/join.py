@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.engine.execute import Executor, StageResult
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl
@@ -18,7 +19,7 @@ from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import pem
-from kubeadm_py.plan import discover, preflight
+from kubeadm_py.plan import discover, preflight, reach
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.leader import Leader
@@ -26,6 +27,7 @@ from kubeadm_py.plan.producers import Complete, joining_producers
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import JOIN_WORKER, PREPARE
+from kubeadm_py.preflight.context import Reach
 from kubeadm_py.steps import addons_ready, mark_node, waits
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token.bootstrap import NAMESPACE, SECRET_NAME_PREFIX
@@ -92,39 +94,20 @@ class _Join:
         run = self.run
         joined = self._find(leader, discovery_file)
         run.use(as_joined(run.cluster, joined))
-        membership = pem.public_key_hashes(joined.ca_pem)[0].removeprefix("sha256:")
-        resolved = addons.resolve(run.cluster) if leader else []
-        images = addons.images(resolved, run.cluster)
-
-        def gate(which: Gate) -> None:
-            preflight.gate(
-                run, which, self.names, artifacts=self.source.view, addon_images=images, member_of=membership
-            )
-
-        def contexts() -> list[StepContext]:
-            return [
-                StepContext(
-                    run.cluster,
-                    session.node,
-                    session.facts,
-                    "join",
-                    self.now,
-                    recorded=session.inventory.files,
-                    artifacts=self.source.view,
-                    joined=joined,
-                    addons=tuple(resolved),
-                )
-                for session in run.sessions.values()
-            ]
-
-        gate(Gate.HOST)
-        already = tuple(name for name in self.names if preflight.is_member(run, name, membership))
+        resolved = tuple(addons.resolve(run.cluster)) if leader else ()
+        gates = _Gates(self, joined, leader, addons.images(resolved, run.cluster))
+        already = gates.pass_host()
         for name in self.names:
             if name not in already:
                 discover.refuse_taken_name(run.sessions[name], joined)
             run.sessions[name].inventory.cluster = run.cluster.name
-        if not run.options.dry_run:
-            self.source.fetch(run.cluster, run.sessions, run.say)
+        prepare = build_stage(PREPARE, self._contexts(joined, resolved))
+        if run.options.dry_run:
+            stage = build_stage(JOIN_WORKER, self._contexts(joined, resolved))
+            return JoinReport(Plan("join", (prepare, stage)), 0, already)
+        self.source.fetch(run.cluster, run.sessions, run.say)
+        prepare = build_stage(PREPARE, self._contexts(joined, resolved))
+        self.source.verify(prepare)
         executor = Executor(
             run.sessions,
             run.bus,
@@ -133,21 +116,33 @@ class _Join:
             run.interrupt,
             timings=run.timings,
         )
-        prepare = build_stage(PREPARE, contexts())
-        if run.options.dry_run:
-            return JoinReport(Plan("join", (prepare, build_stage(JOIN_WORKER, contexts()))), 0, already)
-        self.source.verify(prepare)
         errors = self._keep_going(executor.run(prepare, probe_after=True))
-        if self.names:
-            gate(Gate.PREPARED)
-        stage = build_stage(JOIN_WORKER, [ctx for ctx in contexts() if ctx.node.name in self.names])
+        gates.pass_prepared()
+        stage = build_stage(JOIN_WORKER, self._contexts(joined, resolved))
         errors += self._keep_going(executor.run(stage))
         if leader is not None:
-            errors += self._finish(executor, leader, tuple(resolved))
+            errors += self._finish(executor, leader, resolved)
         if errors:
             raise RunFailedError(errors)
         plan = Plan("join", (prepare, stage))
         return JoinReport(plan, sum(changes(each) for each in plan.stages), already)
+
+    def _contexts(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> list[StepContext]:
+        return [
+            StepContext(
+                self.run.cluster,
+                session.node,
+                session.facts,
+                "join",
+                self.now,
+                recorded=session.inventory.files,
+                artifacts=self.source.view,
+                joined=joined,
+                addons=resolved,
+            )
+            for name, session in self.run.sessions.items()
+            if name in self.names
+        ]
 
     def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
         run = self.run
@@ -170,7 +165,7 @@ class _Join:
         return list(result.errors.values())
 
     def _finish(
-        self, executor: Executor, leader: Leader, resolved: tuple[object, ...]
+        self, executor: Executor, leader: Leader, resolved: tuple[ResolvedAddon, ...]
     ) -> list[KubeadmPyError]:
         """Label the new nodes, delete the token, wait for what needed a worker; one round trip."""
         session = leader.session
@@ -206,6 +201,48 @@ class _Join:
         """Delete the minted token if nothing has done so yet."""
         if leader.token is not None and not self.token_deleted:
             leader.session.host.run(_delete_token(leader.token_id).script, timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gates:
+    """Run the gates of preflight for the hosts that a join still goes on with."""
+
+    work: _Join
+    joined: JoinedCluster
+    leader: Leader | None
+    images: list[str]
+
+    def pass_host(self) -> tuple[str, ...]:
+        """Run the gate `host`; return the hosts that are members already."""
+        run, names = self.work.run, self.work.names
+        already = tuple(name for name in names if preflight.is_member(run, name, self._membership))
+        tried = reach.survey(
+            run,
+            [name for name in names if name not in already],
+            endpoint=discover.endpoint_of(self.joined.server),
+            leader=self.leader.session if self.leader else None,
+        )
+        self._gate(Gate.HOST, tried)
+        return already
+
+    def pass_prepared(self) -> None:
+        """Run the gate `prepared`."""
+        self._gate(Gate.PREPARED, {})
+
+    @property
+    def _membership(self) -> str:
+        return pem.public_key_hashes(self.joined.ca_pem)[0].removeprefix("sha256:")
+
+    def _gate(self, which: Gate, tried: Mapping[str, Mapping[str, Reach]]) -> None:
+        preflight.gate(
+            self.work.run,
+            which,
+            self.work.names,
+            artifacts=self.work.source.view,
+            addon_images=self.images,
+            member_of=self._membership,
+            reach=tried,
+        )
 
 
 def _delete_token(token_id: str) -> RunScript:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kubeadm_py.artifacts.check import artifact_findings
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.model.findings import Finding, Gate, Severity
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight import run as preflight
-from kubeadm_py.preflight.context import CheckContext
+from kubeadm_py.preflight.context import CheckContext, Reach
 
 
-def contexts(run: Run, names: list[str], member_of: str = "", *, verb: str = "") -> list[CheckContext]:
+def contexts(
+    run: Run,
+    names: list[str],
+    member_of: str = "",
+    *,
+    verb: str = "",
+    reach: Mapping[str, Mapping[str, Reach]] | None = None,
+) -> list[CheckContext]:
     """Return what the checks look at; a host whose CA is the cluster's own is a member of it.
 
     `verb` (`init` or `join`) says how the hosts come into the cluster; by default as the run's verb does it.
@@ -26,6 +33,7 @@ def contexts(run: Run, names: list[str], member_of: str = "", *, verb: str = "")
             verb=verb or run.verb,
             member=is_member(run, name, member_of),
             all_facts=all_facts,
+            reach=(reach or {}).get(name, {}),
         )
         for name in names
     ]
@@ -53,11 +61,11 @@ def gate(
     artifacts: ArtifactView,
     addon_images: list[str],
     member_of: str = "",
+    reach: Mapping[str, Mapping[str, Reach]] | None = None,
 ) -> None:
     """Run one gate; raise PreflightRefused where an error stands that nobody ignores."""
-    found = findings(
-        run, which, contexts(run, names, member_of), artifacts=artifacts, addon_images=addon_images
-    )
+    of = contexts(run, names, member_of, reach=reach)
+    found = findings(run, which, of, artifacts=artifacts, addon_images=addon_images)
     run.report_findings(found)
     refuse(found, hosts=len(names), gate=which)
 
