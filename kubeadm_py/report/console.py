@@ -31,6 +31,14 @@ _MARGIN = 3
 """Lines of the terminal that the board leaves free, so that nothing scrolls away."""
 
 
+class _Console(Console):
+    """Leave the cursor visible: a process that ends at once (a second Ctrl-C) could not bring it back."""
+
+    def show_cursor(self, show: bool = True) -> bool:
+        del show
+        return False
+
+
 class ConsoleReporter:
     """Show events on a terminal; a context manager, called with each event.
 
@@ -47,7 +55,7 @@ class ConsoleReporter:
         verbosity: int = 0,
         width: int | None = None,
     ) -> None:
-        self._console = Console(
+        self._console = _Console(
             file=stream,
             no_color=no_color or None,
             width=width,

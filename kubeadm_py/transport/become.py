@@ -42,10 +42,10 @@ class Become:
 
 def refused(host: str, become: Become, exit_code: int, output: Output) -> KubeadmPyError:
     """Return the error for a shell that never started; `exit_code` is negative where it is still waiting."""
-    said = tuple(line for line in output.words_before() if line != become.nonce)
+    said = tuple(filter(None, (line.replace(become.nonce, "").strip() for line in output.words_before())))
     text = "\n".join(said).lower()
     rule = f"{become.user} ALL=(ALL) NOPASSWD: ALL"
-    if not become.sudo:
+    if not become.sudo or "account is currently not available" in text:
         return PreflightError(
             f"the login shell of {become.user} starts no command (exit {exit_code})",
             host=host,
@@ -63,7 +63,7 @@ def refused(host: str, become: Become, exit_code: int, output: Output) -> Kubead
         return PreflightError(
             f"sudo did not take the password of {become.user}",
             host=host,
-            details=tuple(line.replace(become.nonce, "") for line in said),
+            details=said,
             fix="correct the file that ssh.sudoPasswordFile names",
         )
     if "password is required" in text or "no tty present" in text:

@@ -67,6 +67,6 @@ class Output:
         return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-5:]
 
     def words_before(self) -> tuple[str, ...]:
-        """Return the last lines said before the script started, for an error's details."""
-        text = self.preface.decode(errors="replace")
+        """Return the last lines said where the script never started, for an error's details."""
+        text = (bytes(self.stdout) + bytes(self.preface)).decode(errors="replace")
         return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-5:]

@@ -221,7 +221,7 @@ class Execution:
             return PreflightError(
                 "sshd opens no further session on this connection",
                 host=self._host,
-                details=[str(error)],
+                details=[f"sshd says: {error.text}"],
                 fix="allow at least 4 in /etc/ssh/sshd_config (MaxSessions), then: systemctl reload ssh",
             )
         return PreflightError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -52,6 +53,21 @@ class Transport(paramiko.Transport):
         copy.get_int()
         self.refusal = copy.get_text()
         super()._parse_channel_open_failure(m)  # type: ignore[misc]
+
+
+class _ProxyCommand(paramiko.ProxyCommand):
+    """A ProxyCommand that leaves neither a zombie nor open pipes behind."""
+
+    def close(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 class Link:
@@ -130,7 +146,7 @@ def _order_key_types(known: list[str], possible: Any) -> list[str]:
 def _way_to(settings: Settings, timeout: float, way: contextlib.ExitStack) -> Any:
     """Return something like a socket that leads to the host's sshd."""
     if settings.proxy_command:
-        return paramiko.ProxyCommand(settings.proxy_command)
+        return _ProxyCommand(settings.proxy_command)
     if not settings.jumps:
         return _dial(settings, timeout)
     transport = way.enter_context(_bastions.through(settings, timeout))

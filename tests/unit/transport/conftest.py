@@ -63,6 +63,9 @@ class ParamikoServer:
         self.commands: list[str] = []
         self.connections = 0
         self.silent = False
+        self.methods = "publickey"
+        self.login_result = paramiko.AUTH_SUCCESSFUL
+        self.disabled: dict[str, list[str]] = {}
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._transports: list[paramiko.Transport] = []
@@ -85,7 +88,7 @@ class ParamikoServer:
             self.connections += 1
             self._sockets.append(client)
             if not self.silent:
-                transport = paramiko.Transport(client)
+                transport = paramiko.Transport(client, disabled_algorithms=self.disabled)
                 for path in self.host_keys:
                     transport.add_server_key(paramiko.PKey.from_path(path))
                 self._transports.append(transport)
@@ -177,10 +180,10 @@ class _Session(paramiko.ServerInterface):
         self._destination: dict[int, tuple[str, int]] = {}
 
     def get_allowed_auths(self, username):
-        return "publickey"
+        return self._server.methods
 
     def check_auth_publickey(self, username, key):
-        return paramiko.AUTH_SUCCESSFUL if key.asbytes() in self._server.allowed else paramiko.AUTH_FAILED
+        return self._server.login_result if key.asbytes() in self._server.allowed else paramiko.AUTH_FAILED
 
     def check_channel_request(self, kind, chanid):
         return paramiko.OPEN_SUCCEEDED

@@ -1,6 +1,7 @@
 """Host keys, login keys, the SSH config and bastions, over real connections."""
 
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from kubeadm_py.transport.fanout import fan_out
 from kubeadm_py.transport.ssh import link
 from kubeadm_py.transport.ssh.host import SSHHost
 from kubeadm_py.transport.ssh.settings import connection_for
+
+PROXY = Path(__file__).parent / "data" / "proxy.py"
 
 
 def public_line(key):
@@ -167,6 +170,56 @@ class TestLogin:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
         assert host(server).run("true").ok
 
+    def test_a_server_that_wants_a_second_factor(self, server, host):
+        server.methods, server.login_result = (
+            "publickey,keyboard-interactive",
+            paramiko.AUTH_PARTIALLY_SUCCESSFUL,
+        )
+        with pytest.raises(UnreachableError) as caught:
+            host(server).connect()
+        assert caught.value.details[0].startswith("the host wants a second factor: ")
+
+    def test_a_server_that_takes_passwords_only(self, server, host, keys):
+        server.methods = "password"
+        with pytest.raises(UnreachableError) as caught:
+            host(server, identity_file=str(keys["other"])).connect()
+        assert caught.value.details[0] == "the host takes no public keys, only: password"
+
+    def test_a_server_that_hangs_up_after_too_many_keys(self, server, host, keys, monkeypatch):
+        def hang_up(transport, *_):
+            transport.close()
+            raise paramiko.SSHException("too many")
+
+        monkeypatch.setattr(paramiko.Transport, "auth_publickey", hang_up)
+        with pytest.raises(UnreachableError) as caught:
+            host(server).connect()
+        assert "MaxAuthTries" in caught.value.details[0]
+
+    def test_identities_only_leaves_the_agent_out(self, server, host, home, keys, use_agent):
+        class Agent:
+            def get_keys(self):
+                return (paramiko.PKey.from_path(keys["client"]),)
+
+            def close(self):
+                pass
+
+        use_agent(Agent)
+        (home / ".ssh" / "config").write_text("Host *\n  IdentitiesOnly yes\n")
+        with pytest.raises(UnreachableError):
+            host(server, identity_file=str(keys["other"])).connect()
+
+    def test_an_agent_that_fails_is_no_obstacle(self, server, host, use_agent):
+        def broken():
+            raise paramiko.SSHException("lost ssh-agent")
+
+        use_agent(broken)
+        assert host(server).run("true").ok
+
+    def test_no_algorithm_in_common(self, server, host):
+        server.disabled = {"ciphers": list(link.CIPHERS)}
+        with pytest.raises(UnreachableError, match="no SSH algorithm in common"):
+            host(server).connect()
+
 
 class TestSSHConfig:
     def write(self, home, text):
@@ -192,6 +245,21 @@ class TestSSHConfig:
         _, given = connection_for("n1", SSH("10.0.0.1", user="root", port=2200))
         assert (given.user, given.port) == ("root", 2200)
         assert given.verifier.label == "cluster"
+
+    def test_a_proxy_command_is_run(self, server, home, keys):
+        self.write(home, f"Host far\n  ProxyCommand {sys.executable} {PROXY} {server.port}\n")
+        here = SSHHost(
+            "far",
+            SSH(
+                "far",
+                user="u",
+                identity_file=str(keys["client"]),
+                host_key=public_line(keys["host"]),
+                sudo=False,
+            ),
+        )
+        assert here.run("echo far").stdout == b"far\n"
+        here.close()
 
     def test_a_config_that_cannot_be_read(self, home):
         self.write(home, "Match\n")
