@@ -13,12 +13,13 @@ from kubeadm_py.model.cluster import BootstrapToken
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
+from kubeadm_py.pki.stock import KeyStock
 from kubeadm_py.plan import preflight
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
-from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE
+from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition
 from kubeadm_py.steps import addons_ready
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
@@ -34,6 +35,10 @@ class InitReport:
     pending: tuple[str, ...]
 
 
+KEYS_OF_A_CONTROL_PLANE = 16
+"""Authorities, certificates, kubeconfigs and the service account key of a control plane with its own etcd."""
+
+
 def init(run: Run, *, complete: Complete | None = None) -> InitReport:
     """Look, prepare, start the control plane, write the cluster's objects, wait until it works.
 
@@ -45,74 +50,103 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
         raise UsageError(
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
         )
-    # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
-    run.look(run.cluster.control_planes, lock=not run.options.dry_run)
-    if complete is not None:
-        run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
-    node = run.cluster.control_planes[0]
-    session = run.sessions[node.name]
-    resolved = addons.resolve(run.cluster)
-    images = addons.images(resolved, run.cluster)
-    names = [node.name]
-    preflight.gate(run, Gate.HOST, names, artifacts=source.view, addon_images=images)
-    if not run.options.dry_run:
-        source.fetch(run.cluster, run.sessions, run.say)
-    session.inventory.cluster = run.cluster.name
-    tokens = tuple(_with_value(token) for token in run.cluster.bootstrap_tokens)
-    run.use(replace(run.cluster, bootstrap_tokens=tokens))
-    now = datetime.now(UTC)
-    producers = ControlPlaneProducers(run.cluster, session, now)
-    executor = Executor(
-        run.sessions, run.bus, producers.table(), source.open_images, run.interrupt, timings=run.timings
-    )
+    # Wrong add-ons are refused before any host is reached.
+    addons.resolve(run.cluster)
+    wanted = 0 if run.options.dry_run else KEYS_OF_A_CONTROL_PLANE
+    keys = KeyStock(run.cluster.encryption_algorithm, wanted)
+    try:
+        # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
+        run.look(run.cluster.control_planes, lock=not run.options.dry_run)
+        if complete is not None:
+            facts = {name: session.facts for name, session in run.sessions.items()}
+            run.use(complete(run.cluster, facts))
+        return _Init(run, source, keys, datetime.now(UTC)).through()
+    finally:
+        keys.close()
 
-    def context() -> StepContext:
+
+class _Init:
+    """Hold one init's work on the first control plane."""
+
+    def __init__(self, run: Run, source: Source, keys: KeyStock, now: datetime) -> None:
+        self.run = run
+        self.source = source
+        self.now = now
+        self.addons = tuple(addons.resolve(run.cluster))
+        self.tokens = tuple(_with_value(token) for token in run.cluster.bootstrap_tokens)
+        run.use(replace(run.cluster, bootstrap_tokens=self.tokens))
+        self.session = run.sessions[run.cluster.control_planes[0].name]
+        self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys)
+
+    def through(self) -> InitReport:
+        """Do the whole init."""
+        run = self.run
+        self._gate(Gate.HOST)
+        self.session.inventory.cluster = run.cluster.name
+        if run.options.dry_run:
+            return self._report(Plan("init", (self._stage(PREPARE), self._stage(CONTROL_PLANE))))
+        self.source.fetch(run.cluster, run.sessions, run.say)
+        executor = Executor(
+            run.sessions,
+            run.bus,
+            self.producers.table(),
+            self.source.open_images,
+            run.interrupt,
+            timings=run.timings,
+        )
+        try:
+            self.producers.prepare()
+            prepare = self._stage(PREPARE)
+            self._execute(executor, prepare, probe_after=True)
+            self._gate(Gate.PREPARED)
+            control = self._stage(CONTROL_PLANE)
+            self._execute(executor, control)
+        finally:
+            self.producers.forget()
+        return self._report(Plan("init", (prepare, control)))
+
+    def _context(self) -> StepContext:
         return StepContext(
-            run.cluster,
-            node,
-            session.facts,
+            self.run.cluster,
+            self.session.node,
+            self.session.facts,
             "init",
-            now,
-            recorded=session.inventory.files,
-            all_facts={name: other.facts for name, other in run.sessions.items()},
-            artifacts=source.view,
-            addons=tuple(resolved),
+            self.now,
+            recorded=self.session.inventory.files,
+            all_facts={name: other.facts for name, other in self.run.sessions.items()},
+            artifacts=self.source.view,
+            addons=self.addons,
         )
 
-    prepare = build_stage(PREPARE, [context()])
-    if run.options.dry_run:
-        control = build_stage(CONTROL_PLANE, [context()], skip_phases=_skipped(run))
-        return InitReport(Plan("init", (prepare, control)), 0, (), ())
-    try:
-        producers.prepare()
-        _execute(run, executor, source, prepare, probe_after=True)
-        preflight.gate(run, Gate.PREPARED, names, artifacts=source.view, addon_images=images)
-        control = build_stage(CONTROL_PLANE, [context()], skip_phases=_skipped(run))
-        _execute(run, executor, source, control)
-    finally:
-        producers.forget()
-    ctx = context()
-    _, pending = addons_ready.expected(ctx, with_workers=addons_ready.schedulable_without_workers(ctx))
-    plan = Plan("init", (prepare, control))
-    return InitReport(
-        plan,
-        sum(changes(stage) for stage in plan.stages),
-        tuple(token.token for token in tokens if token.token is not None),
-        tuple(f"{item.namespace}/{item.name}" for item in pending),
-    )
+    def _stage(self, definition: StageDefinition) -> Stage:
+        skipped = (*self.run.cluster.init_skip_phases, *self.run.options.skip_phases)
+        return build_stage(definition, [self._context()], skip_phases=skipped)
 
+    def _gate(self, which: Gate) -> None:
+        preflight.gate(
+            self.run,
+            which,
+            [self.session.name],
+            artifacts=self.source.view,
+            addon_images=addons.images(self.addons, self.run.cluster),
+        )
 
-def _execute(
-    run: Run, executor: Executor, source: Source, stage: Stage, *, probe_after: bool = False
-) -> None:
-    source.verify(stage)
-    result = executor.run(stage, probe_after=probe_after)
-    run.changed += sum(result.changed.values())
-    result.raise_first()
+    def _execute(self, executor: Executor, stage: Stage, *, probe_after: bool = False) -> None:
+        self.source.verify(stage)
+        result = executor.run(stage, probe_after=probe_after)
+        self.run.changed += sum(result.changed.values())
+        result.raise_first()
 
-
-def _skipped(run: Run) -> tuple[str, ...]:
-    return (*run.cluster.init_skip_phases, *run.options.skip_phases)
+    def _report(self, plan: Plan) -> InitReport:
+        ctx = self._context()
+        with_workers = addons_ready.schedulable_without_workers(ctx)
+        _, pending = addons_ready.expected(ctx, with_workers=with_workers)
+        return InitReport(
+            plan,
+            sum(changes(stage) for stage in plan.stages),
+            tuple(token.token for token in self.tokens if token.token is not None),
+            tuple(f"{item.namespace}/{item.name}" for item in pending),
+        )
 
 
 def _with_value(token: BootstrapToken) -> BootstrapToken:

@@ -20,6 +20,7 @@ from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.pki import files, kubeconfig, presence, requests
 from kubeadm_py.pki.authority import Authorities
+from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
 from kubeadm_py.render import objects
 from kubeadm_py.steps import cluster_objects, kubelet_finalize, kubelet_start
@@ -38,6 +39,7 @@ class ControlPlaneProducers:
     cluster: ResolvedCluster
     session: Session
     now: datetime
+    key_maker: KeyMaker = generate
 
     def prepare(self) -> None:
         """Start making the keys of a new cluster while the host is being prepared."""
@@ -86,6 +88,7 @@ class ControlPlaneProducers:
             now=self.now,
             fresh=requests.authority_requests(self.cluster),
             key_pairs={pair.name: content[pair.key_path] for pair in pairs},
+            key_maker=self.key_maker,
         )
 
     def _existing_authorities(self) -> list[CertificateRequest]:

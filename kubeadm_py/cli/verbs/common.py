@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kubeadm_py.cli.frame import Display, told
@@ -17,10 +18,15 @@ from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan.run import Options, Run
 from kubeadm_py.plan.show import as_json, as_text
+from kubeadm_py.report.runlog import RunLog
 from kubeadm_py.transport.connect import host_for
 
 MIXABLE = frozenset({"node-name"})
 """kubeadm's flags that may go with --config (contract, section 1), besides those that all verbs share."""
+
+
+KEPT_LOGS = 50
+"""Run logs that are kept; the oldest go first."""
 
 
 def read_config(path: str, *, allow_unknown_fields: bool = False, joining: bool = False) -> Loaded:
@@ -63,10 +69,24 @@ def choose(cluster: ResolvedCluster, names: Sequence[str]) -> list[Node]:
 def a_run(
     verb: str, cluster: ResolvedCluster, display: Display, options: Options, config: str = ""
 ) -> Iterator[Run]:
-    """Make a run whose events are shown."""
+    """Make a run whose events are shown, and kept in a log of its own."""
     bus = EventBus()
-    with told(display, bus):
+    with ExitStack() as stack:
+        stack.enter_context(told(display, bus))
+        try:
+            bus.subscribe(stack.enter_context(_run_log(verb, cluster.name)))
+        except OSError as error:
+            # A full or read-only home is no reason not to mend a cluster.
+            bus.emit(Notice("warning", f"this run is not logged: {error}"))
         yield Run(verb, cluster, bus, host_for, options, config_name=config)
+
+
+def _run_log(verb: str, cluster: str) -> RunLog:
+    folder = state_folder() / "runs"
+    for old in sorted(folder.glob("*.jsonl"))[: -KEPT_LOGS + 1]:
+        old.unlink(missing_ok=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    return RunLog(folder / f"{stamp}-{verb}-{cluster}-{os.getpid()}.jsonl")
 
 
 def tell_warnings(run: Run, loaded: Loaded | None) -> None:

@@ -18,7 +18,7 @@ def validate(path: str, *, allow_unknown_fields: bool) -> None:
     addons.resolve(loaded.cluster)
     for problem in loaded.warnings:
         sys.stderr.write(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}\n")
-    hosts = ", ".join(f"{node.name} ({node.role})" for node in loaded.cluster.nodes)
+    hosts = ", ".join(f"{node.name or 'this machine'} ({node.role})" for node in loaded.cluster.nodes)
     sys.stdout.write(f"{path} is good: Kubernetes {loaded.cluster.kubernetes_version}; {hosts}\n")
 
 
