@@ -30,6 +30,9 @@ from kubeadm_py.model.stages import HostPlan
 
 CHUNK = 1 << 20
 STAGE_LOCK_WAIT_SECONDS = 300
+ACTION_SECONDS = 300.0
+"""What any other action may take, besides the time for what is sent."""
+SLOWEST_BYTES_PER_SECOND = 64 << 10
 
 Resolve = Callable[[Any], bytes]
 """Turn a Late into its content."""
@@ -41,7 +44,7 @@ OpenImages = Callable[[ImportImages], tuple[int, Iterable[bytes]]]
 class CompiledAction:
     """Name an action so that its markers can be told as events."""
 
-    step: str
+    kind: str
     title: str
     reason: str
     look: str = ""
@@ -55,6 +58,8 @@ class StageScript:
     script: str
     payload: list[Callable[[], Iterable[bytes]]] = field(default_factory=list)
     size: int = 0
+    seconds: float = 0.0
+    """How long the script may run at the very most: a script that hangs must not hang the run."""
     actions: list[CompiledAction] = field(default_factory=list)
 
     def stream(self) -> Iterator[bytes]:
@@ -76,15 +81,23 @@ def compile_stage(
     inventory: bytes | None = None,
     existing: frozenset[str] = frozenset(),
     epilogue: str = "",
+    stop_file: str = f"{paths.RUN_DIR}/stop",
 ) -> StageScript:
     """Compile the actions of one host.
 
     `inventory` is written before the first action. `existing` are the files that were on the host and that
     we have not changed yet: their content is kept for reset. `epilogue` runs after the last action (the
-    probe that tells how the host is now).
+    probe that tells how the host is now). No action begins once `stop_file` exists on the host.
     """
     compiled = StageScript("")
-    parts = [f"KPY_LOCK_WAIT={STAGE_LOCK_WAIT_SECONDS}\n", _runtime()]
+    settings = {
+        "PATH": paths.SEARCH_PATH,
+        "kpy_run": paths.RUN_DIR,
+        "kpy_state": paths.STATE_DIR,
+        "kpy_stop": stop_file,
+        "kpy_lock_wait": str(STAGE_LOCK_WAIT_SECONDS),
+    }
+    parts = [*(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()), _runtime()]
     if inventory is not None:
         spec = FileSpec(paths.INVENTORY, inventory, 0o600)
         body = f"mkdir -p -m 0700 {paths.STATE_DIR}\n" + _write_files(compiled, (spec,), resolve, frozenset())
@@ -94,7 +107,9 @@ def compile_stage(
         for action in step.actions:
             index = len(compiled.actions)
             title, reason, look = _describe(action)
-            compiled.actions.append(CompiledAction(step.step, title, reason, look, isinstance(action, Wait)))
+            kind = type(action).__name__
+            compiled.actions.append(CompiledAction(kind, title, reason, look, isinstance(action, Wait)))
+            compiled.seconds += _longest(action)
             body = _body(compiled, action, resolve, open_images, existing)
             parts.append(
                 f'kpy_begin {index}\n(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1 8>&-\nkpy_end {index} $?\n'
@@ -102,7 +117,19 @@ def compile_stage(
     if epilogue:
         parts.append(f"exec 1>&3\n{epilogue}\n")
     compiled.script = "".join(parts)
+    compiled.seconds += STAGE_LOCK_WAIT_SECONDS + compiled.size / SLOWEST_BYTES_PER_SECOND
     return compiled
+
+
+def _longest(action: Action) -> float:
+    match action:
+        case Wait():
+            # What is asked last may take a while to answer, and so may the diagnosis.
+            return action.deadline.total_seconds() + ACTION_SECONDS
+        case RunScript():
+            return action.timeout.total_seconds()
+        case _:
+            return ACTION_SECONDS
 
 
 def _describe(action: Action) -> tuple[str, str, str]:
@@ -114,8 +141,10 @@ def _describe(action: Action) -> tuple[str, str, str]:
         case RunScript() | ApplyObjects():
             return action.title, action.reason, ""
         case Unit():
-            verb = action.state or ("enabled" if action.enabled else "disabled")
-            return f"{action.name} {verb}", action.reason, ""
+            if action.state or action.enabled is not None:
+                verb = action.state or ("enabled" if action.enabled else "disabled")
+                return f"{action.name} {verb}", action.reason, ""
+            return "reload units", action.reason, ""
         case Wait():
             return action.title, "", action.look
         case Remove():
@@ -185,11 +214,12 @@ def _write_files(
     directories = sorted({posixpath.dirname(spec.path) for spec in files})
     lines = [f"kpy_mkdir {shlex.join(directories)}\n"]
     lines += [f"kpy_keep {shlex.quote(spec.path)}\n" for spec in files if spec.path in existing]
-    lines.append(f"kpy_receive {total}\n")
-    lines += [
-        f"kpy_place {shlex.quote(directory)} {shlex.quote(name)}\n"
-        for directory, name in (posixpath.split(spec.path) for spec in files)
-    ]
+    if files:
+        temporary = [_temporary(spec.path) for spec in files]
+        # Half of what was to be written, a key among it perhaps, is not left lying there.
+        lines.append(f"kpy_drop() {{\n  rm -f -- {shlex.join(temporary)}\n}}\ntrap kpy_drop EXIT\nkpy_drop\n")
+        lines.append(f"kpy_receive {total} {shlex.quote(temporary[-1])}\n")
+    lines += [f"mv -fT -- {shlex.quote(_temporary(spec.path))} {shlex.quote(spec.path)}\n" for spec in files]
     lines.append(f"kpy_relabel {shlex.join([spec.path for spec in files])}\n")
     return "".join(lines)
 
@@ -223,12 +253,17 @@ def _read(content: bytes | LocalFile) -> Iterator[bytes]:
 
 
 def _tar_header(spec: FileSpec, content: bytes | LocalFile) -> bytes:
-    directory, name = posixpath.split(spec.path)
-    info = tarfile.TarInfo(f"{directory}/.{name}.kubeadm-py-new".lstrip("/"))
+    info = tarfile.TarInfo(_temporary(spec.path).lstrip("/"))
     info.size = _size(content)
     info.mode = spec.mode
     info.uname, _, info.gname = spec.owner.partition(":")
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
+
+
+def _temporary(path: str) -> str:
+    """Return where a file lies until it is whole: hidden, and with an ending that nothing reads."""
+    directory, name = posixpath.split(path)
+    return f"{directory}/.{name}.kubeadm-py-new"
 
 
 def _run_script(compiled: StageScript, action: RunScript, resolve: Resolve) -> str:
@@ -238,8 +273,7 @@ def _run_script(compiled: StageScript, action: RunScript, resolve: Resolve) -> s
     compiled.payload.append(lambda: _read(content))
     compiled.size += _size(content)
     return (
-        f'kpy_input {_size(content)} >"$kpy_tmp/input"\nINPUT=$kpy_tmp/input\nexport INPUT\n'
-        f'{action.script.rstrip()}\nrm -f "$kpy_tmp/input"\n'
+        f"kpy_save {_size(content)}\nINPUT=$kpy_tmp/input\nexport INPUT\n" + action.script.rstrip("\n") + "\n"
     )
 
 
@@ -248,6 +282,9 @@ def _unit(action: Unit) -> str:
     lines = ["systemctl daemon-reload\n"] if action.daemon_reload else []
     if action.enabled is not None:
         lines.append(f"systemctl {'enable' if action.enabled else 'disable'} --quiet {name}\n")
+    if action.state in ("started", "restarted"):
+        # Restarts that systemd counted before are not this start's: waits look at their number.
+        lines.append(f"systemctl reset-failed {name} 2>/dev/null || :\n")
     if action.state == "started":
         lines.append(f"systemctl start {name}\n")
     elif action.state == "restarted":
@@ -265,11 +302,10 @@ def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve
     compiled.size += len(content)
     server = f" --server {shlex.quote(action.server)}" if action.server else ""
     return (
-        f'kpy_input {len(content)} >"$kpy_tmp/objects"\n'
+        f"kpy_save {len(content)}\n"
         f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(action.kubeconfig)}{server} "
         "apply --server-side --force-conflicts "
-        f'--field-manager {shlex.quote(action.field_manager)} -f "$kpy_tmp/objects"\n'
-        'rm -f "$kpy_tmp/objects"\n'
+        f'--field-manager {shlex.quote(action.field_manager)} -f "$kpy_tmp/input"\n'
     )
 
 

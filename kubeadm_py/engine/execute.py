@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +23,13 @@ from kubeadm_py.engine.events import (
 )
 from kubeadm_py.engine.interrupt import Interrupt, InterruptedRunError
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import KubeadmPyError, LockedError, WaitTimeoutError
+from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError, WaitTimeoutError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, ImportImages, Late, LocalFile, WriteFiles
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.stages import HostPlan, Stage
 from kubeadm_py.transport.base import Result
+from kubeadm_py.transport.fanout import fan_out
 
 _MARK = "##kubeadm-py "
 _WAIT_OUT_OF_TIME = 9
@@ -63,6 +65,12 @@ class Executor:
     interrupt: Interrupt = field(default_factory=Interrupt)
     limit: int = 16
     timings: list[Timing] = field(default_factory=list)
+    stop_file: str = field(default_factory=lambda: f"{paths.RUN_DIR}/stop-{secrets.token_hex(8)}")
+    """What tells a host to stop: this run's own, for another run may be at work on the same host."""
+
+    def __post_init__(self) -> None:
+        """Listen for a stop."""
+        self.interrupt.on_stop(self._ask_hosts_to_stop)
 
     def run(self, stage: Stage, *, probe_after: bool = False) -> StageResult:
         """Run one stage on all its hosts at once; a host's failure leaves the others alone.
@@ -74,7 +82,6 @@ class Executor:
         if not busy:
             return result
         self.interrupt.check()
-        self.interrupt.on_stop(self._ask_hosts_to_stop)
         self.bus.emit(StageStarted(stage.id, stage.title, tuple(plan.host for plan in busy)))
         started = time.monotonic()
         with ThreadPoolExecutor(max_workers=min(self.limit, len(busy))) as pool:
@@ -92,10 +99,12 @@ class Executor:
         return result
 
     def _ask_hosts_to_stop(self) -> None:
-        for session in self.sessions.values():
+        def ask(session: Session) -> None:
             # A host that cannot be asked any more is stopped by its lost connection.
             with contextlib.suppress(KubeadmPyError, OSError):
-                session.host.run(f": >{paths.RUN_DIR}/stop", timeout=10)
+                session.host.run(f"# stop\n: >{self.stop_file}", timeout=10)
+
+        fan_out(self.sessions.values(), ask)
 
     def _run_host(self, stage: str, plan: HostPlan, probe_after: bool) -> int:
         session = self.sessions[plan.host]
@@ -104,9 +113,16 @@ class Executor:
         error = ""
         reader = _MarkerReader(self.bus, stage, plan.host)
         try:
+            if session.held is not None and not session.held.alive():
+                raise UnreachableError("the connection that holds this host's lock was lost")
             script = self._compile(session, plan, probe_after)
             reader.actions = script.actions
-            result = session.host.run(script.script, stdin=script.stream(), on_line=reader.line)
+            result = session.host.run(
+                f"# stage {stage}\n{script.script}",
+                stdin=script.stream(),
+                timeout=script.seconds,
+                on_line=reader.line,
+            )
             reader.check(result)
             if probe_after:
                 session.learn(result.stdout)
@@ -147,7 +163,9 @@ class Executor:
         }
         inventory = Inventory.parse(session.inventory.dump(), plan.host)
         inventory.extend(actions, session.facts, hashes)
-        written = inventory.dump() if inventory.dump() != session.facts.inventory else None
+        # One that says nothing new stays as it is: a leader that only labels a node gets no file of ours.
+        known = Inventory.parse(session.facts.inventory, plan.host)
+        written = inventory.dump() if inventory.dump() != known.dump() else None
         session.inventory = inventory
         return compile_stage(
             plan,
@@ -156,6 +174,7 @@ class Executor:
             inventory=written,
             existing=existing,
             epilogue=session.probe if probe_after else "",
+            stop_file=self.stop_file,
         )
 
 
@@ -208,7 +227,7 @@ class _MarkerReader:
         self.changed += changed
         seconds = time.monotonic() - self._begun
         self._bus.emit(
-            ActionDone(self._stage, self._host, action.step, action.title, changed, action.reason, seconds)
+            ActionDone(self._stage, self._host, action.kind, action.title, changed, action.reason, seconds)
         )
 
     def check(self, result: Result) -> None:
@@ -217,7 +236,7 @@ class _MarkerReader:
             raise LockedError(
                 "an earlier run's stage is still at work on this host after 5 minutes",
                 host=self._host,
-                fix="look what it does: fuser -v /run/kubeadm-py/stage.lock",
+                fix=f"look what it does: fuser -v {paths.STAGE_LOCK}",
             )
         if self._stopped:
             raise InterruptedRunError("stopped between two actions", host=self._host)

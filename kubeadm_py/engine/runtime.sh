@@ -1,26 +1,33 @@
 # The frame of every stage script: one lock, one private directory, one marker line an action.
+# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_stop and kpy_lock_wait before it.
 # Standard input (kept as 4) carries what the actions need, in their order; standard output (kept as 3)
 # carries markers, which the executor reads. The stage is not under `set -e`: an action's exit code is
 # looked at by kpy_end, and `||` would switch errexit off inside it.
 umask 077
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
-kpy_run=/run/kubeadm-py
 mkdir -p -m 0700 "$kpy_run" || exit 1
 exec 3>&1 4<&0 </dev/null 8>>"$kpy_run/stage.lock"
-if ! flock -w "$KPY_LOCK_WAIT" 8; then
+if ! flock -w "$kpy_lock_wait" 8; then
   echo '##kubeadm-py busy' >&3
   exit 75
 fi
 kpy_tmp=$(mktemp -d "$kpy_run/stage.XXXXXX") || exit 1
 kpy_clean() {
+  rm -f "$kpy_stop"
   rm -rf "$kpy_tmp"
 }
 trap kpy_clean EXIT
+# A shell that a signal ends skips its EXIT trap, and the directory may hold a secret.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
 
+# kpy_mark WORDS: tell the executor. printf, for echo would read escapes in words that others wrote; where
+# nobody listens any more, the connection was cut and nothing new begins.
 kpy_mark() {
-  echo "##kubeadm-py $*" >&3
+  printf '##kubeadm-py %s\n' "$*" >&3 || exit 141
 }
 
 kpy_now() {
@@ -29,7 +36,7 @@ kpy_now() {
 }
 
 kpy_begin() {
-  if [ -e "$kpy_run/stop" ]; then
+  if [ -e "$kpy_stop" ]; then
     kpy_mark "stopped $1"
     exit 130
   fi
@@ -38,6 +45,7 @@ kpy_begin() {
 
 # kpy_end INDEX CODE: report an action's end; a failed one ends the stage.
 kpy_end() {
+  rm -f "$kpy_tmp/input"
   if [ "$2" -ne 0 ]; then
     kpy_mark "failed $1 $2"
     tail -n 60 "$kpy_tmp/out" | sed 's/^/##kubeadm-py output /' >&3
@@ -55,9 +63,23 @@ kpy_input() {
   head -c "$1" <&4
 }
 
-# kpy_receive SIZE: unpack an action's tar; names are final paths with hidden temporary base names.
+# kpy_save SIZE: keep them in a file, for a command that must not begin with half of them.
+kpy_save() {
+  kpy_input "$1" >"$kpy_tmp/input"
+  if [ "$(wc -c <"$kpy_tmp/input")" -ne "$1" ]; then
+    echo "what was sent arrived incomplete" >&2
+    return 1
+  fi
+}
+
+# kpy_receive SIZE LAST: unpack an action's tar, whose last file is LAST: tar does not mind an archive that
+# ends between two files.
 kpy_receive() {
-  kpy_input "$1" | tar -x -p -m -C / -f -
+  kpy_input "$1" | tar -x -p -m -C / -f - || return 1
+  if [ ! -e "$2" ]; then
+    echo "what was sent arrived incomplete" >&2
+    return 1
+  fi
 }
 
 # kpy_mkdir DIR...: make missing directories, 0755, and remember which, so that reset can take them away.
@@ -66,10 +88,10 @@ kpy_mkdir() {
     kpy_at=$kpy_dir
     while [ ! -d "$kpy_at" ]; do
       case $kpy_at in
-        /var/lib/kubeadm-py*) ;;
+        "$kpy_state" | "$kpy_state"/*) ;;
         *)
-          mkdir -p -m 0700 /var/lib/kubeadm-py
-          echo "$kpy_at" >>/var/lib/kubeadm-py/made-directories
+          mkdir -p -m 0700 "$kpy_state"
+          printf '%s\n' "$kpy_at" >>"$kpy_state/made-directories"
           ;;
       esac
       kpy_at=${kpy_at%/*}
@@ -79,16 +101,11 @@ kpy_mkdir() {
   done
 }
 
-# kpy_place DIR NAME: move a received file into place.
-kpy_place() {
-  mv -fT "$1/.$2.kubeadm-py-new" "$1/$2"
-}
-
 # kpy_keep PATH: keep what a file was before we first change it, so that reset can put it back.
 kpy_keep() {
-  if [ -e "$1" ] && [ ! -e "/var/lib/kubeadm-py/prior$1" ]; then
-    mkdir -p -m 0700 /var/lib/kubeadm-py/prior
-    cp -a --parents "$1" /var/lib/kubeadm-py/prior/
+  if [ -e "$1" ] && [ ! -e "$kpy_state/prior$1" ]; then
+    mkdir -p -m 0700 "$kpy_state/prior"
+    cp -a --parents "$1" "$kpy_state/prior/"
   fi
 }
 
@@ -114,7 +131,7 @@ kpy_wait() {
   kpy_said=
   kpy_turn=0
   while ! kpy_until >"$kpy_tmp/why" 2>&1; do
-    if [ -e "$kpy_run/stop" ]; then
+    if [ -e "$kpy_stop" ]; then
       echo "stopped while waiting"
       return 130
     fi

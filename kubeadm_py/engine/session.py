@@ -22,8 +22,8 @@ LOCKED_EXIT = 75
 PROBE_TIMEOUT_SECONDS = 120.0
 _HELD = "##kubeadm-py held"
 _HOLDER = f"{paths.RUN_DIR}/holder"
-_PREAMBLE = """umask 077
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+_PREAMBLE = f"""umask 077
+PATH={paths.SEARCH_PATH}
 LC_ALL=C
 export PATH LC_ALL
 """
@@ -102,7 +102,7 @@ if ! flock -n 9; then
   echo "##kubeadm-py locked $(cat {_HOLDER} 2>/dev/null)"
   exit {LOCKED_EXIT}
 fi
-rm -f {paths.RUN_DIR}/stop
+rm -f {paths.RUN_DIR}/stop*
 echo {shlex.quote(holder)} >{_HOLDER}
 (
 {probe}

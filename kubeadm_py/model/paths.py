@@ -49,6 +49,8 @@ APPLIED_DIR = "/var/lib/kubeadm-py/applied"
 RUN_DIR = "/run/kubeadm-py"
 RUN_LOCK = "/run/kubeadm-py/lock"
 STAGE_LOCK = "/run/kubeadm-py/stage.lock"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where our scripts look for commands, whatever the login made of PATH."""
 KUBECTL_CACHE = "/run/kubeadm-py/kubectl-cache"
 """kubectl's discovery cache goes here instead of below root's home."""
 

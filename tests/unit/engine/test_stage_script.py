@@ -1,0 +1,626 @@
+"""Stage scripts, run for real under this machine's /bin/sh."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kubeadm_py.engine import compile as engine
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import (
+    ApplyObjects,
+    FileSpec,
+    ImportImages,
+    Late,
+    LocalFile,
+    MakeDirectories,
+    Remove,
+    RunScript,
+    Unit,
+    Wait,
+    WriteFiles,
+)
+from kubeadm_py.transport.script import Envelope
+
+SOON = timedelta(seconds=20)
+HOSTILE = ["with space", "quo'te", 'dou"ble', "$HOME", "`id`", "-dash", "semi;colon", "ütf", "a" * 150, "*"]
+
+
+def mode_of(path: str) -> int:
+    return os.stat(path).st_mode & 0o7777
+
+
+def leftovers(sandbox) -> list[str]:
+    """What a stage leaves in its run directory, the lock aside."""
+    return sorted(set(os.listdir(paths.RUN_DIR)) - {"stage.lock"})
+
+
+def test_files_are_written_with_mode_and_content(sandbox):
+    result = sandbox.write(
+        sandbox.file("etc/a/open", b"open\n"),
+        sandbox.file("etc/a/key", b"secret\n", 0o600, secret=True),
+        sandbox.file("etc/b/run", b"#!/bin/sh\n", 0o755),
+        sandbox.file("etc/b/empty", b""),
+        sandbox.file("etc/b/group", b"x", 0o640),
+    )
+    assert result.ok, result
+    assert sandbox.markers == ["begin 0", "done 0 changed"]
+    for name, content, mode in [
+        ("etc/a/open", b"open\n", 0o644),
+        ("etc/a/key", b"secret\n", 0o600),
+        ("etc/b/run", b"#!/bin/sh\n", 0o755),
+        ("etc/b/empty", b"", 0o644),
+        ("etc/b/group", b"x", 0o640),
+    ]:
+        path = sandbox.path(name)
+        assert (Path(path).read_bytes(), mode_of(path)) == (content, mode), name
+        assert (os.stat(path).st_uid, os.stat(path).st_gid) == (os.getuid(), os.getgid())
+    assert sorted(os.listdir(sandbox.path("etc/b"))) == ["empty", "group", "run"], "no temporary stays"
+    assert mode_of(sandbox.path("etc")) == 0o755
+    assert leftovers(sandbox) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_names_mean_themselves(sandbox, name):
+    spec = sandbox.file(f"dir {name}/{name}", b"line one\nline ' two\n\x00\xff")
+    assert sandbox.write(spec).ok
+    assert Path(spec.path).read_bytes() == b"line one\nline ' two\n\x00\xff"
+    assert sorted(os.listdir(os.path.dirname(spec.path))) == [name]
+    assert sandbox.run(Remove((spec.path,))).ok
+    assert not os.path.exists(spec.path)
+
+
+def test_what_is_replaced_is_replaced_whole(sandbox):
+    """Readers hold the old file or the new one: the new one is another inode, renamed into place."""
+    path = Path(sandbox.path("f"))
+    path.write_bytes(b"old")
+    with path.open("rb") as reader:
+        inode = os.fstat(reader.fileno()).st_ino
+        assert sandbox.write(sandbox.file("f", b"new", 0o600)).ok
+        assert reader.read() == b"old"
+    assert path.read_bytes() == b"new"
+    assert (mode_of(str(path)), path.stat().st_ino != inode) == (0o600, True)
+
+
+def test_a_link_is_replaced_and_not_followed(sandbox):
+    target, link = Path(sandbox.path("target")), Path(sandbox.path("link"))
+    target.write_bytes(b"foreign")
+    link.symlink_to(target)
+    assert sandbox.write(sandbox.file("link", b"ours")).ok
+    assert (target.read_bytes(), link.is_symlink(), link.read_bytes()) == (b"foreign", False, b"ours")
+
+
+def test_a_directory_in_the_way_fails_the_action(sandbox):
+    Path(sandbox.path("f/inside")).mkdir(parents=True)
+    result = sandbox.write(sandbox.file("f", b"x"))
+    assert (result.exit_code, sandbox.markers[1]) == (1, "failed 0 1")
+    assert "directory" in sandbox.output[-1]
+    assert os.path.isdir(sandbox.path("f/inside"))
+
+
+def test_a_secret_is_never_readable_by_others_on_its_way(sandbox):
+    """The stream stops in the middle of a secret: what lies on the disk by then is the owner's alone."""
+    (sandbox.root / "pki").mkdir()
+    secret = os.urandom(1 << 20)
+    script = sandbox.compile(
+        WriteFiles((sandbox.file("pki/key", secret, 0o600, secret=True), sandbox.file("pki/crt", b"c")))
+    )
+    content = b"".join(script.stream())
+    seen: list[tuple[str, int]] = []
+
+    def slow():
+        yield content[: 600 << 10]
+        deadline = time.monotonic() + 10
+        while not seen and time.monotonic() < deadline:
+            for folder, _, names in os.walk(sandbox.root):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    if os.path.getsize(path) > 100 << 10:
+                        seen.append((name, mode_of(path)))
+            time.sleep(0.01)
+        yield content[600 << 10 :]
+
+    assert sandbox.host.run(script.script, stdin=slow(), timeout=30).ok
+    assert seen, "the half-written file was not seen"
+    assert [(name, oct(mode)) for name, mode in seen if mode & 0o077] == []
+    assert Path(sandbox.path("pki/key")).read_bytes() == secret
+
+
+def test_input_for_a_script_is_private_and_gone_afterwards(sandbox):
+    result = sandbox.run(
+        RunScript(
+            "t",
+            f'stat -c %a "$INPUT" >{sandbox.root}/modes; stat -c %a "${{INPUT%/*}}" >>{sandbox.root}/modes\n'
+            f'cat "$INPUT" >{sandbox.root}/got; exit 0',
+            stdin=b"kubeconfig",
+        ),
+        RunScript("u", f"ls $(dirname $INPUT) >{sandbox.root}/listed", stdin=b""),
+        RunScript("v", f"ls {paths.RUN_DIR}/stage.*/ >{sandbox.root}/after"),
+    )
+    assert result.ok, result
+    assert (sandbox.root / "got").read_bytes() == b"kubeconfig"
+    assert (sandbox.root / "modes").read_text() == "600\n700\n"
+    assert "input" not in (sandbox.root / "after").read_text(), "an early exit leaves the input lying there"
+    assert leftovers(sandbox) == []
+
+
+def test_input_that_is_cut_short_is_not_used(sandbox):
+    script = sandbox.compile(RunScript("t", f'cat "$INPUT" >{sandbox.root}/got', stdin=b"x" * 1000))
+    markers: list[str] = []
+    result = sandbox.host.run(script.script, stdin=b"x" * 999, timeout=20, on_line=markers.append)
+    assert result.exit_code == 1
+    assert not (sandbox.root / "got").exists()
+    assert "##kubeadm-py output what was sent arrived incomplete" in markers
+
+
+def test_files_that_are_cut_short_are_not_put_in_place(sandbox):
+    script = sandbox.compile(WriteFiles((sandbox.file("a", b"a" * 2000), sandbox.file("b", b"b" * 2000))))
+    whole = b"".join(script.stream())
+    for size in (0, 100, 512, 700, 2560, 3000, len(whole) - 1500):
+        assert sandbox.host.run(script.script, stdin=whole[:size], timeout=20).exit_code == 1, size
+        assert sorted(os.listdir(sandbox.root)) == ["run", "var"], size
+
+
+def test_a_late_content_is_asked_for_once_an_action(sandbox):
+    asked: list[str] = []
+
+    def resolve(late: Late) -> bytes:
+        asked.append(late.producer)
+        return b'{"kind": "Secret"}'
+
+    late = Late("p", {}, None)
+    sandbox.command("kubectl", 'for last; do :; done; cat "$last" >>$LOG')
+    result = sandbox.run(
+        WriteFiles((sandbox.file("late", late, 0o600),)), ApplyObjects("o", (late,)), resolve=resolve
+    )
+    assert result.ok
+    assert asked == ["p", "p"]
+    assert Path(sandbox.path("late")).read_bytes() == b'{"kind": "Secret"}'
+    assert json.loads(sandbox.log)["items"] == [{"kind": "Secret"}]
+
+
+def test_local_files_are_streamed(sandbox, tmp_path):
+    big = tmp_path / "binary"
+    pattern = os.urandom(1 << 16)
+    with big.open("wb") as file:
+        for _ in range(200):
+            file.write(pattern)
+        file.write(b"end")
+    content = LocalFile(str(big), "unused", big.stat().st_size)
+    script = sandbox.compile(WriteFiles((sandbox.file("bin/tool", content, 0o755), sandbox.file("x", b"x"))))
+    assert max(len(chunk) for chunk in script.stream()) <= engine.CHUNK
+    assert sum(len(chunk) for chunk in script.stream()) == script.size
+    assert sandbox.host.run(script.script, stdin=script.stream(), timeout=60).ok
+    written = Path(sandbox.path("bin/tool"))
+    assert written.read_bytes() == big.read_bytes()
+    assert mode_of(str(written)) == 0o755
+
+
+def test_a_local_file_that_shrank_is_an_error_of_ours(sandbox, tmp_path):
+    short = tmp_path / "short"
+    short.write_bytes(b"123")
+    with pytest.raises(OSError, match="7 bytes shorter than its bundle says"):
+        sandbox.write(sandbox.file("f", LocalFile(str(short), "", 10)))
+    assert not os.path.exists(sandbox.path("f"))
+
+
+def test_a_failing_action_ends_the_stage_with_what_it_said(sandbox):
+    sandbox.markers = []
+    result = sandbox.run(
+        RunScript("one", "echo fine"),
+        RunScript("two", "echo first; echo '##kubeadm-py done 0 changed'; false; echo never"),
+        RunScript("three", f"touch {sandbox.root}/three"),
+    )
+    assert result.exit_code == 1
+    assert sandbox.markers == [
+        "begin 0",
+        "done 0 changed",
+        "begin 1",
+        "failed 1 1",
+        "output first",
+        "output ##kubeadm-py done 0 changed",
+    ]
+    assert not (sandbox.root / "three").exists()
+    assert leftovers(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("exit 7", 7), ("false", 1), ("echo $UNSET", 2), ("no-such-command", 127), ("kill -9 $$", None)],
+)
+def test_exit_codes_of_scripts(sandbox, script, code):
+    result = sandbox.run(RunScript("t", script))
+    if code is None:
+        assert result.exit_code == 137
+        assert sandbox.markers == ["begin 0"]
+    else:
+        assert sandbox.markers[1] == f"failed 0 {code}"
+
+
+def test_unchanged_is_told(sandbox):
+    sandbox.run(
+        RunScript("a", "echo unchanged"),
+        RunScript("b", "echo 'it is unchanged'"),
+        RunScript("c", "echo something; echo unchanged; exit 0"),
+    )
+    assert [line for line in sandbox.markers if line.startswith("done")] == [
+        "done 0 unchanged",
+        "done 1 changed",
+        "done 2 unchanged",
+    ]
+
+
+def test_an_action_sees_no_lock_and_no_foreign_input(sandbox):
+    result = sandbox.run(
+        RunScript("t", f"cat >{sandbox.root}/stdin; [ ! -e /proc/self/fd/8 ]"), WriteFiles(())
+    )
+    assert result.ok, sandbox.markers
+    assert (sandbox.root / "stdin").read_bytes() == b""
+
+
+def test_a_child_that_stays_behind_does_not_hold_the_lock(sandbox):
+    sandbox.run(RunScript("t", "sleep 30 >/dev/null 2>&1 3>&- 4>&- & echo $! >&2"))
+    assert sandbox.run(RunScript("t", ":")).ok
+
+
+def test_directories_get_their_mode_and_are_remembered(sandbox):
+    data = sandbox.path("srv/data/etcd")
+    assert sandbox.run(MakeDirectories(((data, 0o700),))).ok
+    assert (mode_of(data), mode_of(os.path.dirname(data))) == (0o700, 0o755)
+    assert sandbox.markers[-1] == "done 0 changed"
+    made = Path(paths.MADE_DIRECTORIES).read_text().splitlines()
+    assert made == [data, sandbox.path("srv/data"), sandbox.path("srv")]
+    os.chmod(data, 0o755)
+    assert sandbox.run(MakeDirectories(((data, 0o700),))).ok
+    assert sandbox.markers[-1] == "done 0 unchanged"
+    assert mode_of(data) == 0o755, "a directory that is there belongs to who made it"
+
+
+def test_our_own_state_is_no_made_directory(sandbox):
+    assert sandbox.run(RunScript("t", ":"), inventory=b'{"schema": 1}\n').ok
+    assert not os.path.exists(paths.MADE_DIRECTORIES)
+
+
+def test_the_inventory_is_there_before_the_first_action(sandbox):
+    result = sandbox.run(
+        RunScript("t", f"cat {paths.INVENTORY} >{sandbox.root}/seen; false"), inventory=b"listed\n"
+    )
+    assert result.exit_code == 1
+    assert (sandbox.root / "seen").read_bytes() == b"listed\n"
+    assert mode_of(paths.INVENTORY) == 0o600
+    assert mode_of(paths.STATE_DIR) == 0o700
+
+
+def test_without_room_for_the_inventory_nothing_begins(sandbox):
+    Path(paths.STATE_DIR).write_text("a file in the way")
+    result = sandbox.run(RunScript("t", f"touch {sandbox.root}/begun"), inventory=b"{}")
+    assert result.exit_code == 1
+    assert sandbox.markers == []
+    assert b"kubeadm-py" in result.stderr
+    assert not (sandbox.root / "begun").exists()
+
+
+def test_what_a_file_was_is_kept_once(sandbox):
+    path = Path(sandbox.path("etc/config.toml"))
+    path.parent.mkdir()
+    path.write_bytes(b"the operator's\n")
+    path.chmod(0o640)
+    spec = sandbox.file("etc/config.toml", b"ours\n")
+    existing = frozenset({str(path)})
+    assert sandbox.write(spec, existing=existing).ok
+    kept = Path(f"{paths.STATE_DIR}/prior{path}")
+    assert (kept.read_bytes(), mode_of(str(kept))) == (b"the operator's\n", 0o640)
+    assert mode_of(f"{paths.STATE_DIR}/prior") == 0o700
+    assert path.read_bytes() == b"ours\n"
+    assert sandbox.write(sandbox.file("etc/config.toml", b"ours again\n"), existing=existing).ok
+    assert kept.read_bytes() == b"the operator's\n", "the first prior content is the one that counts"
+
+
+def test_what_was_not_there_is_not_kept(sandbox):
+    assert sandbox.write(sandbox.file("new", b"n"), existing=frozenset({sandbox.path("other")})).ok
+    assert not os.path.exists(f"{paths.STATE_DIR}/prior")
+
+
+def test_remove(sandbox):
+    tree = Path(sandbox.path("tree/a b"))
+    tree.mkdir(parents=True)
+    (tree / "f").write_text("x")
+    outside = Path(sandbox.path("outside"))
+    outside.mkdir()
+    (outside / "stays").write_text("x")
+    Path(sandbox.path("tree/link")).symlink_to(outside)
+    result = sandbox.run(Remove((sandbox.path("tree"), sandbox.path("was never there"))))
+    assert result.ok
+    assert not Path(sandbox.path("tree")).exists()
+    assert (outside / "stays").exists(), "a link is removed, not what it leads to"
+
+
+def test_units(sandbox):
+    sandbox.command("systemctl", 'echo "$@" >>$LOG')
+    sandbox.run(
+        Unit("a.service", "restarted", enabled=True, daemon_reload=True),
+        Unit("b.service", "started"),
+        Unit("c.service", "stopped", enabled=False),
+        Unit("odd name.service", "", enabled=True),
+    )
+    assert sandbox.markers[-1] == "done 3 changed"
+    calls = sandbox.log.splitlines()
+    assert calls == [
+        "daemon-reload",
+        "enable --quiet a.service",
+        "reset-failed a.service",
+        "restart a.service",
+        "reset-failed b.service",
+        "start b.service",
+        "disable --quiet c.service",
+        "stop c.service",
+        "enable --quiet odd name.service",
+    ]
+
+
+def test_a_unit_that_does_not_start_says_why(sandbox):
+    sandbox.command(
+        "systemctl", 'case $1 in restart) echo "Job failed. See journalctl -xe." >&2; exit 1; esac'
+    )
+    sandbox.run(Unit("kubelet.service", "restarted"))
+    assert sandbox.markers[1:] == ["failed 0 1", "output Job failed. See journalctl -xe."]
+
+
+def test_titles_of_units():
+    titles = {
+        Unit("u", "restarted"): "u restarted",
+        Unit("u", enabled=True): "u enabled",
+        Unit("u", enabled=False): "u disabled",
+        Unit("u", daemon_reload=True): "reload units",
+    }
+    for unit, title in titles.items():
+        assert engine._describe(unit)[0] == title
+
+
+def test_objects_are_applied_in_one_call(sandbox):
+    sandbox.command("kubectl", 'printf "%s\\n" "$@" >>$LOG; for last; do :; done; cat "$last" >>$LOG.json')
+    action = ApplyObjects(
+        "objects",
+        ({"kind": "A", "metadata": {"name": "it's"}}, Late("p"), {"kind": "C"}),
+        server="https://10.0.0.1:6443",
+        kubeconfig="/etc/kubernetes/admin.conf",
+    )
+    assert sandbox.run(action, resolve=lambda late: b'{"kind": "B"}').ok
+    assert sandbox.log.splitlines()[:-1] == [
+        "--cache-dir",
+        paths.KUBECTL_CACHE,
+        "--kubeconfig",
+        "/etc/kubernetes/admin.conf",
+        "--server",
+        "https://10.0.0.1:6443",
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager",
+        "kubeadm-py",
+        "-f",
+    ]
+    applied = json.loads((sandbox.root / "log.json").read_text())
+    assert applied["kind"] == "List"
+    assert [item["kind"] for item in applied["items"]] == ["A", "B", "C"]
+    assert leftovers(sandbox) == []
+
+
+def test_images_are_streamed_and_pinned(sandbox):
+    sandbox.command(
+        "ctr", f'printf "%s\\n" "$*" >>$LOG; case $4 in import) cat >{sandbox.root}/archive ;; esac'
+    )
+    archive = os.urandom(3 << 20)
+    action = ImportImages("/layout", (("registry.k8s.io/pause:3.10", "sha256:1"), ("odd name:1", "sha256:2")))
+    opened: list[ImportImages] = []
+
+    def open_images(wanted: ImportImages):
+        opened.append(wanted)
+        return len(archive), iter((archive[: 1 << 20], archive[1 << 20 :]))
+
+    result = sandbox.run(action, WriteFiles((sandbox.file("after", b"a"),)), open_images=open_images)
+    assert result.ok, sandbox.markers
+    assert opened == [action]
+    assert (sandbox.root / "archive").read_bytes() == archive
+    calls = sandbox.log.splitlines()
+    assert calls[0].startswith("-n k8s.io images import ")
+    assert calls[1:] == [
+        "-n k8s.io images label registry.k8s.io/pause:3.10 io.cri-containerd.pinned=pinned",
+        "-n k8s.io images label odd name:1 io.cri-containerd.pinned=pinned",
+    ]
+    assert Path(sandbox.path("after")).read_bytes() == b"a", "the stream goes on right behind the archive"
+
+
+def test_a_refused_archive_fails(sandbox):
+    sandbox.command("ctr", "echo 'ctr: no space left on device' >&2; exit 1")
+    action = ImportImages("/layout", (("a", "sha256:1"),))
+    sandbox.run(action, open_images=lambda _: (4 << 20, (bytes(4 << 20),)))
+    assert sandbox.markers[1:] == ["failed 0 1", "output ctr: no space left on device"]
+
+
+class TestWaits:
+    def test_success_changes_nothing(self, sandbox):
+        flag = sandbox.root / "flag"
+        wait = Wait("w", f"[ -e {flag} ] && return 0\ntouch {flag}\necho not yet\nreturn 1", SOON, 0.02)
+        assert sandbox.run(wait).ok
+        assert sandbox.markers == ["begin 0", "note not yet", "done 0 unchanged"]
+
+    def test_a_reason_is_told_when_it_changes(self, sandbox):
+        count = sandbox.root / "count"
+        until = f"""echo x >>{count}
+n=$(wc -l <{count})
+[ "$n" -ge 5 ] && return 0
+echo noise; echo "turn $((n / 3))"
+return 1"""
+        assert sandbox.run(Wait("w", until, SOON, 0.02)).ok
+        assert [line for line in sandbox.markers if line.startswith("note")] == ["note turn 0", "note turn 1"]
+
+    @pytest.mark.parametrize("reason", [r"a\cb", r"two\nlines", r"\0101 $(id) `id` %s", "tab\there"])
+    def test_reasons_of_others_are_not_read_as_escapes(self, sandbox, reason):
+        flag = sandbox.root / "flag"
+        (sandbox.root / "reason").write_text(reason)
+        until = f"[ -e {flag} ] && return 0; touch {flag}; cat {sandbox.root}/reason; return 1"
+        assert sandbox.run(Wait("w", until, SOON, 0.02)).ok
+        assert sandbox.markers == ["begin 0", f"note {reason}", "done 0 unchanged"]
+
+    def test_out_of_time(self, sandbox):
+        wait = Wait(
+            "w",
+            "echo 'etcd has not started'; return 1",
+            timedelta(seconds=1),
+            0.02,
+            diagnose="echo 'etcd says:'; echo '  no space'",
+        )
+        assert sandbox.run(wait).exit_code == 1
+        assert "failed 0 9" in sandbox.markers
+        assert sandbox.output == ["etcd has not started", "etcd says:", "  no space"]
+
+    def test_hopeless_ends_at_once(self, sandbox):
+        started = time.monotonic()
+        wait = Wait(
+            "w",
+            "echo waiting; return 1",
+            timedelta(minutes=4),
+            0.01,
+            hopeless="echo 'it ended 4 times'; return 0",
+            diagnose="echo its log",
+        )
+        sandbox.run(wait)
+        assert time.monotonic() - started < 10
+        assert "failed 0 10" in sandbox.markers
+        assert sandbox.output == ["it ended 4 times", "waiting", "its log"]
+
+    def test_not_hopeless_goes_on(self, sandbox):
+        count = sandbox.root / "count"
+        until = f'echo x >>{count}; [ "$(wc -l <{count})" -ge 25 ]'
+        assert sandbox.run(Wait("w", until, SOON, 0.01, hopeless="false")).ok
+
+    def test_a_stop_is_seen_while_waiting(self, sandbox):
+        stop = f"{paths.RUN_DIR}/stop-test"
+        wait = Wait("w", f": >{stop}; echo waiting; return 1", timedelta(minutes=4), 0.01)
+        assert sandbox.run(wait).exit_code == 1
+        assert "failed 0 130" in sandbox.markers
+        assert leftovers(sandbox) == [], (
+            "the stop file goes with the stage: the next run is not stopped by it"
+        )
+
+    def test_a_stop_of_another_run_is_not_ours(self, sandbox):
+        Path(paths.RUN_DIR).mkdir()
+        Path(f"{paths.RUN_DIR}/stop-another").touch()
+        Path(f"{paths.RUN_DIR}/stop").touch()
+        assert sandbox.run(Wait("w", "true", SOON), RunScript("t", ":")).ok
+
+    def test_an_unset_variable_of_a_condition_is_an_error_and_no_endless_loop(self, sandbox):
+        sandbox.run(Wait("w", 'echo "$unheard_of"; return 1', timedelta(seconds=20), 0.01))
+        assert "failed 0 2" in sandbox.markers
+
+
+def test_a_stop_between_actions(sandbox):
+    result = sandbox.run(
+        RunScript("one", f": >{paths.RUN_DIR}/stop-test"), RunScript("two", f"touch {sandbox.root}/two")
+    )
+    assert result.exit_code == 130
+    assert sandbox.markers == ["begin 0", "done 0 changed", "stopped 1"]
+    assert not (sandbox.root / "two").exists()
+
+
+def test_an_earlier_stage_is_waited_for(sandbox):
+    """The lock is free in time: the stage runs. It is not: the stage says busy and does nothing."""
+    Path(paths.RUN_DIR).mkdir()
+    with open(paths.STAGE_LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        timer = threading.Timer(0.3, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
+        timer.start()
+        assert sandbox.run(RunScript("t", ":")).ok
+        timer.join()
+
+
+def test_a_stage_that_stays_busy(sandbox, monkeypatch):
+    monkeypatch.setattr(engine, "STAGE_LOCK_WAIT_SECONDS", 0)
+    Path(paths.RUN_DIR).mkdir()
+    with open(paths.STAGE_LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = sandbox.run(RunScript("t", f"touch {sandbox.root}/begun"))
+    assert (result.exit_code, sandbox.markers) == (75, ["busy"])
+    assert not (sandbox.root / "begun").exists()
+
+
+def test_the_run_directory_is_roots_alone(sandbox):
+    sandbox.run(RunScript("t", ":"))
+    assert mode_of(paths.RUN_DIR) == 0o700
+
+
+def test_the_epilogue_speaks_on_standard_output(sandbox):
+    result = sandbox.run(RunScript("t", "echo inside"), epilogue="echo '##facts {}'")
+    assert result.ok
+    assert result.stdout.decode().splitlines() == [
+        "##kubeadm-py begin 0",
+        "##kubeadm-py done 0 changed",
+        "##facts {}",
+    ]
+
+
+def test_a_failed_stage_has_no_epilogue(sandbox):
+    result = sandbox.run(RunScript("t", "false"), epilogue="echo '##facts {}'")
+    assert b"##facts" not in result.stdout
+
+
+def test_a_cut_connection_begins_nothing_new_and_leaves_no_secret(sandbox):
+    """Nobody reads the markers any more: what is under way ends, the private directory goes."""
+    script = sandbox.compile(
+        RunScript("one", f"touch {sandbox.root}/one; while [ ! -e {sandbox.root}/cut ]; do sleep 0.01; done"),
+        RunScript("two", f'cp "$INPUT" {sandbox.root}/two', stdin=b"secret"),
+    )
+    envelope = Envelope.of(script.script)
+    process = subprocess.Popen(
+        ["sh", "-c", envelope.bootstrap],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin
+    assert process.stdout
+    with process:
+        process.stdin.write(envelope.payload + b"secret")
+        process.stdin.close()
+        while not (sandbox.root / "one").exists():
+            time.sleep(0.01)
+        process.stdout.close()
+        (sandbox.root / "cut").touch()
+        assert process.wait(20) == 141
+    assert not (sandbox.root / "two").exists()
+    assert leftovers(sandbox) == []
+
+
+@pytest.mark.parametrize(("signal", "code"), [("TERM", 143), ("HUP", 129)])
+def test_a_signal_leaves_no_secret(sandbox, signal, code):
+    result = sandbox.run(RunScript("t", f"kill -{signal} $$; sleep 0.05", stdin=b"secret"))
+    assert result.exit_code == code
+    assert leftovers(sandbox) == []
+
+
+def test_how_long_a_stage_may_take():
+    def seconds(*actions) -> float:
+        plan = engine.HostPlan("h", (engine_step(actions),))
+        return engine.compile_stage(plan, lambda _: b"", lambda _: (0, ())).seconds
+
+    idle = seconds()
+    assert idle == engine.STAGE_LOCK_WAIT_SECONDS
+    assert seconds(RunScript("t", ":", timeout=timedelta(minutes=7))) - idle == 420
+    assert seconds(Wait("w", ":", timedelta(minutes=4))) - idle > 240
+    big = FileSpec("/f", LocalFile("/nowhere", "", 1 << 30))
+    assert seconds(WriteFiles((big,))) - idle > (1 << 30) / engine.SLOWEST_BYTES_PER_SECOND
+
+
+def engine_step(actions):
+    from kubeadm_py.model.stages import PlannedStep
+
+    return PlannedStep("s", "s", tuple(actions))
