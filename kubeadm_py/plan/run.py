@@ -162,6 +162,10 @@ def running(run: Run, *, hosts: Sequence[Node], source: str = "") -> Iterator[Ru
         end = RunEnd(f"{run.verb} failed", (), error.exit_code, causes)
         error.told = True
         raise
+    except Exception as error:
+        cause = Cause(int(ExitCode.FAILED), "", f"{type(error).__name__}: {error}")
+        end = RunEnd(f"{run.verb} failed", (), ExitCode.FAILED, (cause,))
+        raise
     finally:
         run.close()
         run.bus.emit(
