@@ -46,9 +46,6 @@ def guarded(display: Display, body: Callable[[], ExitCode | None]) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     except Exception as error:
-        _show(_fault(error), display)
-        raise typer.Exit(int(ExitCode.FAILED)) from None
-    except Exception as error:
         if display.verbosity >= TRACEBACKS_FROM:
             raise
         _show(_unexpected(error), display)
@@ -71,20 +68,6 @@ def _unexpected(error: Exception) -> KubeadmPyError:
             f"in {place.name}, {Path(place.filename).name}:{place.lineno}",
         ],
         fix="please report this as a bug, with what the same command prints with -v 5 (where it has -v)",
-    )
-
-
-def _fault(error: Exception) -> KubeadmPyError:
-    """Turn a fault of ours into an error, with its traceback in a private file."""
-    import tempfile
-    import traceback
-
-    with tempfile.NamedTemporaryFile("w", prefix="kubeadm-py-", suffix=".traceback", delete=False) as file:
-        traceback.print_exception(error, file=file)
-    return KubeadmPyError(
-        f"a fault in kubeadm-py itself: {type(error).__name__}: {error}",
-        details=[f"the traceback is in {file.name}"],
-        fix="run the command again: it goes on where it stopped; and please report this with that file",
     )
 
 
