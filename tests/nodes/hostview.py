@@ -1,0 +1,64 @@
+"""See a node as it is, to compare it with itself later."""
+
+from __future__ import annotations
+
+from lab import nodes
+from lab.topology import Node
+
+# Kernel, runtime state and logs are nobody's to keep; systemd's and apt's timers write whenever they like.
+_PRUNED = "/var/log /var/cache /var/tmp /var/lib/systemd /var/lib/apt /var/lib/containerd"
+_LOOK = f"""
+set -u
+echo '## files'
+prune=
+for path in {_PRUNED}; do prune="$prune -path $path -prune -o"; done
+find /etc /usr /opt /srv /boot /root /home /var $prune \\
+  \\( -type f -printf '%p %m %U:%G %s %T@\\n' \\) -o \\( -type l -printf '%p -> %l\\n' \\) \\
+  -o -printf '%p %y %m %U:%G\\n' | sort
+echo '## links'
+ip -o link | awk '{{print $2}}' | sed 's/[@:].*//' | sort
+echo '## routes'
+ip route | sort
+echo '## rules'
+for tool in iptables ip6tables; do
+  # Chains that the kernel always has, and counters, are no rules.
+  $tool-save | grep -E '^-|^:[^ ]+ - ' | sed 's/ \\[[0-9:]*\\]$//' | sed "s/^/$tool /"
+done | sort
+nft list tables | grep -vE '^table ip6? (filter|nat|mangle|raw|security)$' | sort
+echo '## mounts'
+awk '{{print $2, $3}}' /proc/mounts | grep -v ^/run/user/ | sort
+echo '## units'
+systemctl list-unit-files --no-legend --plain | awk '{{print $1, $2}}' | sort
+systemctl list-units --type=service,socket,mount --state=active,activating,failed --no-legend --plain |
+  awk '{{print $1, $3, $4}}' | grep -vE '^(user@|user-runtime|run-user)' | sort
+echo '## processes'
+ps -eo comm= | grep -vE '^(sshd|sudo|sh|bash|ps|sort|awk|sed|grep|find|\\(sd-pam\\)|systemd|apt.*|dpkg.*)' | sort -u
+echo '## users'
+getent passwd | sort
+getent group | sort
+"""
+
+
+def look(node: Node) -> dict[str, list[str]]:
+    """Return what a node is made of: files, links, routes, rules, mounts, units, processes, users.
+
+    A file counts as another one when its time changed; what pods and the runtime keep does not count.
+    """
+    sections: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in nodes.exec(node, ["sh", "-c", _LOOK]).stdout.splitlines():
+        if line.startswith("## "):
+            current = sections.setdefault(line[3:], [])
+        elif line:
+            current.append(line)
+    return sections
+
+
+def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
+    """Return what came (+) and what went (-), a line each."""
+    lines = []
+    for section, old in before.items():
+        new = after[section]
+        lines += [f"{section}: - {line}" for line in old if line not in set(new)]
+        lines += [f"{section}: + {line}" for line in new if line not in set(old)]
+    return lines
