@@ -196,7 +196,7 @@ class _MarkerReader:
         self._failed: tuple[int, int] | None = None
         self._output: list[str] = []
         self._note = ""
-        self._stopped = False
+        self._stopped_before: int | None = None
         self._busy = False
 
     def line(self, text: str) -> None:
@@ -219,7 +219,7 @@ class _MarkerReader:
         elif word == "output":
             self._output.append(rest)
         elif word == "stopped":
-            self._stopped = True
+            self._stopped_before = int(rest)
         elif word == "busy":
             self._busy = True
 
@@ -238,8 +238,8 @@ class _MarkerReader:
                 host=self._host,
                 fix=f"look what it does: fuser -v {paths.STAGE_LOCK}",
             )
-        if self._stopped:
-            raise InterruptedRunError("stopped between two actions", host=self._host)
+        if self._stopped_before is not None:
+            raise self._interrupted(self._stopped_before)
         if self._failed is None:
             if not result.ok:
                 raise KubeadmPyError(
@@ -253,16 +253,28 @@ class _MarkerReader:
         action = self.actions[index]
         output = tuple(line for line in self._output if line.strip())
         if code == _STOPPED:
-            raise InterruptedRunError(f"stopped while waiting: {action.title}", host=self._host)
-        if code in (_WAIT_OUT_OF_TIME, _WAIT_HOPELESS) and action.is_wait:
-            kind = WaitTimeoutError if code == _WAIT_OUT_OF_TIME else KubeadmPyError
-            how = "ran out of time" if code == _WAIT_OUT_OF_TIME else "cannot succeed"
-            raise kind(f"{action.title}: {how}", host=self._host, details=output, fix=action.look)
+            raise self._interrupted(index)
+        if code == _WAIT_HOPELESS and action.is_wait:
+            why, *details = output or ("it cannot succeed any more",)
+            raise KubeadmPyError(f"{action.title}: {why}", host=self._host, details=details, fix=action.look)
+        if code == _WAIT_OUT_OF_TIME and action.is_wait:
+            why = f"; {self._note}" if self._note else ""
+            raise WaitTimeoutError(
+                f"{action.title}: not within its time{why}", host=self._host, details=output, fix=action.look
+            )
         raise KubeadmPyError(
             f"{action.title} failed (exit code {code})",
             host=self._host,
             details=output[-20:],
             fix=action.look or "run the command again once the cause is mended: it goes on where it stopped",
+        )
+
+    def _interrupted(self, index: int) -> InterruptedRunError:
+        return InterruptedRunError(
+            f"stopped by Ctrl-C; {index} of {len(self.actions)} actions of stage {self._stage} are done",
+            host=self._host,
+            details=[f"not done or not finished: {self.actions[index].title}"],
+            fix="run the same command again: it goes on where it stopped",
         )
 
 

@@ -37,7 +37,10 @@ class Interrupt:
     def check(self) -> None:
         """Raise InterruptedRunError if a stop was asked for: call it before anything new begins."""
         if self.asked:
-            raise InterruptedRunError("stopped by Ctrl-C; nothing new was begun")
+            raise InterruptedRunError(
+                "stopped by Ctrl-C; nothing new was begun",
+                fix="run the same command again: it goes on where it stopped",
+            )
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         if self.asked:
