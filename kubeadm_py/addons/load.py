@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def load(name_or_path: str) -> LoadedAddon:
         close = difflib.get_close_matches(name_or_path, _names(), 1)
         hint = f"did you mean {close[0]}?" if close else "one of: " + ", ".join(_names())
         raise UsageError(f"add-on {name_or_path!r} is not known", fix=hint)
-    return _read(assets.folder("addons") / name_or_path)
+    return _shipped(name_or_path)
 
 
 def available() -> list[Addon]:
@@ -174,6 +175,11 @@ def host_requirements(addons: Iterable[ResolvedAddon]) -> HostRequirements:
 
 def _names() -> list[str]:
     return sorted(path.parent.name for path in assets.folder("addons").glob("*/addon.yaml"))
+
+
+@cache
+def _shipped(name: str) -> LoadedAddon:
+    return _read(assets.folder("addons") / name)
 
 
 def _read(folder: Path) -> LoadedAddon:

@@ -40,10 +40,13 @@ def expiry(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, now
     return problems
 
 
-def chain(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node) -> list[Problem]:
+def chain(
+    found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, *, external_ca: bool = False
+) -> list[Problem]:
     """List the certificates that are unreadable or not what their place asks for.
 
     Missing files and lifetimes are other checks' matters: each certificate is looked at inside its own.
+    With an external CA the operator chose the subjects.
     """
     requests = expected.certificates(cluster, node)
     authorities = {"ca": cluster.ca_cert_path}
@@ -59,9 +62,11 @@ def chain(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node) -> l
             continue
         if request.is_authority:
             reasons, _ = inspect.authority_problems(found[path], _inside(certificate))
+        elif authorities[request.signer] not in found:
+            continue
         else:
-            signer = found.get(authorities[request.signer], b"")
-            reasons = inspect.fits(found[path], request, signer, _inside(certificate))
+            signer, moment = found[authorities[request.signer]], _inside(certificate)
+            reasons = inspect.fits(found[path], request, signer, moment, compare_subject=not external_ca)
         problems += [
             Problem(f"{path}: {reason}", "as pki/certificates.yaml says", look=_show(path))
             for reason in reasons

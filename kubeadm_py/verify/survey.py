@@ -172,7 +172,7 @@ def _key_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
         "  answer=$(kubectl --kubeconfig /dev/null --server " + _NOBODY_LISTENS + " --request-timeout 2s "
         '--client-certificate "$1" --client-key "$2" get --raw /healthz 2>&1)',
         "  case $answer in *tls:*) printf 'mismatch\\t%s\\t%s\\n' \"$1\" "
-        "\"$(printf %s \"$answer\" | tr '\\t\\n' '  ')\" ;; esac",
+        "\"$(printf %s \"$answer\" | sed -n 's/.*tls: \\([a-z ]*\\).*/\\1/p' | head -n 1)\" ;; esac",
         "}",
         f"set -- {arguments}",
         "while [ $# -gt 0 ]; do",
