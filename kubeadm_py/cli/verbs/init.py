@@ -7,6 +7,7 @@ from typing import Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.config.load import Loaded
@@ -28,11 +29,11 @@ def run(
     allow_unknown_fields: bool,
 ) -> None:
     """Bring up the first control plane of the config, or the one that flags describe."""
-    common.refuse_mixing(config, list(flags))
+    common.refuse_mixing(config, [name.replace("_", "-") for name in flags])
     loaded: Loaded | None = None
     if config:
         loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
-        cluster = loaded.cluster
+        cluster = renamed(loaded, flags.get("node_name", ""))
         if hosts and loaded.has_cluster_document:
             _only_the_first(cluster, hosts)
     else:

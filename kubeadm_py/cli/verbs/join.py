@@ -9,6 +9,7 @@ from typing import Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import from_join_flags
 from kubeadm_py.config.load import Loaded
@@ -35,7 +36,7 @@ def run(
     loaded: Loaded | None = None
     if config:
         loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields, joining=True)
-        cluster = loaded.cluster
+        cluster = renamed(loaded, flags.get("node-name", ""))
         targets = _targets(cluster, hosts, loaded)
     else:
         cluster = from_join_flags(endpoint, hosts=hosts, **_tokens(flags))

@@ -1,0 +1,193 @@
+"""Hosts that are not there, are not who they were, or are not ready: each its own exit code."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import time
+
+import pytest
+
+CLUSTER = """\
+apiVersion: kubeadm-py.io/v1alpha1
+kind: Cluster
+metadata: {{name: demo}}
+spec:
+  ssh: {{user: {user}, port: {port}, identityFile: {key}, sudo: false{more}}}
+  hosts:
+  - {{name: cp1, role: control-plane, address: 192.0.2.11, ssh: {{host: 127.0.0.1}}}}
+  - {{name: w1, role: worker, address: 192.0.2.21, ssh: {{host: 127.0.0.1, port: {other}}}}}
+"""
+
+
+@pytest.fixture
+def config(write, keys):
+    """Return a function that writes a cluster whose two hosts are ports of this machine."""
+
+    def make(port, other, more=""):
+        text = CLUSTER.format(user=getpass.getuser(), port=port, other=other, key=keys["client"], more=more)
+        return write("cluster.yaml", text)
+
+    return make
+
+
+@pytest.fixture
+def closed():
+    """Return two ports that refuse."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+@pytest.fixture
+def open_(server, another_server):
+    """Return the ports of two servers that let us in."""
+    return server.port, another_server.port
+
+
+READING = [
+    ["preflight"],
+    ["init", "--dry-run"],
+    ["join", "--host", "w1", "--dry-run"],
+    ["reset", "--dry-run"],
+    ["token", "list"],
+    ["token", "create", "--dry-run", "--print-join-command"],
+    ["kubeconfig", "get"],
+]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_port_that_refuses(kpy, config, closed, command):
+    started = time.monotonic()
+    ended = kpy(*command, "--config", config(*closed))
+    assert ended.code == 7, ended.text
+    assert time.monotonic() - started < 15
+    assert "refused" in ended.text
+    assert "127.0.0.1" in ended.text
+    assert "cp1" in ended.text or command[0] == "join"
+
+
+def test_every_host_that_fails_is_named(kpy, config, closed):
+    ended = kpy("preflight", "--config", config(*closed))
+    assert "2 errors on 2 hosts" in ended.out
+    for name in ("cp1: ", "w1: "):
+        assert name in ended.out
+
+
+def test_json_is_one_object_a_line(kpy, config, closed):
+    ended = kpy("preflight", "--config", config(*closed), "--format", "json")
+    assert (ended.code, ended.err) == (7, "")
+    events = [json.loads(line) for line in ended.out.splitlines()]
+    assert [event["type"] for event in events[:2]] == ["run-started", "stage-started"]
+    assert {event["host"] for event in events if event["type"] == "failed"} == {"cp1", "w1"}
+    assert {event["exit_code"] for event in events if event["type"] == "failed"} == {7}
+    assert [event["type"] for event in events[-2:]] == ["run-done", "report"]
+    assert events[-1]["exit_code"] == 7
+    assert {cause["host"] for cause in events[-1]["causes"]} == {"cp1", "w1"}
+    assert all(isinstance(event["time"], float) for event in events[:-1])
+
+
+@pytest.mark.parametrize("verb", ["init", "join", "reset", "preflight"])
+def test_a_host_that_the_file_lacks(kpy, config, closed, verb):
+    ended = kpy(verb, "--config", config(*closed), "--host", "w9")
+    assert ended.code == 2, ended.text
+    assert "w9" in ended.err
+    assert "cp1" in ended.err
+
+
+def test_joining_what_is_no_worker(kpy, config, closed):
+    ended = kpy("join", "--config", config(*closed), "--host", "cp1")
+    assert (ended.code, "not a worker" in ended.err) == (2, True)
+
+
+def test_joining_nobody(kpy, config, closed):
+    ended = kpy("join", "--config", config(*closed))
+    assert (ended.code, "--host w1" in ended.err) == (2, True)
+
+
+def test_reset_asks_nobody_in_a_pipe(kpy, config, closed):
+    ended = kpy("reset", "--config", config(*closed))
+    assert (ended.code, "--yes" in ended.err) == (2, True)
+
+
+class TestHostKeys:
+    def test_one_that_is_not_known(self, kpy, config, server, open_):
+        ended = kpy("preflight", "--config", config(*open_))
+        assert ended.code == 8, ended.text
+        assert "host key is not known" in ended.out
+        assert "SHA256:" in ended.out
+        assert server.commands == []
+
+    def test_one_that_has_changed(self, kpy, config, server, another_server, open_, known):
+        known(server, another_server, key="other")
+        ended = kpy("preflight", "--config", config(*open_))
+        assert ended.code == 8, ended.text
+        assert "host key has changed" in ended.out
+        assert server.commands == []
+
+    def test_accept_new_takes_the_first_and_no_other(self, kpy, config, server, open_, keys, home):
+        path = config(*open_, ", hostKeys: accept-new")
+        assert kpy("preflight", "--config", path).code != 8
+        assert f"[127.0.0.1]:{server.port}" in (home / ".ssh/known_hosts").read_text()
+        server.host_keys[:] = [keys["other"]]
+        assert kpy("preflight", "--config", path).code == 8
+
+    def test_of_two_causes_the_graver_decides(self, kpy, config, server, closed):
+        """One host shows an unknown key (8), the other refuses the connection (7): 8."""
+        ended = kpy("preflight", "--config", config(server.port, closed[0]), "--format", "json")
+        assert ended.code == 8
+        causes = json.loads(ended.out.splitlines()[-1])["causes"]
+        assert sorted(cause["exit_code"] for cause in causes) == [7, 8]
+
+
+class TestPreflight:
+    """Against this very machine, reached over SSH: whatever it is like, it cannot be two hosts."""
+
+    def test_errors_are_exit_code_3_and_all_are_shown(
+        self, kpy, config, server, another_server, open_, known
+    ):
+        known(server, another_server)
+        ended = kpy("preflight", "--config", config(*open_), "--format", "json")
+        assert ended.code == 3, ended.text
+        events = [json.loads(line) for line in ended.out.splitlines()]
+        (failed,) = [event for event in events if event["type"] == "failed"]
+        assert failed["exit_code"] == 3
+        assert "nothing was changed anywhere" in failed["summary"]
+        # One machine under two names: that alone is wrong on both.
+        details = "\n".join(failed["details"])
+        for host in ("cp1", "w1"):
+            assert f"{host}  " in details
+        assert "--ignore-preflight-errors=" in failed["fix"]
+
+    def test_ignored_errors_are_warnings(self, kpy, config, server, another_server, open_, known):
+        known(server, another_server)
+        ended = kpy(
+            "preflight",
+            "--config",
+            config(*open_),
+            "--format",
+            "json",
+            "--ignore-preflight-errors",
+            "all",
+        )
+        assert ended.code == 0, ended.text
+        events = [json.loads(line) for line in ended.out.splitlines()]
+        assert any(event["type"] == "found" and event["ignored"] for event in events)
+        assert not any(event["type"] == "found" and event["severity"] == "error" for event in events)
+        assert "nothing was changed" in events[-1]["verdict"]
+
+    def test_one_host(self, kpy, config, server, another_server, open_, known):
+        known(server, another_server)
+        ended = kpy("preflight", "--config", config(*open_), "--host", "w1", "--format", "json")
+        events = [json.loads(line) for line in ended.out.splitlines()]
+        assert [host["name"] for host in events[0]["hosts"]] == ["w1"]
+        assert "cp1" not in "\n".join(ended.out.splitlines()[1:])
+
+    def test_a_dry_run_of_init_refuses_alike_and_writes_nothing(
+        self, kpy, config, server, another_server, open_, known
+    ):
+        known(server, another_server)
+        ended = kpy("init", "--config", config(*open_), "--dry-run")
+        assert ended.code == 3, ended.text
+        assert "preflight refused" in ended.out
+        assert "nothing was changed anywhere" in ended.out
