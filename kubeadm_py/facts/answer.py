@@ -13,6 +13,9 @@ from kubeadm_py.errors import KubeadmPyError
 
 PROBE_SCHEMA = 1
 _HEADER = re.compile(r"^==> (.*) <==\n", re.MULTILINE)
+_READ_FILES = ("system", "files")
+"""Parts that show files, the one to believe first; what others print, a user of the host may have named."""
+_READ_BY_OTHERS = re.compile(r"!.*|/proc/[0-9]+/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,10 @@ def read_answer(line: str | bytes, marker: str) -> Answer:
     if schema != PROBE_SCHEMA:
         raise _broken(f"it has schema {schema}, this kubeadm-py reads {PROBE_SCHEMA}")
     sections: dict[str, str] = {}
-    for chunks in parts.values():
-        sections.update(split_sections(b"".join(chunks).decode("utf-8", errors="replace")))
+    for part in sorted(parts, key=lambda name: (name not in _READ_FILES, name != _READ_FILES[0])):
+        for name, content in split_sections(b"".join(parts[part]).decode("utf-8", errors="replace")).items():
+            if part in _READ_FILES or _READ_BY_OTHERS.fullmatch(name):
+                sections.setdefault(name, content)
     if "/proc/meminfo" not in sections and "!executables" not in sections:
         raise _broken("what the system says is missing")
     return Answer(sections, clock, elapsed)

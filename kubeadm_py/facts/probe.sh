@@ -137,7 +137,9 @@ network() {
   IFS=",$nl"
   for word in $listeners; do
     case $word in
-      pid=*)
+      # Processes choose their own names, so a name can hold `,pid=../some/path`: only numbers count.
+      pid=*[!0-9]*) ;;
+      pid=?*)
         case " $pids " in
           *" ${word#pid=} "*) ;;
           *) pids="$pids ${word#pid=}" ;;
@@ -159,7 +161,12 @@ network() {
   done
   IFS=$nl
   section '!programs'
-  [ $# = 0 ] || stat -c '%N' "$@"
+  # A program's path can hold line breaks, and behind one whatever its owner likes: a section of ours, say.
+  for line in $([ $# = 0 ] || stat -c '%N' "$@"); do
+    case $line in
+      /proc/* | \'/proc/*) printf '%s\n' "$line" ;;
+    esac
+  done
   section '!iptables'
   backend=$(iptables --version)
   printf '%s\n' "$backend"
