@@ -80,8 +80,6 @@ def test_a_wrong_command_line_is_a_usage_error(kpy, arguments, said):
     assert ended.out == ""
 
 
-@pytest.mark.parametrize("verb", ["init", "join"])
-@pytest.mark.parametrize("flag", [["--token", "abcdef.0123456789abcdef"], ["--cri-socket", "unix:///x"]])
 def test_the_nodes_name_goes_with_a_bare_kubeadm_file_only(kpy, write):
     cluster = "apiVersion: kubeadm-py.io/v1alpha1\nkind: Cluster\nmetadata: {name: x}\n"
     cluster += "spec: {hosts: [{name: cp1, role: control-plane, address: 192.0.2.11}]}\n"
@@ -92,6 +90,8 @@ def test_the_nodes_name_goes_with_a_bare_kubeadm_file_only(kpy, write):
     assert (ended.code, "--node-name 'not a name'" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize("verb", ["init", "join"])
+@pytest.mark.parametrize("flag", [["--token", "abcdef.0123456789abcdef"], ["--cri-socket", "unix:///x"]])
 def test_kubeadms_flags_do_not_mix_with_a_config(kpy, verb, flag):
     ended = kpy(verb, "--config", "cluster.yaml", *flag)
     assert ended.code == 2
