@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
     Action,
@@ -176,9 +177,24 @@ def _body(
         case Wait():
             return _wait(action)
         case Remove():
-            return "".join(f"rm -rf -- {shlex.quote(path)}\n" for path in action.paths)
+            return "".join(f"kpy_remove {shlex.quote(_removable(path))}\n" for path in action.paths)
         case ImportImages():
             return _import_images(compiled, action, open_images)
+
+
+def _removable(path: str) -> str:
+    """Return `path`; raise KubeadmPyError for one that no plan of ours can mean, whoever put it there."""
+    if (
+        not path.startswith("/")
+        or path.startswith("//")
+        or posixpath.normpath(path) != path
+        or path in paths.NEVER_REMOVED
+    ):
+        raise KubeadmPyError(
+            f"refused to remove {path!r}: that is not ours",
+            fix=f"look who wrote it into {paths.INVENTORY}",
+        )
+    return path
 
 
 def _make_directories(action: MakeDirectories) -> str:

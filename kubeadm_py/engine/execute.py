@@ -152,8 +152,11 @@ class Executor:
             return content[id(late)]
 
         ours = session.inventory.files
+        # A run that was killed may have noted a file as somebody else's and not kept it yet.
         existing = frozenset(
-            path for path in session.facts.files if path not in ours and not path.startswith(paths.STATE_DIR)
+            path
+            for path in session.facts.files
+            if not (path in ours and ours[path]["made"]) and not path.startswith(paths.STATE_DIR)
         )
         hashes = {
             spec.path: _hash(spec, resolve)

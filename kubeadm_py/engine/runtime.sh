@@ -101,12 +101,37 @@ kpy_mkdir() {
   done
 }
 
-# kpy_keep PATH: keep what a file was before we first change it, so that reset can put it back.
+# kpy_keep PATH: keep what a file was before we first change it, so that reset can put it back. A copy that was
+# cut off must not pass for the file, so it gets its name when it is whole.
 kpy_keep() {
-  if [ -e "$1" ] && [ ! -e "$kpy_state/prior$1" ]; then
+  kpy_kept=$kpy_state/prior$1
+  if [ -e "$1" ] && [ ! -e "$kpy_kept" ] && [ ! -L "$kpy_kept" ]; then
     mkdir -p -m 0700 "$kpy_state/prior"
-    cp -a --parents "$1" "$kpy_state/prior/"
+    mkdir -p "${kpy_kept%/*}"
+    cp -aT "$1" "$kpy_kept.kubeadm-py-new"
+    mv -fT "$kpy_kept.kubeadm-py-new" "$kpy_kept"
   fi
+}
+
+# kpy_restore PATH: put back what kpy_keep kept.
+kpy_restore() {
+  kpy_kept=$kpy_state/prior$1
+  if [ -e "$kpy_kept" ] || [ -L "$kpy_kept" ]; then
+    mkdir -p "${1%/*}"
+    cp -aT "$kpy_kept" "${1%/*}/.${1##*/}.kubeadm-py-new"
+    mv -fT "${1%/*}/.${1##*/}.kubeadm-py-new" "$1"
+    kpy_relabel "$1"
+  fi
+}
+
+# kpy_remove PATH...: remove files and whole directories, never what is mounted below them. A directory that is
+# a mount point itself (a disk for /var/lib/kubelet, say) is emptied and stays.
+kpy_remove() {
+  for kpy_path in "$@"; do
+    if ! rm -rf --one-file-system -- "$kpy_path"; then
+      mountpoint -q "$kpy_path" && [ -z "$(ls -A -- "$kpy_path")" ] || return 1
+    fi
+  done
 }
 
 kpy_relabel() {

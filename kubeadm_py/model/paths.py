@@ -63,3 +63,17 @@ CA_CERTIFICATE_DIRS = (
 )
 """Trust stores that control-plane pods mount where the host has them (kubeadm contract 5.2)."""
 SSL_CERTS_DIR = "/etc/ssl/certs"
+
+# fmt: off
+NEVER_REMOVED = frozenset(
+    (
+        "/", "/bin", "/boot", "/dev", "/etc", "/etc/default", "/etc/modules-load.d", "/etc/sysctl.d",
+        "/etc/systemd", "/etc/systemd/system", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
+        "/proc", "/root", "/run", "/run/systemd", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin",
+        "/usr/lib", "/usr/lib/systemd", "/usr/lib/systemd/system", "/usr/lib64", "/usr/local",
+        "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/usr/share", "/var", "/var/cache",
+        "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool", "/var/tmp",
+    )
+)
+# fmt: on
+"""Directories that are shared with the whole system: no inventory, however wrong, takes them away."""

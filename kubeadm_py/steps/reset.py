@@ -41,18 +41,32 @@ fi"""
 _UNMOUNT = f"""mounts=$(awk '{{print $2}}' /proc/mounts | grep '^{paths.KUBELET_DIR}/' | sort -r || true)
 [ -n "$mounts" ] || {{ echo unchanged; exit 0; }}
 printf '%s\\n' "$mounts" | while read -r mount; do umount "$(printf '%b' "$mount")"; done"""
+# What is deleted is named rule by rule, in one transaction a table: writing all rules back would take away
+# those that a firewall or a container engine adds meanwhile. A change of theirs may make ours fail, as a
+# whole: hence the turns.
 _RULES = f"""for tool in iptables ip6tables; do
   command -v $tool-save >/dev/null 2>&1 || continue
-  rules=$($tool-save 2>/dev/null) || continue
-  printf '%s\\n' "$rules" | grep -Eq '{_CHAINS}' || continue
-  printf '%s\\n' "$rules" | grep -Ev '{_CHAINS}' | $tool-restore
+  for turn in 1 2 3 4 5; do
+    rules=$($tool-save 2>/dev/null) || break
+    ours=$(printf '%s\\n' "$rules" | awk '
+/^[*]/ {{ table = $0; chains = jumps = ends = "" }}
+/^:({_CHAINS})/ {{ chains = chains $1 " - [0:0]\\n"; ends = ends "-X " substr($1, 2) "\\n" }}
+/^-A / && $2 !~ /^({_CHAINS})/ && / -[gj] ({_CHAINS})[^" ]*$/ {{ sub(/^-A/, "-D"); jumps = jumps $0 "\\n" }}
+/^COMMIT/ && chains jumps != "" {{ print table; printf "%s", chains jumps ends; print }}')
+    [ -n "$ours" ] || break
+    if printf '%s\\n' "$ours" | $tool-restore -w 5 --noflush; then break; fi
+    [ "$turn" -lt 5 ] || exit 1
+  done
 done
 if command -v nft >/dev/null 2>&1; then
   for table in kube-proxy flannel-ipv4 flannel-ipv6; do
     for family in ip ip6; do nft delete table $family $table 2>/dev/null || true; done
   done
 fi
-if command -v ipvsadm >/dev/null 2>&1; then ipvsadm --clear 2>/dev/null || true; fi"""
+# kube-proxy in its mode ipvs owns the whole table; without its link the table is a load balancer's.
+if [ -e /sys/class/net/kube-ipvs0 ] && command -v ipvsadm >/dev/null 2>&1; then
+  ipvsadm --clear 2>/dev/null || true
+fi"""
 _PRUNE = f"""[ -e {paths.MADE_DIRECTORIES} ] || exit 0
 sort -ru {paths.MADE_DIRECTORIES} | while read -r made; do rmdir "$made" 2>/dev/null || true; done
 rm -f {paths.MADE_DIRECTORIES}"""
@@ -66,17 +80,17 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
     """
     if inventory.empty:
         return []
-    cluster = {
-        path for path in inventory.files if path.startswith(tuple(f"{root}/" for root in _CLUSTER_ROOTS))
-    }
-    host = set(inventory.files) - cluster
+    # We write files only: where a directory stands in a file's place by now, it is somebody else's.
+    files = {path for path in inventory.files if path not in facts.files or not facts.files[path].directory}
+    cluster = {path for path in files if path.startswith(tuple(f"{root}/" for root in _CLUSTER_ROOTS))}
+    host = files - cluster
     actions: list[Action] = [
         RunScript("stop the kubelet and the pods", _STOP_PODS, timeout=timedelta(minutes=5)),
         RunScript("unmount what pods had mounted", _UNMOUNT),
+        RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
         RunScript(
             "remove network links", "\n".join(f"ip link delete {link} 2>/dev/null || true" for link in _LINKS)
         ),
-        RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
         Remove(tuple(_of_cluster(inventory, facts, cluster)), reason="the cluster's own"),
         *_restore(inventory, cluster),
     ]
@@ -130,12 +144,7 @@ def _runtime(inventory: Inventory, host: set[str]) -> list[Action]:
 
 def _restore(inventory: Inventory, among: Iterable[str]) -> list[Action]:
     lines = [
-        f"if [ -e {prior} ]; then cp -a {prior} {shlex.quote(path)}; fi"
-        for path, prior in (
-            (path, shlex.quote(f"{paths.STATE_DIR}/prior{path}"))
-            for path in sorted(among)
-            if not inventory.files[path]["made"]
-        )
+        f"kpy_restore {shlex.quote(path)}" for path in sorted(among) if not inventory.files[path]["made"]
     ]
     return [RunScript("put back what files were before", "\n".join(lines))] if lines else []
 

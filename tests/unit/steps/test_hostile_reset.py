@@ -1,0 +1,137 @@
+"""Reset takes away what is ours, whatever lies around it, goes on meanwhile or stands in its inventory."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Remove, RunScript
+from kubeadm_py.model.facts import FileFact, HostFacts
+from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.steps import reset
+
+FOREIGN = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER-USER - [0:0]
+:MY-CNI-GUARD - [0:0]
+-A INPUT -s 192.0.2.7/32 -m comment --comment "block what KUBE-PROXY let in" -j DROP
+-A INPUT -m comment --comment "see -j KUBE-FIREWALL" -j ACCEPT
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j MY-CNI-GUARD
+-A DOCKER-USER -j RETURN
+-A MY-CNI-GUARD -s 198.51.100.0/24 -j DROP
+COMMIT
+"""
+OURS = """\
+*filter
+:KUBE-FIREWALL - [0:0]
+:KUBE-SERVICES - [0:0]
+:FLANNEL-FWD - [0:0]
+-A INPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A OUTPUT -j KUBE-FIREWALL
+-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+-A KUBE-SERVICES -j KUBE-FIREWALL
+-A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -j DROP
+-A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT
+COMMIT
+*nat
+:CNI-HOSTPORT-DNAT - [0:0]
+:CNI-0123456789abcdef - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A POSTROUTING -s 10.244.0.2/32 -m comment --comment "name: \\"cbr0\\" id: \\"x\\"" -j CNI-0123456789abcdef
+-A CNI-0123456789abcdef -d 10.244.0.0/24 -j ACCEPT
+COMMIT
+"""
+
+
+def rules_script() -> str:
+    inventory = Inventory("demo", files={"/etc/x": {"sha256": "", "mode": "0644", "made": True}})
+    actions = reset.plan(inventory, HostFacts(), keep_artifacts=True)
+    return next(
+        a.script for a in actions if isinstance(a, RunScript) and a.title.startswith("remove the rules")
+    )
+
+
+def _can_filter() -> bool:
+    if not shutil.which("unshare") or not shutil.which("iptables-save"):
+        return False
+    asked = ["unshare", "-rn", "sh", "-c", "iptables -N KUBE-X && iptables -X KUBE-X"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _can_filter(), reason="needs iptables in a network namespace of one's own")
+def test_rules_of_others_stay_as_they_are(tmp_path: Path) -> None:
+    for name, text in (("foreign", FOREIGN), ("ours", OURS), ("script", rules_script())):
+        (tmp_path / name).write_text(text)
+    steps = """set -eu
+iptables-restore <foreign
+iptables-save -t filter | grep -v '^#' >before
+iptables-restore --noflush <ours
+iptables-save | grep -c KUBE-
+sh -eu script
+iptables-save -t filter | grep -v '^#' >after
+iptables-save -t nat | grep CNI- && exit 9
+sh -eu script
+"""
+    done = subprocess.run(
+        ["unshare", "-rn", "sh", "-c", steps], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "after").read_text() == (tmp_path / "before").read_text()
+
+
+def test_a_rule_that_is_added_meanwhile_stays(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text(FOREIGN.replace("COMMIT\n", "") + OURS.removeprefix("*filter\n"))
+    for name, body in (
+        ("iptables-save", f"[ -e {tmp_path}/sent ] && exit 0; cat {tmp_path}/rules"),
+        ("iptables-restore", f'echo "$*" >{tmp_path}/how; cat >{tmp_path}/sent'),
+        ("ip6tables-save", "exit 1"),
+        ("nft", "exit 1"),
+    ):
+        tool = tmp_path / name
+        tool.write_text(f"#!/bin/sh\n{body}\n")
+        tool.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-euc", rules_script()], env={"PATH": f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin"}, check=False
+    )
+    assert done.returncode == 0
+    assert "--noflush" in (tmp_path / "how").read_text().split()
+    sent = (tmp_path / "sent").read_text().splitlines()
+    named = [
+        line for line in sent if not line.startswith(("*", ":KUBE-", ":CNI-", ":FLANNEL-", "-X ", "COMMIT"))
+    ]
+    assert named
+    assert all(
+        line.startswith("-D ") and line.rpartition(" ")[2].startswith(("KUBE-", "CNI-", "FLANNEL-"))
+        for line in named
+    )
+
+
+def test_somebody_elses_load_balancer_stays() -> None:
+    before, _, after = rules_script().partition("ipvsadm --clear")
+    assert "[ -e /sys/class/net/kube-ipvs0 ] &&" in before.splitlines()[-2]
+    assert after
+    titles = [
+        action.title
+        for action in reset.plan(Inventory("x", units=["kubelet.service"]), HostFacts(), keep_artifacts=True)
+        if isinstance(action, RunScript)
+    ]
+    # The link tells whose table it is, so it goes last.
+    assert titles.index("remove the rules of kube-proxy, portmap and the pod network") < titles.index(
+        "remove network links"
+    )
+
+
+@pytest.mark.parametrize("path", ["/srv/data", f"{paths.KUBERNETES_DIR}/pki"])
+def test_a_directory_is_no_file_that_we_wrote(path: str) -> None:
+    inventory = Inventory("demo", files={path: {"sha256": "", "mode": "0644", "made": True}})
+    facts = HostFacts(files={path: FileFact(path, 0o755, "root:root", directory=True)})
+    for action in reset.plan(inventory, facts, keep_artifacts=False):
+        assert not (isinstance(action, Remove) and path in action.paths)
