@@ -314,7 +314,10 @@ def reset(
     no_color: options.NoColor = False,
     verbosity: options.Verbosity = 0,
 ) -> None:
-    """Take hosts back to what they were: remove what their inventory lists, after asking."""
+    """Take hosts back to what they were.
+
+    What a host's inventory lists is removed, files that were there before are put back. It asks first.
+    """
     display = Display(format_, no_color, verbosity)
 
     def body() -> None:
@@ -365,7 +368,10 @@ def render(
     no_secrets: Annotated[bool, typer.Option("--no-secrets", help="Leave out files that hold keys.")] = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
-    """Write every file and API object that a config leads to into a folder; touch no host."""
+    """Render a config into a folder; reach no host.
+
+    Every file that init and join would write, host by host, and every API object.
+    """
     display = Display()
 
     def body() -> None:

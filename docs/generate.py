@@ -1,0 +1,312 @@
+"""Write the pages of this folder that repeat what code and tables say.
+
+    .venv/bin/python docs/generate.py
+
+A test (tests/unit/packaging/test_docs.py) fails where a page is not what this program makes.
+"""
+
+# ruff: noqa: E501 - the pages' own lines
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import yaml
+
+from kubeadm_py.engine import events
+from kubeadm_py.errors import EXIT_PRECEDENCE, ExitCode
+from kubeadm_py.pki import files
+from kubeadm_py.pki.table import table
+from kubeadm_py.preflight.context import Target
+from kubeadm_py.preflight.run import catalogue
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent
+NOTE = "<!-- Written by docs/generate.py; change what it reads, then run it. -->\n"
+
+ARTIFACT_CHECKS = (
+    ("FileExisting-NAME", "The host or the artifact source has the binary NAME."),
+    ("BinaryVersion-NAME", "A NAME that somebody else installed has a version that does."),
+    ("BundleVersion", "The bundle holds the config's Kubernetes version."),
+    ("BundleArchitecture", "The bundle holds the host's architecture."),
+    ("BundleImages", "The bundle or the host has every image that the host runs."),
+)
+"""What kubeadm_py/artifacts/check.py finds, at gate `host`, by the source that the config names."""
+
+BEHAVIOUR = (
+    (
+        "Unknown keys, duplicate keys and documents of foreign kinds are refused.",
+        "`kubeadm init` warns and goes on.",
+        "A mistyped key is a setting that silently does not hold. `--allow-unknown-fields` warns as kubeadm does.",
+    ),
+    (
+        "Overlapping pod and service subnets are refused.",
+        "Accepted.",
+        "Such a cluster comes up and then loses traffic.",
+    ),
+    (
+        "Flags that a component of this version does not have any more are refused in extraArgs.",
+        "Accepted; the component does not start.",
+        "The refusal names the release that removed the flag and what to use now.",
+    ),
+    (
+        "`init` on a host that it has set up looks what is missing or different, and does that.",
+        "Refused by preflight checks for absence.",
+        "A rerun after an interruption goes on where it stopped; a rerun of a good host changes nothing.",
+    ),
+    (
+        "Tokens of the config are created by the first `init` only.",
+        "`kubeadm init` runs once.",
+        "A rerun must not bring deleted or ended tokens back.",
+    ),
+    (
+        "The hosts are prepared: modules, sysctls, swap, runtime, kubelet, images.",
+        "Left to the operator.",
+        "With `artifacts.source: preinstalled` runtime, kubelet and tools are left to the operator here, too.",
+    ),
+    (
+        "API objects are written by one server-side apply.",
+        "Created or updated one by one.",
+        "It is one round trip, and it leaves fields that others own alone.",
+    ),
+    (
+        "With a Cluster document `join` makes a token for this join and deletes it after.",
+        "A token of 24 hours is created by hand.",
+        "No credential outlives its use.",
+    ),
+    (
+        "`reset` removes what the host's inventory lists, and puts changed files back.",
+        "`kubeadm reset` leaves CNI, packet filter rules and kubeconfigs to the operator.",
+        "The host is as it was. `--keep-artifacts` leaves runtime, binaries and images.",
+    ),
+)
+"""Wanted differences in what commands do; those in what is written are data of the golden tests."""
+
+
+def preflight() -> str:
+    """Describe every preflight check."""
+    short = {
+        Target.INIT: "init",
+        Target.JOIN_CONTROL_PLANE: "join (control plane)",
+        Target.JOIN_WORKER: "join",
+    }
+    rows = []
+    for row in catalogue():
+        targets = [name for target, name in short.items() if target in row.applies_to]
+        where = "all" if len(targets) == len(Target) else ", ".join(targets)
+        rows.append(
+            (
+                f"`{row.name}`",
+                row.severity,
+                row.gate,
+                where,
+                "yes" if row.kubeadm else "",
+                "nodes" if row.tested == "node" else "saved answers",
+                row.doc,
+            )
+        )
+    heads = ("Check", "Severity", "Gate", "Where", "kubeadm's", "Tested on", "What holds where it is silent")
+    return f"""# Preflight checks
+
+`kubeadm-py preflight --config FILE` runs them all and changes nothing; `init` and `join` run them by themselves.
+An error stops a run (exit code 3) unless it is named in `--ignore-preflight-errors`, or in a node registration's
+`ignorePreflightErrors`: it is a warning then. `all` names all of them.
+
+Gate `host` looks before anything is written anywhere. Gate `prepared` looks at container runtime, kubelet and images,
+once they are installed. A check with the word "yes" under "kubeadm's" has kubeadm's name and severity. Checks were
+tested with saved answers of hosts, those marked "nodes" on real nodes as well.
+
+{_table(heads, rows)}
+Beside them, by the config's artifact source (all errors, gate `host`):
+
+{_table(("Check", "What holds where it is silent"), ((f"`{name}`", doc) for name, doc in ARTIFACT_CHECKS))}"""
+
+
+def json_events() -> str:
+    """Describe the JSON events."""
+    parts = [
+        """# JSON events
+
+With `--format json` a verb prints one JSON object a line on standard output: its events as they happen and, at the
+end, one object of type `report` that sums them up. `--dry-run` adds one object of type `plan` before these last two;
+`verify` prints its own report, one object, instead. Nothing else is printed there.
+
+Every event has `type` and `time` (Unix seconds). A value that is not known is null or empty. No event holds a secret.
+New fields and new types may be added; those below keep their meaning.
+"""
+    ]
+    for event in _event_types():
+        doc = " ".join(inspect.getdoc(event).split())  # type: ignore[union-attr]  # every event has one
+        parts.append(f"## `{event.type}`\n\n{doc}\n")
+        rows = [
+            (f"`{field.name}`", f"`{_json_type(str(field.type))}`")
+            for field in dataclasses.fields(event)
+            if field.name != "time"
+        ]
+        parts.append(_table(("Field", "Type"), rows))
+    for record in (events.RunHost, events.Timing, events.Cause):
+        doc = " ".join(inspect.getdoc(record).split())  # type: ignore[union-attr]  # so has every record
+        rows = [
+            (f"`{field.name}`", f"`{_json_type(str(field.type))}`") for field in dataclasses.fields(record)
+        ]
+        parts.append(f"## `{record.__name__}` (a record inside events)\n\n{doc}\n")
+        parts.append(_table(("Field", "Type"), rows))
+    parts.append(
+        """## `report`
+
+The last line: `verb`, `cluster`, `version`, `source`, `hosts`, `verdict`, `exit_code`, `causes`, `seconds`, `changed`,
+`next` and `timings` as in the events above; `stages` (each with its `hosts`), `findings`, `notices` and `failures`
+list the events of these kinds without `type` and `time`.
+
+## Exit codes
+"""
+    )
+    rows = [(str(int(code)), EXIT_CODES[code]) for code in ExitCode]
+    order = ", ".join(str(int(code)) for code in EXIT_PRECEDENCE)
+    parts.append(_table(("Code", "Meaning"), rows))
+    parts.append(f"Of several causes the first of {order} decides; `causes` lists them all.\n")
+    return "\n".join(parts)
+
+
+EXIT_CODES = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed on a host",
+    ExitCode.USAGE: "wrong command line or config; no host was reached",
+    ExitCode.PREFLIGHT: "preflight refused",
+    ExitCode.CHANGES: "`plan` found changes (the command is still to come)",
+    ExitCode.LOCKED: "another run holds a host's lock",
+    ExitCode.VERIFY: "`verify` failed",
+    ExitCode.UNREACHABLE: "a host cannot be reached, or the connection was lost",
+    ExitCode.HOST_KEY: "a host's SSH key is unknown or has changed",
+    ExitCode.TIMEOUT: "a wait ran out of time",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+def differences() -> str:
+    """Describe every wanted difference from kubeadm."""
+    written = yaml.safe_load((ROOT / "tests/golden/kubeadm/differences.yaml").read_text(encoding="utf-8"))
+    trees = yaml.safe_load((ROOT / "tests/golden/render/differences.yaml").read_text(encoding="utf-8"))
+    content = dict.fromkeys(
+        (f"`{entry['where']}`", f"`{entry['path']}`" if entry["path"] else "whole", _line(entry["reason"]))
+        for entry in written
+    )
+    more = [(f"`{entry['path']}`", _line(entry["reason"])) for entry in trees]
+    return f"""# Differences from kubeadm
+
+All that is wanted. What is not on this page is a bug, or is refused by name as not supported yet.
+
+## What commands do
+
+{_table(("kubeadm-py", "kubeadm", "Why"), BEHAVIOUR)}
+## What is in files and API objects
+
+Compared by tests/golden/test_kubeadm_oracle.py with what kubeadm 1.36.3 made of the same configs; manifests are
+the same bytes.
+
+{_table(("Where", "Field", "Why"), content)}
+## Files that kubeadm does not write
+
+Compared by tests/golden/test_render.py. With an artifact source other than `preinstalled`, containerd's, crictl's and
+the kubelet's own files are written, too.
+
+{_table(("Path", "Why"), more)}"""
+
+
+def certificates() -> str:
+    """Describe the table of certificates."""
+    pki = table()
+    folder, rows = "/etc/kubernetes/pki", []
+    for authority in pki.authorities:
+        note = "local etcd only" if authority.local_etcd_only else ""
+        rows.append((f"`{authority.file}`", authority.common_name, "itself", "", "", note))
+    for certificate in pki.certificates:
+        notes = ["local etcd only"] if certificate.local_etcd_only else []
+        if certificate.organizations_before:
+            before = ", ".join(certificate.organizations_before)
+            notes.append(f"before {certificate.organizations_before_minor}: O={before}")
+        subject = ", ".join([certificate.common_name, *(f"O={name}" for name in certificate.organizations)])
+        cells = (
+            certificate.signer,
+            ", ".join(certificate.usages),
+            ", ".join(certificate.sans),
+            "; ".join(notes),
+        )
+        rows.append((f"`{certificate.file}`", subject, *cells))
+    users = [
+        (
+            f"`/etc/kubernetes/{row.file}`",
+            ", ".join([row.user, *(f"O={name}" for name in row.organizations)]),
+            row.server,
+            ", ".join(row.hosts),
+        )
+        for row in pki.kubeconfigs
+    ]
+    pairs = ", ".join(f"`{pair.file}.key` and `{pair.file}.pub`" for pair in pki.key_pairs)
+    return f"""# Certificates
+
+The table is `pki/certificates.yaml`; issuing, checking and this page read it. Names, subjects, usages, SANs, lifetimes
+and modes are kubeadm's, which is tested against what kubeadm made (tests/golden/pki).
+
+Authorities live for `caCertificateValidityPeriod` (ten years by default), all else for `certificateValidityPeriod` (one
+year). Keys are of `encryptionAlgorithm`: RSA-2048 by default, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384. Certificates
+have mode {files.PUBLIC_MODE:04o}, keys and kubeconfigs {files.SECRET_MODE:04o}, all belong to root.
+
+A certificate is left alone while its issuer, subject, usages and SANs fit, its key is the one made with it, and it is
+valid for at least another day. An authority is never replaced.
+
+## Authorities and certificates, below {folder}
+
+{_table(("File (.crt, .key)", "Subject", "Signed by", "Usages", "SANs", "Note"), rows)}
+SANs by name: `node-name`, `kubernetes-service` (kubernetes, kubernetes.default, ..., and the first address of the
+first service subnet), `advertise-address`, `endpoint` (controlPlaneEndpoint), `localhost`, `loopback` (127.0.0.1 and ::1);
+the others are the config's own lists.
+
+Key pairs without a certificate: {pairs} (service account tokens).
+
+## Kubeconfigs
+
+{_table(("File", "User", "Server", "Hosts"), users)}"""
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "preflight.md": preflight,
+    "events.md": json_events,
+    "differences.md": differences,
+    "certificates.md": certificates,
+}
+
+
+def page(name: str) -> str:
+    """Return a page as it must be."""
+    return NOTE + PAGES[name]().rstrip("\n") + "\n"
+
+
+def _event_types() -> list[type[events.Event]]:
+    found = [value for value in vars(events).values() if inspect.isclass(value)]
+    return [each for each in found if issubclass(each, events.Event) and each is not events.Event]
+
+
+def _json_type(annotation: str) -> str:
+    names = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
+    if annotation.startswith("tuple["):
+        return f"array of {_json_type(annotation.removeprefix('tuple[').partition(',')[0])}"
+    return names.get(annotation, annotation)
+
+
+def _line(text: str) -> str:
+    return " ".join(str(text).split())
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    lines = [list(heads), *([str(cell).replace("|", "\\|") for cell in row] for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+if __name__ == "__main__":
+    for each in PAGES:
+        (FOLDER / each).write_text(page(each), encoding="utf-8")

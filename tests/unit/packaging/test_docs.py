@@ -1,0 +1,80 @@
+"""The pages say what the code says, their links lead somewhere, and their examples work."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from kubeadm_py.config.load import load
+from kubeadm_py.preflight.run import catalogue
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["preflight.md", "events.md", "differences.md", "certificates.md"])
+def test_pages_are_what_the_program_makes(generate: ModuleType, name: str) -> None:
+    assert (ROOT / "docs" / name).read_text() == generate.page(name), "run docs/generate.py"
+
+
+def test_every_check_and_event_is_on_its_page(generate: ModuleType) -> None:
+    preflight, events = generate.page("preflight.md"), generate.page("events.md")
+    assert all(f"| `{row.name}` |" in preflight for row in catalogue())
+    assert {"run-started", "found", "failed", "run-done"} <= set(
+        re.findall(r"^## `([a-z-]+)`$", events, re.M)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_in_backquotes_exist(page: Path) -> None:
+    """A path of this checkout that a page names is there; paths on hosts begin with a slash."""
+    named = re.findall(
+        r"`((?:kubeadm_py|tests|templates|pki|addons|docs|vagrant)/[\w./-]*)`", page.read_text()
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+
+
+def test_the_readmes_config_is_a_good_one(tmp_path: Path) -> None:
+    (text,) = [block for block in blocks("README.md", "yaml") if "kind: Cluster" in block]
+    assert list(yaml.safe_load_all(text))
+    path = tmp_path / "cluster.yaml"
+    path.write_text(text)
+    loaded = load(str(path))
+    assert loaded.has_cluster_document
+    assert loaded.warnings == ()
+
+
+def test_the_architectures_example_of_a_check_works() -> None:
+    (check, test) = blocks("ARCHITECTURE.md", "python")
+    namespace: dict[str, object] = {}
+    exec(compile(check + test, "ARCHITECTURE.md", "exec"), namespace)
+    tests = [value for name, value in namespace.items() if name.startswith("test_")]
+    assert tests
+    for each in tests:
+        each()  # type: ignore[operator]
