@@ -154,7 +154,10 @@ def refuse_taken_name(session: Session, joined: JoinedCluster) -> None:
     status, body = fetch(f"/api/v1/nodes/{name}", joined.ca_pem)
     if status != 200:
         return
-    conditions = json.loads(body).get("status", {}).get("conditions", [])
+    try:
+        conditions = json.loads(body)["status"]["conditions"]
+    except (ValueError, KeyError, TypeError):
+        return
     if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
         raise KubeadmPyError(
             f"the cluster has a Ready node called {name} already",

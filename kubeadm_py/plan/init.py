@@ -14,7 +14,7 @@ from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.stock import KeyStock
-from kubeadm_py.plan import preflight
+from kubeadm_py.plan import phases, preflight
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.run import Run
@@ -50,7 +50,9 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
         raise UsageError(
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
         )
-    # Wrong add-ons are refused before any host is reached.
+    # Wrong phases and add-ons are refused before any host is reached.
+    left_out = phases.skipped(phases.INIT, run.cluster.init_skip_phases, run.options.skip_phases)
+    run.use(replace(run.cluster, init_skip_phases=left_out))
     addons.resolve(run.cluster)
     wanted = 0 if run.options.dry_run else KEYS_OF_A_CONTROL_PLANE
     keys = KeyStock(run.cluster.encryption_algorithm, wanted)
@@ -119,10 +121,11 @@ class _Init:
         )
 
     def _stage(self, definition: StageDefinition) -> Stage:
-        skipped = (*self.run.cluster.init_skip_phases, *self.run.options.skip_phases)
-        return build_stage(definition, [self._context()], skip_phases=skipped)
+        return build_stage(definition, [self._context()], skip_phases=self.run.cluster.init_skip_phases)
 
     def _gate(self, which: Gate) -> None:
+        if phases.PREFLIGHT in self.run.cluster.init_skip_phases:
+            return
         preflight.gate(
             self.run,
             which,

@@ -10,16 +10,15 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.engine.execute import Executor, StageResult
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.model.versions import Version
+from kubeadm_py.model.versions import RELEASES, Version
 from kubeadm_py.pki import pem
-from kubeadm_py.plan import discover, preflight, reach
+from kubeadm_py.plan import discover, phases, preflight, reach
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.leader import Leader
@@ -30,7 +29,6 @@ from kubeadm_py.plan.workflows import JOIN_WORKER, PREPARE
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.steps import addons_ready, mark_node, waits
 from kubeadm_py.steps.base import StepContext
-from kubeadm_py.token.bootstrap import NAMESPACE, SECRET_NAME_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,15 @@ def join(
     file the discovery of the config is used. Raise RunFailedError that names every host that failed.
     """
     source = open_source(run.cluster)
+    left_out = phases.skipped(phases.JOIN, run.cluster.join_skip_phases, run.options.skip_phases)
+    run.use(replace(run.cluster, join_skip_phases=left_out))
     run.look(targets, lock=not run.options.dry_run)
     if complete is not None:
         run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
     work = _Join(run, source, list(run.sessions), datetime.now(UTC))
     if not run.cluster.control_planes:
         return work.through(None, discovery_file)
+    run.interrupt.check()
     leader = leaders.ask(
         run,
         run.cluster.control_planes[0],
@@ -103,7 +104,7 @@ class _Join:
             run.sessions[name].inventory.cluster = run.cluster.name
         prepare = build_stage(PREPARE, self._contexts(joined, resolved))
         if run.options.dry_run:
-            stage = build_stage(JOIN_WORKER, self._contexts(joined, resolved))
+            stage = self._join_stage(joined, resolved)
             return JoinReport(Plan("join", (prepare, stage)), 0, already)
         self.source.fetch(run.cluster, run.sessions, run.say)
         prepare = build_stage(PREPARE, self._contexts(joined, resolved))
@@ -118,7 +119,7 @@ class _Join:
         )
         errors = self._keep_going(executor.run(prepare, probe_after=True))
         gates.pass_prepared()
-        stage = build_stage(JOIN_WORKER, self._contexts(joined, resolved))
+        stage = self._join_stage(joined, resolved)
         errors += self._keep_going(executor.run(stage))
         if leader is not None:
             errors += self._finish(executor, leader, resolved)
@@ -126,6 +127,10 @@ class _Join:
             raise RunFailedError(errors)
         plan = Plan("join", (prepare, stage))
         return JoinReport(plan, sum(changes(each) for each in plan.stages), already)
+
+    def _join_stage(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> Stage:
+        left_out = self.run.cluster.join_skip_phases
+        return build_stage(JOIN_WORKER, self._contexts(joined, resolved), skip_phases=left_out)
 
     def _contexts(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> list[StepContext]:
         return [
@@ -175,9 +180,15 @@ class _Join:
         for name in self.names:
             actions += mark_node.mark(self.run.cluster.node(name), paths.ADMIN_CONF, server, deadline)
         if leader.token is not None:
-            actions.append(_delete_token(leader.token_id))
+            actions.append(
+                RunScript(
+                    "delete this join's token",
+                    leaders.deletion(leader.token_id),
+                    reason="it was minted for this join",
+                )
+            )
         ctx = StepContext(self.run.cluster, session.node, session.facts, "join", self.now, addons=resolved)
-        ready, _ = addons_ready.expected(ctx, with_workers=True)
+        ready = addons_ready.applied(ctx)
         if ready and self.names:
             actions.append(
                 waits.workloads_ready(
@@ -198,9 +209,9 @@ class _Join:
         return list(result.errors.values())
 
     def forget_token(self, leader: Leader) -> None:
-        """Delete the minted token if nothing has done so yet."""
+        """Delete the minted token if nothing has done so yet; never hide why the join itself failed."""
         if leader.token is not None and not self.token_deleted:
-            leader.session.host.run(_delete_token(leader.token_id).script, timeout=30)
+            leaders.delete_token(self.run, leader.session.host, leader.token_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +245,8 @@ class _Gates:
         return pem.public_key_hashes(self.joined.ca_pem)[0].removeprefix("sha256:")
 
     def _gate(self, which: Gate, tried: Mapping[str, Mapping[str, Reach]]) -> None:
+        if phases.PREFLIGHT in self.work.run.cluster.join_skip_phases:
+            return
         preflight.gate(
             self.work.run,
             which,
@@ -245,22 +258,16 @@ class _Gates:
         )
 
 
-def _delete_token(token_id: str) -> RunScript:
-    arguments = ["delete", "secret", "-n", NAMESPACE, "--ignore-not-found", SECRET_NAME_PREFIX + token_id]
-    return RunScript(
-        "delete this join's token", kubectl.command(arguments), reason="it was minted for this join"
-    )
-
-
 def as_joined(cluster: ResolvedCluster, joined: JoinedCluster) -> ResolvedCluster:
     """Take over what the live cluster says: its version, kubelet configuration, images and subnets."""
     live = joined.cluster_configuration
     networking = live.get("networking") or {}
     known = cluster.networking
+    version = _known_version(live.get("kubernetesVersion") or str(cluster.kubernetes_version))
     return replace(
         cluster,
         control_plane_endpoint=cluster.control_plane_endpoint or discover.endpoint_of(joined.server),
-        kubernetes_version=Version.parse(live.get("kubernetesVersion") or str(cluster.kubernetes_version)),
+        kubernetes_version=version,
         image_repository=live.get("imageRepository") or cluster.image_repository,
         cluster_name=live.get("clusterName") or cluster.cluster_name,
         networking=replace(
@@ -273,3 +280,20 @@ def as_joined(cluster: ResolvedCluster, joined: JoinedCluster) -> ResolvedCluste
             key: value for key, value in joined.kubelet_config.items() if key not in ("apiVersion", "kind")
         },
     )
+
+
+def _known_version(text: str) -> Version:
+    """Read the live cluster's version; raise KubeadmPyError for a minor whose parts we do not know."""
+    try:
+        version = Version.parse(text)
+    except ValueError as error:
+        raise KubeadmPyError(
+            f"the cluster's own kubernetesVersion cannot be read: {error}",
+            fix="look: kubectl -n kube-system get configmap kubeadm-config -o yaml",
+        ) from error
+    if version.minor_text not in RELEASES:
+        raise KubeadmPyError(
+            f"the cluster runs Kubernetes {version}; this kubeadm-py knows {', '.join(sorted(RELEASES))}",
+            fix="join with the kubeadm-py of that Kubernetes release, or upgrade the cluster first",
+        )
+    return version

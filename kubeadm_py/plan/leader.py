@@ -6,9 +6,11 @@ import base64
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import yaml
 
+from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session, facts_in
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.facts.collect import probe_script
@@ -21,9 +23,12 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem
 from kubeadm_py.plan.run import Run
 from kubeadm_py.token import bootstrap
+from kubeadm_py.token.bootstrap import NAMESPACE, SECRET_NAME_PREFIX
+from kubeadm_py.transport.base import Host, Result
 
 TOKEN_TTL = timedelta(minutes=30)
 """A minted token is deleted when the join ends; this bounds its life should we be killed before."""
+TIMEOUT_SECONDS = 120.0
 _CA = "##kubeadm-py ca "
 _CONFIGS = "##kubeadm-py configs "
 
@@ -57,9 +62,20 @@ class Leader:
             f"https://{cluster.endpoint}",
             self.ca_pem,
             Secret(""),
-            yaml.safe_load(self.configs["kubelet"]),
-            yaml.safe_load(self.configs["ClusterConfiguration"]),
+            self._document("kubelet-config", "kubelet"),
+            self._document("kubeadm-config", "ClusterConfiguration"),
         )
+
+    def _document(self, name: str, key: str) -> dict[str, Any]:
+        try:
+            document = yaml.safe_load(self.configs[key])
+        except (KeyError, yaml.YAMLError) as error:
+            raise KubeadmPyError(
+                f"ConfigMap kube-system/{name} cannot be read: {error!r}",
+                host=self.session.name,
+                fix=f"look: kubectl -n kube-system get configmap {name} -o yaml",
+            ) from error
+        return document if isinstance(document, dict) else {}
 
 
 def ask(run: Run, node: Node, *, mint: bool, now: datetime) -> Leader:
@@ -77,13 +93,24 @@ def ask(run: Run, node: Node, *, mint: bool, now: datetime) -> Leader:
         names = ["configmap", "kubelet-config", "kubeadm-config", "-n", "kube-system", "-o", "json"]
         errand = f"""answer=$({kubectl.command(["get", *names])}) || exit 1
 printf '{_CONFIGS}'; printf '%s' "$answer" | base64 -w0; echo"""
+    # The token comes last: what fails before it leaves none behind.
     script = f"""umask 077
-{errand}
 printf '{_CA}'; base64 -w0 {paths.PKI_DIR}/ca.crt || exit 1
 echo
 {probe}
+{errand}
 """
-    result = host.run(script, stdin=stdin, timeout=120)
+    try:
+        result = host.run(script, stdin=stdin, timeout=TIMEOUT_SECONDS)
+        return _leader(run, node, host, result, probe, token)
+    except BaseException:
+        if token is not None:
+            delete_token(run, host, bootstrap.Token.parse(token).id)
+        host.close()
+        raise
+
+
+def _leader(run: Run, node: Node, host: Host, result: Result, probe: str, token: Secret | None) -> Leader:
     ca_pem = _field(result.stdout, _CA)
     if not result.ok or not ca_pem:
         lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
@@ -96,6 +123,34 @@ echo
     facts = facts_in(result.stdout, node.name)
     session = Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe)
     return Leader(session, ca_pem, token, _configs(_field(result.stdout, _CONFIGS)))
+
+
+def deletion(token_id: str) -> str:
+    """Return the command that deletes a token, if it is there."""
+    return kubectl.command(
+        ["delete", "secret", "-n", NAMESPACE, "--ignore-not-found", SECRET_NAME_PREFIX + token_id]
+    )
+
+
+def delete_token(run: Run, host: Host, token_id: str) -> None:
+    """Delete a token on the way out of a failure: where that fails too, say so and raise nothing."""
+    try:
+        result = host.run(f"# delete the join's token\n{deletion(token_id)}", timeout=30)
+        problem = (
+            "" if result.ok else result.stderr.decode(errors="replace").strip()[-300:] or "kubectl failed"
+        )
+    except (KubeadmPyError, OSError) as error:
+        problem = str(error)
+    if problem:
+        run.bus.emit(
+            Notice(
+                "warning",
+                f"the join's token {token_id} may still be there, for {TOKEN_TTL.seconds // 60} minutes at"
+                f" the most: {problem}",
+                host.name,
+                f"kubeadm-py token delete {token_id}",
+            )
+        )
 
 
 def _field(output: bytes, marker: str) -> bytes:

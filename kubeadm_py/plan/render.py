@@ -25,6 +25,7 @@ from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Stage
+from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import build_stage
 from kubeadm_py.plan.join import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
@@ -83,7 +84,12 @@ def render(
     hold or need one is left out.
     """
     tokens = [replace(token, token=token.token or bootstrap.generate()) for token in cluster.bootstrap_tokens]
-    cluster = replace(cluster, bootstrap_tokens=tuple(tokens))
+    cluster = replace(
+        cluster,
+        bootstrap_tokens=tuple(tokens),
+        init_skip_phases=phases.skipped(phases.INIT, cluster.init_skip_phases),
+        join_skip_phases=phases.skipped(phases.JOIN, cluster.join_skip_phases),
+    )
     resolved = tuple(addons.resolve(cluster))
 
     def context(of: ResolvedCluster, node: Node, joined: JoinedCluster | None = None) -> StepContext:

@@ -37,6 +37,7 @@ CONTROL_PLANE = StageDefinition(
     (
         certs.STEP,
         kubeconfigs.STEP,
+        static_pods.STEP_ETCD,
         static_pods.STEP,
         kubelet_start.STEP,
         wait_control_plane.STEP,

@@ -10,6 +10,7 @@ from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.cluster_objects import COREDNS, KUBE_PROXY, addon_phase, marker_path, skipped
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 from kubeadm_py.steps.waits import Workload
 
@@ -19,20 +20,39 @@ DEADLINE = timedelta(minutes=5)
 def expected(ctx: StepContext, *, with_workers: bool) -> tuple[list[Workload], list[Workload]]:
     """Return (what must become ready, what waits for a worker), by the file's add-ons.
 
-    Without a pod network in the file nothing is awaited: whoever installs one later waits then.
+    Without a pod network in the file nothing is awaited: whoever installs one later waits then. Nor is what
+    init was told to skip.
     """
     if not any(POD_NETWORK in item.addon.provides for item in ctx.addons):
         return [], []
     ready: list[Workload] = []
     pending: list[Workload] = []
-    if not ctx.cluster.proxy_disabled:
+    if not ctx.cluster.proxy_disabled and not skipped(KUBE_PROXY, ctx.cluster):
         ready.append(Workload("DaemonSet", "kube-system", "kube-proxy"))
-    if not ctx.cluster.dns.disabled:
+    if not ctx.cluster.dns.disabled and not skipped(COREDNS, ctx.cluster):
         ready.append(Workload("Deployment", "kube-system", "coredns"))
     for item in addons.readiness(ctx.addons):
         workload = Workload(item.kind, item.namespace, item.name)
         (pending if item.needs_worker and not with_workers else ready).append(workload)
     return ready, pending
+
+
+def applied(ctx: StepContext) -> list[Workload]:
+    """Return what init applied from this control plane (`ctx`) and what must be ready once there are workers.
+
+    What was skipped, or what another tool brought, is not ours to wait for.
+    """
+    names = {
+        "kube-proxy": KUBE_PROXY,
+        "coredns": COREDNS,
+        **{
+            ready.name: addon_phase(item.addon.name)
+            for item in ctx.addons
+            for ready in addons.readiness([item])
+        },
+    }
+    ready, pending = expected(ctx, with_workers=True)
+    return [item for item in (*ready, *pending) if marker_path(names[item.name]) in ctx.facts.files]
 
 
 def schedulable_without_workers(ctx: StepContext) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from kubeadm_py.addons import load as addons
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
 from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
@@ -21,6 +22,10 @@ TOKEN_PRODUCER = "bootstrap-token"  # noqa: S105 - a producer's name
 """Its Late.args is the BootstrapToken."""
 
 BOOTSTRAP_TOKEN = "bootstrap-token"  # noqa: S105 - kubeadm's name of a phase
+COREDNS = "addon/coredns"
+KUBE_PROXY = "addon/kube-proxy"
+PHASES = ("upload-config/kubeadm", "upload-config/kubelet", BOOTSTRAP_TOKEN, COREDNS, KUBE_PROXY)
+"""kubeadm's phases that are groups of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,17 @@ class Group:
             if not (isinstance(item, Late) and item.producer == TOKEN_PRODUCER)
         ]
         digest = sha256(json.dumps(known, sort_keys=True).encode())
-        return FileSpec(f"{paths.APPLIED_DIR}/{self.phase.replace('/', '-')}", f"{digest}\n".encode(), 0o600)
+        return FileSpec(marker_path(self.phase), f"{digest}\n".encode(), 0o600)
+
+
+def marker_path(phase: str) -> str:
+    """Return the path of a group's marker."""
+    return f"{paths.APPLIED_DIR}/{phase.replace('/', '-')}"
+
+
+def addon_phase(name: str) -> str:
+    """Return the name of an add-on's group, which is no phase of kubeadm."""
+    return f"addons/{name}"
 
 
 def groups(ctx: StepContext) -> list[Group]:
@@ -60,15 +75,13 @@ def groups(ctx: StepContext) -> list[Group]:
         ),
     ]
     if not cluster.dns.disabled:
-        listed.append(Group("addon/coredns", _all(objects.coredns(cluster))))
+        listed.append(Group(COREDNS, _all(objects.coredns(cluster))))
     if not cluster.proxy_disabled:
-        listed.append(
-            Group("addon/kube-proxy", _all(objects.kube_proxy(cluster, environment=ctx.facts.environment)))
-        )
+        listed.append(Group(KUBE_PROXY, _all(objects.kube_proxy(cluster, environment=ctx.facts.environment))))
     listed += [
-        Group(f"addons/{item.addon.name}", _all(addons.render([item], cluster))) for item in ctx.addons
+        Group(addon_phase(item.addon.name), _all(addons.render([item], cluster))) for item in ctx.addons
     ]
-    return [group for group in listed if not _skipped(group.phase, cluster.init_skip_phases)]
+    return [group for group in listed if not skipped(group.phase, cluster)]
 
 
 def plan(ctx: StepContext) -> list[Action]:
@@ -94,7 +107,7 @@ def _all(items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | Late, 
 
 def _tokens(ctx: StepContext) -> tuple[Late, ...]:
     """Return the config's tokens, once: a later init must not bring ended or deleted ones back."""
-    if f"{paths.APPLIED_DIR}/{BOOTSTRAP_TOKEN}" in ctx.facts.files:
+    if marker_path(BOOTSTRAP_TOKEN) in ctx.facts.files:
         return ()
     return tuple(
         Late(TOKEN_PRODUCER, {"bootstrap token": token.description or "for joining nodes"}, token)
@@ -115,8 +128,9 @@ def _kubelet_client(ctx: StepContext) -> list[Mapping[str, Any]]:
     return list(objects.kubelet_client_binding())
 
 
-def _skipped(phase: str, skipped: tuple[str, ...]) -> bool:
-    return any(phase == name or phase.startswith(f"{name}/") for name in skipped)
+def skipped(phase: str, cluster: ResolvedCluster) -> bool:
+    """Say whether init leaves this group out."""
+    return any(phase == name or phase.startswith(f"{name}/") for name in cluster.init_skip_phases)
 
 
 STEP = Step("objects", "API objects", plan)

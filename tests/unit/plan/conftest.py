@@ -1,0 +1,480 @@
+"""A cluster that exists in memory only: hosts on the fake transport that do what stage scripts tell them.
+
+A host's facts start from saved answers of real probes; a stage's script and its standard input are taken
+apart and carried out on them, so that the next probe tells what the stage made.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shlex
+import tarfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.engine import session as sessions
+from kubeadm_py.engine.events import Event, EventBus
+from kubeadm_py.facts import parse
+from kubeadm_py.facts.collect import PROBE_MARKER
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import ImportImages, LocalFile
+from kubeadm_py.model.cluster import (
+    SSH,
+    AddonRequest,
+    ArtifactSource,
+    Networking,
+    Node,
+    ResolvedCluster,
+    Role,
+)
+from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact, Interface, UnitFact
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.versions import Version
+from kubeadm_py.pki import kubeconfig
+from kubeadm_py.plan import discover, init, join
+from kubeadm_py.plan.run import Options, Run
+from kubeadm_py.plan.sources import Source
+from kubeadm_py.token import jws
+from kubeadm_py.token.bootstrap import Token
+from kubeadm_py.transport.base import Result
+from kubeadm_py.transport.fake import Call, FakeHost
+
+CASES = Path(__file__).parents[1] / "steps" / "prepare" / "cases"
+HELD = b"##kubeadm-py held\n"
+_READS = re.compile(r"^kpy_(receive|save|input) (\d+)(.*)$", re.MULTILINE)
+_BEGIN = re.compile(r"^kpy_begin (\d+)\n\(\nset -eu\n(.*?)\n\) >\"\$kpy_tmp/out\" 2>&1 8>&-$", re.M | re.S)
+_SERVER = "https://10.0.0.11:6443"
+
+
+def saved(name: str) -> HostFacts:
+    """Return facts from a saved answer of a real probe."""
+    return parse.parse((CASES / f"{name}.probe").read_text(), round_trip=0.0, operator_clock=0.0)
+
+
+@dataclass
+class API:
+    """The cluster as its API shows it, shared by all hosts: tokens, objects, who joined."""
+
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    tokens: dict[str, Secret] = field(default_factory=dict)
+    minted: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    nodes: dict[str, bool] = field(default_factory=dict)
+    """Node name -> whether it is Ready."""
+    ca_pem: bytes = b""
+    login_refused: bool = False
+
+    def config_map(self, name: str) -> dict[str, str]:
+        """Return a ConfigMap's data as it was applied last."""
+        found = [
+            item for item in self.objects if (item["kind"], item["metadata"]["name"]) == ("ConfigMap", name)
+        ]
+        data: dict[str, str] = found[-1]["data"]
+        return data
+
+    def remember(self, secret: dict[str, Any]) -> None:
+        """Take a token's Secret."""
+        data = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+        self.tokens[data["token-id"]] = Secret(f"{data['token-id']}.{data['token-secret']}")
+        self.minted.append(data["token-id"])
+
+    def get(self, path: str, entry: kubeconfig.ClusterEntry | None) -> tuple[int, bytes]:
+        """Answer a GET."""
+        name = path.rpartition("/")[2]
+        if name == "cluster-info":
+            content = self.config_map(name)["kubeconfig"]
+            signed = {
+                f"{jws.KEY_PREFIX}{token_id}": jws.sign(content.encode(), Token.parse(token))
+                for token_id, token in self.tokens.items()
+            }
+            return 200, json.dumps({"data": {"kubeconfig": content, **signed}}).encode()
+        known = entry is not None and entry.token in self.tokens.values()
+        if not known or self.login_refused:
+            return 401, b'{"message": "Unauthorized"}'
+        if "/nodes/" in path:
+            if name not in self.nodes:
+                return 404, b"{}"
+            status = "True" if self.nodes[name] else "False"
+            return 200, json.dumps({"status": {"conditions": [{"type": "Ready", "status": status}]}}).encode()
+        return 200, json.dumps({"data": self.config_map(name)}).encode()
+
+
+class Machine(FakeHost):
+    """A host that carries stages out on its own facts."""
+
+    def __init__(self, name: str, facts: HostFacts, api: API) -> None:
+        super().__init__(name)
+        self.facts = facts
+        self.api = api
+        self.content: dict[str, bytes] = {}
+        self.stages: list[str] = []
+        self.prepared: HostFacts | None = None
+        """What the host is like, apart from files, once it was prepared."""
+        self.failing: dict[str, str] = {}
+        """Stage -> `INDEX CODE` of the action that fails."""
+        self.before_stage: Callable[[str], None] = lambda _stage: None
+        self.errand_fails = False
+        self.answer("##kubeadm-py held", self._answer_lock)
+        self.answer("# stage ", self._stage)
+        self.answer("##kubeadm-py ca ", self._errand)
+        self.answer(re.compile(r"^set -eu\nbase64 -w0 "), self._read_keys)
+        self.answer(re.compile(r"kubectl .* delete secret "), self._delete)
+        self.answer(re.compile(r"^umask 077\nPATH=(?!(?s:.)*##kubeadm-py held)"), self._look)
+
+    @property
+    def fact_line(self) -> bytes:
+        """Return what the probe prints; the parser of the test looks the host up by its name."""
+        return f"{PROBE_MARKER}{self.name}\n".encode()
+
+    def _answer_lock(self, call: Call) -> Result:
+        return Result(0, self.fact_line + HELD, b"")
+
+    def _look(self, call: Call) -> Result:
+        return Result(0, self.fact_line, b"")
+
+    def _read_keys(self, call: Call) -> Result:
+        wanted = re.findall(r"^base64 -w0 (.*)$", call.text, re.MULTILINE)
+        lines = [base64.b64encode(self.content[shlex.split(path)[0]]) for path in wanted]
+        return Result(0, b"\n".join(lines) + b"\n", b"")
+
+    def _errand(self, call: Call) -> Result:
+        output = b""
+        if "create -f -" in call.text:
+            self.api.remember(json.loads(call.data))
+        else:
+            maps = [self.api.config_map(name) for name in ("kubelet-config", "kubeadm-config")]
+            listed = json.dumps({"items": [{"data": data} for data in maps]}).encode()
+            output += b"##kubeadm-py configs " + base64.b64encode(listed) + b"\n"
+        if self.errand_fails:
+            return Result(1, output, b"base64: /etc/kubernetes/pki/ca.crt: Input/output error\n")
+        output += b"##kubeadm-py ca " + base64.b64encode(self.api.ca_pem) + b"\n"
+        return Result(0, output + self.fact_line, b"")
+
+    def _delete(self, call: Call) -> Result:
+        for token_id in re.findall(r"bootstrap-token-([a-z0-9]{6})", call.text):
+            self.api.deleted.append(token_id)
+            self.api.tokens.pop(token_id, None)
+        return Result(0, b"deleted\n", b"")
+
+    def _stage(self, call: Call) -> Result:
+        stage = re.match(r"# stage (\S+)", call.text)
+        assert stage is not None
+        self.stages.append(stage[1])
+        self.before_stage(stage[1])
+        stream = io.BytesIO(call.data)
+        lines: list[str] = []
+        before_first = call.text.partition("kpy_begin 0\n")[0]
+        self._carry_out(before_first, stream)
+        failing = self.failing.get(stage[1], "").partition(" ")
+        for index, body in _BEGIN.findall(call.text):
+            lines.append(f"begin {index}")
+            if index == failing[0]:
+                lines += [f"failed {index} {failing[2]}", "output it did not work"]
+                break
+            changed = self._carry_out(body, stream)
+            lines.append(f"done {index} {'changed' if changed else 'unchanged'}")
+        else:
+            assert not stream.read(), "the script does not read all that was sent"
+            if stage[1] == "prepare" and self.prepared is not None:
+                self.facts = replace(
+                    self.prepared,
+                    files=self.facts.files,
+                    inventory=self.facts.inventory,
+                    images=(*self.prepared.images, *self.facts.images),
+                )
+        ok = not any(line.startswith("failed") for line in lines)
+        output = "".join(f"##kubeadm-py {line}\n" for line in lines).encode()
+        if ok and "PROBE_PATHS=" in call.text:
+            output += self.fact_line
+        return Result(0 if ok else 1, output, b"")
+
+    def _carry_out(self, body: str, stream: io.BytesIO) -> bool:
+        for kind, size, rest in _READS.findall(body):
+            content = stream.read(int(size))
+            assert len(content) == int(size), "less was sent than the script reads"
+            if kind == "receive":
+                self._unpack(content)
+            elif "kubectl" in body:
+                self._apply(json.loads(content))
+            elif kind == "save":
+                assert "kubelet.conf" in body
+                self._put(paths.KUBELET_CONF, content, 0o600, "root:root")
+            else:
+                assert "ctr " in rest
+        for images in re.findall(r"^for image in (.*); do\n +(?:pull|ctr)", body, re.MULTILINE):
+            found = tuple(ImageFact(image, "sha256:1", pinned=True) for image in shlex.split(images))
+            self.facts = replace(self.facts, images=(*self.facts.images, *found))
+        for path in re.findall(r"^kpy_remove (.*)$", body, re.MULTILINE):
+            gone = shlex.split(path)[0]
+            self.content.pop(gone, None)
+            files = {name: fact for name, fact in self.facts.files.items() if name != gone}
+            self.facts = replace(self.facts, files=files)
+        for path in re.findall(r"^  chmod \d+ (/.*)$", body, re.MULTILINE):
+            self.facts = replace(self.facts, directories={**self.facts.directories, path: 0})
+        for unit in re.findall(r"^systemctl (?:start|restart) (\S+)$", body, re.MULTILINE):
+            known = UnitFact(unit, "loaded", "active", "enabled")
+            self.facts = replace(self.facts, units={**self.facts.units, unit: known})
+        if "delete secret" in body:
+            self._delete(Call("run", body))
+        if "kpy_until()" in body:
+            self._wait(body)
+            return False
+        return True
+
+    def _wait(self, body: str) -> None:
+        if "has not signed the kubelet's certificate" in body:
+            assert paths.BOOTSTRAP_KUBELET_CONF in self.content
+            self._put(paths.KUBELET_CONF, b"users: the kubelet's own", 0o600, "root:root")
+        registered = re.search(r"get node (\S+) -o jsonpath=", body)
+        if registered:
+            self.api.nodes[registered[1]] = True
+
+    def _unpack(self, content: bytes) -> None:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            for member in archive:
+                directory, _, name = member.name.rpartition("/")
+                assert name.startswith(".")
+                assert name.endswith(".kubeadm-py-new")
+                file = archive.extractfile(member)
+                assert file is not None
+                path = f"/{directory}/{name[1 : -len('.kubeadm-py-new')]}"
+                self._put(path, file.read(), member.mode, f"{member.uname}:{member.gname}")
+
+    def _put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+        self.content[path] = content
+        secret = b"PRIVATE KEY" in content
+        shown = None if secret else content
+        fact = FileFact(path, mode, owner, hashlib.sha256(content).hexdigest(), len(content), shown)
+        if path.endswith(".conf") and path.startswith(paths.KUBERNETES_DIR):
+            withheld = re.sub(rb"client-key-data: .*|token: .*", b"", content)
+            fact = replace(fact, content=withheld, partial=withheld != content)
+        files = {**self.facts.files, path: fact}
+        self.facts = replace(self.facts, files=files)
+        if path == paths.INVENTORY:
+            self.facts = replace(self.facts, inventory=content)
+        if path == f"{paths.PKI_DIR}/ca.crt":
+            self.facts = replace(self.facts, ca_public_key_sha256=parse.public_key_sha256(fact))
+
+    def _apply(self, document: dict[str, Any]) -> None:
+        for item in document["items"]:
+            if item["kind"] == "Secret" and item["metadata"]["name"].startswith("bootstrap-token-"):
+                self.api.remember(item)
+            else:
+                self.api.objects.append(item)
+            if item["metadata"]["name"] == "cluster-info" and item["kind"] == "ConfigMap":
+                self.api.ca_pem = (
+                    kubeconfig.only_cluster(item["data"]["kubeconfig"], "cluster-info").ca_pem or b""
+                )
+
+    def kill(self, stage: str, index: int, code: int = 1) -> None:
+        """Let an action of a stage fail."""
+        self.failing[stage] = f"{index} {code}"
+
+    @property
+    def trips(self) -> list[str]:
+        """Name the round trips so far, in order."""
+        named = []
+        for call in self.calls:
+            if call.kind in ("run", "hold", "read", "write"):
+                stage = re.match(r"# stage (\S+)", call.text)
+                named.append(stage[1] if stage else call.kind)
+        return named
+
+    def forget(self) -> None:
+        """Forget what was asked so far."""
+        self.calls.clear()
+        self.stages.clear()
+
+
+@dataclass
+class World:
+    """All hosts of a config, the API behind them, and what runs told."""
+
+    cluster: ResolvedCluster
+    machines: dict[str, Machine]
+    api: API
+    events: list[Event] = field(default_factory=list)
+
+    def a_run(self, verb: str, **options: Any) -> Run:
+        """Return a fresh run on these hosts."""
+        bus = EventBus()
+        bus.subscribe(self.events.append)
+        cluster = options.pop("cluster", self.cluster)
+        return Run(
+            verb,
+            cluster,
+            bus,
+            lambda node: self.machines[node.name],
+            Options(**options),
+            config_name="c.yaml",
+        )
+
+    def init(self, **options: Any) -> init.InitReport:
+        """Run init to its end."""
+        run = self.a_run("init", **options)
+        try:
+            return init.init(run)
+        finally:
+            run.close()
+
+    def join(self, *names: str, file: bytes | None = None, **options: Any) -> join.JoinReport:
+        """Run join of these hosts to its end."""
+        run = self.a_run("join", **options)
+        targets = [node for node in run.cluster.nodes if node.name in names]
+        try:
+            return join.join(run, targets, discovery_file=file)
+        finally:
+            run.close()
+
+    def forget(self) -> None:
+        """Forget events and calls, not what the hosts are like."""
+        self.events.clear()
+        for machine in self.machines.values():
+            machine.forget()
+
+    def event(self, kind: type[Event]) -> list[Any]:
+        """Return the events of one class."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def _machine(name: str, address: str, base: str, api: API) -> Machine:
+    def own(facts: HostFacts, *, prepared: bool) -> HostFacts:
+        tools = {"etcdctl": "v3.6.8", "etcdutl": "v3.6.8"} if prepared else {}
+        return replace(
+            facts,
+            cgroup_version=2,
+            cgroup_controllers=frozenset({"cpu", "cpuset", "memory", "pids", "io", "freezer", "devices"}),
+            executables=facts.executables | {tool: f"/usr/bin/{tool}" for tool in tools},
+            binary_versions={**facts.binary_versions, **tools},
+            hostname=name,
+            machine_id=hashlib.md5(name.encode()).hexdigest(),
+            product_uuid=name,
+            interfaces=(
+                Interface("lo", "", True, ("127.0.0.1/8",)),
+                Interface("eth0", "", True, (f"{address}/24",)),
+            ),
+            default_route_address=address,
+            clock_offset=0.0,
+            inventory=None,
+            memory_bytes=4 << 30,
+            cpus=2,
+            files={k: v for k, v in facts.files.items() if not k.startswith(paths.STATE_DIR)},
+        )
+
+    machine = Machine(name, own(saved(base), prepared=base != "lab-bare"), api)
+    if base == "lab-bare":
+        machine.prepared = own(saved("lab-prepared"), prepared=True)
+    return machine
+
+
+@pytest.fixture
+def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World]:
+    """Return a maker of worlds; `base` is the saved probe that the hosts start from."""
+
+    def make(
+        *, base: str = "lab-prepared", workers: int = 1, control_planes: int = 1, **changes: Any
+    ) -> World:
+        names = [f"cp{number + 1}" for number in range(control_planes)] + [
+            f"w{number + 1}" for number in range(workers)
+        ]
+        nodes = []
+        for number, name in enumerate(names):
+            role = Role.CONTROL_PLANE if name.startswith("cp") else Role.WORKER
+            address = f"10.0.0.{number + 11 if role is Role.CONTROL_PLANE else number + 21 - control_planes}"
+            advertise = address if role is Role.CONTROL_PLANE else ""
+            nodes.append(Node(name, role, (address,), SSH(address), advertise_address=advertise))
+        settings: dict[str, Any] = {
+            "networking": Networking(pod_subnet="10.244.0.0/16"),
+            "encryption_algorithm": "ECDSA-P256",
+            "addons": (AddonRequest("flannel"),),
+            "kubelet_config": {"cgroupDriver": "systemd", "failCgroupV1": False},
+            **changes,
+        }
+        cluster = ResolvedCluster("demo", Version.parse("v1.36.3"), tuple(nodes), **settings)
+        api = API()
+        machines = {node.name: _machine(node.name, node.address, base, api) for node in nodes}
+        world = World(cluster, machines, api)
+        monkeypatch.setattr(
+            sessions,
+            "parse",
+            lambda line, **_: world.machines[line.decode().strip()].facts,
+        )
+        monkeypatch.setattr(discover, "TLSFetch", _fetcher(world))
+        monkeypatch.setattr(discover, "time", FakeTime())
+        if cluster.artifacts is ArtifactSource.BUNDLE:
+            source = BundleOfNothing(_bundle(tmp_path), "a bundle")
+            for module in (init, join):
+                monkeypatch.setattr(module, "open_source", lambda _: source)
+        return world
+
+    return make
+
+
+def _fetcher(world: World) -> Callable[..., Callable[[str, bytes | None], tuple[int, bytes]]]:
+    def fetcher(open_stream: Any, endpoint: str, *, cluster: Any = None) -> Any:
+        return lambda path, ca_pem: world.api.get(path, cluster)
+
+    return fetcher
+
+
+class BundleOfNothing(Source):
+    """A bundle whose images are three bytes."""
+
+    def open_images(self, action: ImportImages) -> tuple[int, Iterable[bytes]]:
+        """Return the archive."""
+        return 3, (b"tar",)
+
+
+class FakeTime:
+    """Time that passes only while one sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+def _bundle(folder: Path) -> ArtifactView:
+    held = json.loads((CASES / "lab-bundle.json").read_text())
+    file = folder / "binary"
+    file.write_bytes(b"#!/bin/sh\n")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    local = {name: LocalFile(str(file), sha256, file.stat().st_size) for name in held["files"]}
+    return ArtifactView(
+        ArtifactSource.BUNDLE,
+        components=held["components"],
+        architectures=("amd64",),
+        binaries={"amd64": local},
+        layout="/bundle/images",
+        images={"amd64": held["images"]},
+    )
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """One control plane and one worker that are prepared already."""
+    return make_world()
+
+
+@pytest.fixture
+def joined(world: World) -> World:
+    """The same with the control plane up and nothing remembered of how."""
+    world.init()
+    world.forget()
+    world.api.minted.clear()
+    return world
