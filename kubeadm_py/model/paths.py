@@ -69,10 +69,10 @@ NEVER_REMOVED = frozenset(
     (
         "/", "/bin", "/boot", "/dev", "/etc", "/etc/default", "/etc/modules-load.d", "/etc/sysctl.d",
         "/etc/systemd", "/etc/systemd/system", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
-        "/proc", "/root", "/run", "/run/systemd", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin",
+        "/proc", "/root", "/run", "/run/systemd", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin",  # noqa: S108 - nothing is put there
         "/usr/lib", "/usr/lib/systemd", "/usr/lib/systemd/system", "/usr/lib64", "/usr/local",
         "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/usr/share", "/var", "/var/cache",
-        "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool", "/var/tmp",
+        "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool", "/var/tmp",  # noqa: S108 - nothing is put there
     )
 )
 # fmt: on

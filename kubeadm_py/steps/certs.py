@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
 from kubeadm_py.pki import inspect
 from kubeadm_py.pki.files import certificate_files, key_pair_files
@@ -31,8 +32,10 @@ def plan(ctx: StepContext) -> list[Action]:
             if request.is_authority:
                 fresh.add(request.name)
     for pair in key_pair_requests(ctx.cluster):
-        # kubeadm keeps a private key that is there and makes no public one from it (contract 4.3).
-        if pair.key_path not in ctx.facts.files:
+        # kubeadm keeps a private key that is there and makes no public one from it (contract 4.3); ours, of a
+        # run that was cut off, gets its public half.
+        cut_off = pair.key_path in ctx.recorded and pair.public_key_path not in ctx.facts.files
+        if pair.key_path not in ctx.facts.files or cut_off:
             files += key_pair_files([pair])
             reasons.append(f"{pair.name}: missing")
     if not files:
@@ -45,6 +48,7 @@ def plan(ctx: StepContext) -> list[Action]:
 def _authority_lacks(ctx: StepContext, request: CertificateRequest) -> str:
     certificate = ctx.facts.files.get(request.certificate_path)
     if certificate is None:
+        _refuse_to_replace(ctx, request)
         return "missing"
     if request.key_path not in ctx.facts.files:
         raise KubeadmPyError(
@@ -53,6 +57,28 @@ def _authority_lacks(ctx: StepContext, request: CertificateRequest) -> str:
             fix="external CAs are not supported yet: add the key, or remove the certificate to get a new CA",
         )
     return ""
+
+
+def _refuse_to_replace(ctx: StepContext, request: CertificateRequest) -> None:
+    """Raise where a new authority would take the place of one that is in use, or of somebody's key.
+
+    Keys land before certificates and admin.conf after both, so a run that was cut off leaves no more than a
+    key that the inventory lists.
+    """
+    has_key = request.key_path in ctx.facts.files
+    if has_key and request.key_path not in ctx.recorded:
+        found = f"{request.key_path} is there without {request.certificate_path}"
+    elif paths.ADMIN_CONF in ctx.facts.files:
+        lost = [request.certificate_path, *([] if has_key else [request.key_path])]
+        found = f"this control plane has lost {' and '.join(lost)}"
+    else:
+        return
+    raise KubeadmPyError(
+        found,
+        host=ctx.node.name,
+        details=["a new CA would not be trusted by what the old one has signed"],
+        fix="put it back from a backup or from another control plane; for a new cluster: kubeadm-py reset",
+    )
 
 
 def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) -> str:

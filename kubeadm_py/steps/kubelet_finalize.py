@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Late, RunScript
 from kubeadm_py.pki.requests import kubeconfig_requests
@@ -28,7 +30,7 @@ def plan(ctx: StepContext) -> list[Action]:
     return [
         RunScript(
             "kubelet client certificate rotation",
-            f"""if [ ! -e {current} ]; then echo unchanged; exit 0; fi
+            f"""if [ ! -e {shlex.quote(current)} ]; then echo unchanged; exit 0; fi
 new={paths.KUBERNETES_DIR}/.kubelet.conf.kubeadm-py-new
 cat "$INPUT" >"$new"
 chmod 0600 "$new"

@@ -184,8 +184,9 @@ KPY_WANTED
 echo "not ready:$missing"
 return 1"""
     diagnose = "\n".join(
-        f"{command} get pods -n {namespace} -o wide 2>&1 | cut -c 1-200\n"
-        f"{command} get events -n {namespace} --field-selector type=Warning 2>&1 | tail -n 6 | cut -c 1-300"
+        f"{command} get pods -n {shlex.quote(namespace)} -o wide 2>&1 | cut -c 1-200\n"
+        f"{command} get events -n {shlex.quote(namespace)} --field-selector type=Warning 2>&1"
+        " | tail -n 6 | cut -c 1-300"
         for namespace in namespaces
     )
     return Wait(title, until, deadline, interval=0.5, diagnose=diagnose, look=look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 
 from kubeadm_py.artifacts.plan import BinaryState, uses_containerd
@@ -114,7 +115,7 @@ def _start(ctx: StepContext, reasons: list[str], *, reload: bool) -> Unit | None
 def _ready(ctx: StepContext) -> Wait:
     return Wait(
         "wait for containerd",
-        f"""crictl --runtime-endpoint {ctx.node.cri_socket} --timeout 5s info >/dev/null 2>&1 \\
+        f"""crictl --runtime-endpoint {shlex.quote(ctx.node.cri_socket)} --timeout 5s info >/dev/null 2>&1 \\
 || {{ echo "the CRI of containerd does not answer yet"; false; }}""",
         READY_DEADLINE,
         hopeless=f"""systemctl is-failed --quiet {UNIT} && echo "containerd cannot start\"""",
