@@ -132,7 +132,7 @@ def json_events() -> str:
 
 With `--format json` a verb prints one JSON object a line on standard output: its events as they happen and, at the
 end, one object of type `report` that sums them up. `--dry-run` adds one object of type `plan` before these last two;
-`verify` prints its own report, one object, instead. Nothing else is printed there.
+`verify` prints one object of type `verify` instead: its report. Nothing else is printed there.
 
 Every event has `type` and `time` (Unix seconds). A value that is not known is null or empty. No event holds a secret.
 New fields and new types may be added; those below keep their meaning.

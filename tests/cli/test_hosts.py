@@ -87,6 +87,49 @@ def test_json_is_one_object_a_line(kpy, config, closed):
     assert all(isinstance(event["time"], float) for event in events[:-1])
 
 
+def test_verify_of_what_cannot_be_reached_is_one_object(kpy, config, closed):
+    ended = kpy("verify", "--config", config(*closed), "--format", "json")
+    assert (ended.code, ended.err) == (7, "")
+    (line,) = ended.out.splitlines()
+    report = json.loads(line)
+    assert (report["type"], report["exitCode"], report["ok"]) == ("verify", 7, False)
+    failed = [result for result in report["results"] if result["outcome"] == "failed"]
+    assert {result["host"] for result in failed} == {"cp1", "w1"}
+
+
+class TestJoiningByFlags:
+    TOKEN = "abcdef.0123456789abcdef"
+    PIN = "sha256:" + "a" * 64
+
+    def test_a_host_that_refuses(self, kpy, closed):
+        host = f"nobody@127.0.0.1:{closed[0]}"
+        pin = ["--discovery-token-ca-cert-hash", self.PIN]
+        ended = kpy("join", "127.0.0.1:6443", "--host", host, "--token-file", "-", *pin, stdin=self.TOKEN)
+        assert ended.code == 7, ended.text
+        assert self.TOKEN not in ended.text
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["10.0.0.1:6443", "--token", "bad"], "not a bootstrap token"),
+            (["--token", TOKEN], "name the API as host:port"),
+            (["10.0.0.1:6443", "--token", TOKEN], "pin the cluster's CA"),
+            (["10.0.0.1:6443"], "missing"),
+            (["10.0.0.1:6443", "--token-file", "/nowhere"], "/nowhere cannot be read"),
+            (["10.0.0.1:6443", "--token", TOKEN, "--token-file", "-"], "exclude each other"),
+            (["--discovery-file", "/nowhere"], "/nowhere cannot be read"),
+            (["10.0.0.1:6443", "--discovery-file", "/nowhere"], "keep one of them"),
+            (["10.0.0.1:99999", "--token", TOKEN], "99999"),
+            (["not an address", "--token", TOKEN], "not an address"),
+        ],
+    )
+    def test_what_cannot_be_meant(self, kpy, arguments, said):
+        ended = kpy("join", *arguments, "--host", "nobody@127.0.0.1:1")
+        assert ended.code == 2, ended.text
+        assert said in ended.err
+        assert "0123456789abcdef" not in ended.text
+
+
 @pytest.mark.parametrize("verb", ["init", "join", "reset", "preflight"])
 def test_a_host_that_the_file_lacks(kpy, config, closed, verb):
     ended = kpy(verb, "--config", config(*closed), "--host", "w9")

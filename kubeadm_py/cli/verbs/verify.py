@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from json import dumps, loads
 from pathlib import Path
 
 from kubeadm_py.cli.frame import Display
@@ -30,7 +31,8 @@ def run(display: Display, *, config: str, level: str, read_only: bool, junit: st
     )
     progress.end()
     if display.format == "json":
-        sys.stdout.write(to_json(report).rstrip("\n") + "\n")
+        # One object a line, as with every verb.
+        sys.stdout.write(dumps({"type": "verify", **loads(to_json(report))}) + "\n")
     else:
         unicode = (sys.stdout.encoding or "").lower().startswith("utf")
         sys.stdout.write("\n".join(summary(report, unicode=unicode)) + "\n")
