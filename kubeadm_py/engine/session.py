@@ -20,7 +20,11 @@ from kubeadm_py.transport.base import Held, Host
 LOCKED_EXIT = 75
 """sysexits' EX_TEMPFAIL: the lock is somebody else's."""
 PROBE_TIMEOUT_SECONDS = 120.0
+STAGE_PATIENCE_SECONDS = 60
+"""How long what an earlier run left running may go on before a new one looks at the host."""
 _HELD = "##kubeadm-py held"
+_WAITED = "##kubeadm-py waited"
+_BUSY = "##kubeadm-py busy"
 _HOLDER = f"{paths.RUN_DIR}/holder"
 _PREAMBLE = f"""umask 077
 PATH={paths.SEARCH_PATH}
@@ -85,10 +89,13 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
         result = host.run(_PREAMBLE + probe, timeout=PROBE_TIMEOUT_SECONDS)
         facts = facts_in(result.stdout, node.name, time.monotonic() - started)
         return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe)
-    held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=PROBE_TIMEOUT_SECONDS)
+    timeout = PROBE_TIMEOUT_SECONDS + STAGE_PATIENCE_SECONDS
+    held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=timeout)
     round_trip = time.monotonic() - started
     if not held.alive() and held.result.exit_code == LOCKED_EXIT:
         raise _locked(node.name, held.result.stdout)
+    if _WAITED.encode() in held.result.stdout:
+        round_trip = 0.0  # The clocks are compared by it.
     facts = facts_in(held.result.stdout + held.result.stderr, node.name, round_trip)
     return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe, held)
 
@@ -102,6 +109,16 @@ if ! flock -n 9; then
   echo "##kubeadm-py locked $(cat {_HOLDER} 2>/dev/null)"
   exit {LOCKED_EXIT}
 fi
+# What a cut connection left running still changes the host: a plan from a look taken now would be wrong.
+exec 8>>{paths.STAGE_LOCK}
+if ! flock -n 8; then
+  echo "{_WAITED}"
+  if ! flock -w {STAGE_PATIENCE_SECONDS} 8; then
+    echo "{_BUSY}"
+    exit {LOCKED_EXIT}
+  fi
+fi
+exec 8>&-
 rm -f {paths.RUN_DIR}/stop*
 echo {shlex.quote(holder)} >{_HOLDER}
 (
@@ -124,6 +141,12 @@ def operator() -> str:
 
 def _locked(host: str, output: bytes) -> LockedError:
     text = output.decode(errors="replace")
+    if _BUSY in text:
+        return LockedError(
+            f"an earlier run's stage is still at work on this host after {STAGE_PATIENCE_SECONDS} s",
+            host=host,
+            fix=f"look what it does: fuser -v {paths.STAGE_LOCK}",
+        )
     holder = text.partition("##kubeadm-py locked")[2].strip() or "another run"
     return LockedError(
         f"locked: {holder}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,6 @@ from kubeadm_py.engine.session import Session, facts_in
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.facts.collect import probe_script
 from kubeadm_py.kube import kubectl
-from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import BootstrapToken, Discovery, Node, ResolvedCluster
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
@@ -95,7 +95,7 @@ def ask(run: Run, node: Node, *, mint: bool, now: datetime) -> Leader:
 printf '{_CONFIGS}'; printf '%s' "$answer" | base64 -w0; echo"""
     # The token comes last: what fails before it leaves none behind.
     script = f"""umask 077
-printf '{_CA}'; base64 -w0 {paths.PKI_DIR}/ca.crt || exit 1
+printf '{_CA}'; base64 -w0 {shlex.quote(f"{run.cluster.certificates_dir}/ca.crt")} || exit 1
 echo
 {probe}
 {errand}
