@@ -14,7 +14,7 @@ from kubeadm_py.config.nodes import ignored
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.resolve import check, resolve
 from kubeadm_py.config.whole import read_whole
-from kubeadm_py.model.cluster import SSH, Node, ResolvedCluster
+from kubeadm_py.model.cluster import SSH, Node, ResolvedCluster, Role
 
 COMMAND_LINE = "the command line"
 HOST_FLAG = "--host"
@@ -175,6 +175,24 @@ def from_join_flags(
     if node_name and len(hosts) > 1:
         problems.error(join, ("nodeRegistration", "name"), f"one name for {len(hosts)} hosts; leave it out")
     return _resolve((join,), problems, join, hosts, joining=True)
+
+
+def at_hosts(cluster: ResolvedCluster, hosts: Sequence[str]) -> ResolvedCluster:
+    """Return the cluster of a bare kubeadm file with its one node on each of `hosts`.
+
+    They are written `[user@]address[:port]`; without any the node is this very machine, as the file alone
+    says. Raise ConfigError naming --host.
+    """
+    problems = Problems()
+    place = FlagDocument("", {}, {_HOST_PATH: HOST_FLAG})
+    reached = _ssh(place, _words(hosts), problems)
+    (template,) = cluster.nodes
+    if len(reached) > 1 and template.name and not template.name_from_host:
+        problems.error(place, _HOST_PATH, f"the file has one name for {len(reached)} hosts; leave it out")
+    if len(reached) > 1 and template.role is Role.CONTROL_PLANE:
+        problems.error(place, _HOST_PATH, "init takes one host; join brings in the others")
+    problems.raise_if_any(COMMAND_LINE)
+    return replace(cluster, nodes=tuple(_remote(template, ssh) for ssh in reached)) if reached else cluster
 
 
 def ignore_preflight_errors(cluster: ResolvedCluster, names: Sequence[str]) -> ResolvedCluster:

@@ -9,7 +9,7 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.config.flags import at_hosts, from_init_flags
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster
@@ -34,7 +34,9 @@ def run(
     if config:
         loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
         cluster = renamed(loaded, flags.get("node_name", ""))
-        if hosts and loaded.has_cluster_document:
+        if not loaded.has_cluster_document:
+            cluster = at_hosts(cluster, hosts)
+        elif hosts:
             _only_the_first(cluster, hosts)
     else:
         cluster = from_init_flags(hosts=hosts, **flags)

@@ -11,7 +11,7 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.flags import from_join_flags
+from kubeadm_py.config.flags import at_hosts, from_join_flags
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
@@ -37,6 +37,8 @@ def run(
     if config:
         loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields, joining=True)
         cluster = renamed(loaded, flags.get("node-name", ""))
+        if not loaded.has_cluster_document:
+            cluster = at_hosts(cluster, hosts)
         targets = _targets(cluster, hosts, loaded)
     else:
         cluster = from_join_flags(endpoint, hosts=hosts, **_tokens(flags))

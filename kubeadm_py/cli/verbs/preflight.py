@@ -8,6 +8,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.config.complete import complete
+from kubeadm_py.config.flags import at_hosts
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Gate
@@ -20,8 +21,8 @@ from kubeadm_py.preflight.context import plural
 def run(display: Display, *, config: str, hosts: Sequence[str], ignore: Sequence[str]) -> None:
     """Check all hosts of the config, or those that --host names; no lock is taken, nothing is changed."""
     loaded = common.read_config(config)
-    cluster = loaded.cluster
-    targets = common.choose(cluster, hosts) or list(cluster.nodes)
+    cluster = loaded.cluster if loaded.has_cluster_document else at_hosts(loaded.cluster, hosts)
+    targets = (common.choose(cluster, hosts) if loaded.has_cluster_document else []) or list(cluster.nodes)
     options = Options(ignore_preflight_errors=frozenset(ignore))
     with common.a_run("preflight", cluster, display, options, config) as a_run:
         common.tell_warnings(a_run, loaded)

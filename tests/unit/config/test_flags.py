@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubeadm_py.config.load import ConfigError, from_init_flags, from_join_flags, ignore_preflight_errors
+from kubeadm_py.config.flags import at_hosts
+from kubeadm_py.config.load import (
+    ConfigError,
+    from_init_flags,
+    from_join_flags,
+    ignore_preflight_errors,
+    load,
+)
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import DEFAULT_VERSION
@@ -19,6 +27,52 @@ HASH = "sha256:" + "0" * 64
 def problems(error: pytest.ExceptionInfo[ConfigError]) -> dict[str, str]:
     assert all(not problem.file and not problem.line for problem in error.value.problems)
     return {problem.path: problem.message for problem in error.value.problems}
+
+
+class TestAtHosts:
+    def test_a_bare_file_goes_to_the_hosts_of_the_flag(self, tmp_path) -> None:
+        loaded = load(_file(tmp_path, "JoinConfiguration", JOINING), joining=True)
+        cluster = at_hosts(loaded.cluster, ["root@10.0.0.21", "10.0.0.22:2222"])
+        reached = [node.ssh for node in cluster.nodes if node.ssh is not None]
+        assert [(ssh.user, ssh.host, ssh.port) for ssh in reached] == [
+            ("root", "10.0.0.21", None),
+            ("", "10.0.0.22", 2222),
+        ]
+        assert [node.name_from_host for node in cluster.nodes] == [True, True]
+        assert {node.role for node in cluster.nodes} == {Role.WORKER}
+
+    def test_without_the_flag_it_is_this_machine(self, tmp_path) -> None:
+        loaded = load(_file(tmp_path, "InitConfiguration"))
+        assert at_hosts(loaded.cluster, []) == loaded.cluster
+
+    def test_the_name_of_the_file_stays(self, tmp_path) -> None:
+        loaded = load(_file(tmp_path, "InitConfiguration", "nodeRegistration: {name: cp7}"))
+        (node,) = at_hosts(loaded.cluster, ["root@10.0.0.11"]).nodes
+        assert (node.name, node.name_from_host) == ("cp7", False)
+
+    def test_one_name_is_not_for_two_hosts(self, tmp_path) -> None:
+        text = JOINING + "nodeRegistration: {name: w7}"
+        loaded = load(_file(tmp_path, "JoinConfiguration", text), joining=True)
+        with pytest.raises(ConfigError) as error:
+            at_hosts(loaded.cluster, ["10.0.0.21", "10.0.0.22"])
+        assert problems(error) == {"--host": "the file has one name for 2 hosts; leave it out"}
+
+    def test_init_takes_one(self, tmp_path) -> None:
+        loaded = load(_file(tmp_path, "InitConfiguration"))
+        with pytest.raises(ConfigError) as error:
+            at_hosts(loaded.cluster, ["10.0.0.21,10.0.0.22"])
+        assert problems(error) == {"--host": "init takes one host; join brings in the others"}
+
+
+JOINING = f"""discovery:
+  bootstrapToken: {{apiServerEndpoint: "10.0.0.11:6443", token: {TOKEN}, caCertHashes: ["{HASH}"]}}
+"""
+
+
+def _file(folder: Path, kind: str, more: str = "") -> str:
+    path = folder / "bare.yaml"
+    path.write_text(f"apiVersion: kubeadm.k8s.io/v1beta4\nkind: {kind}\n{more}")
+    return str(path)
 
 
 def test_init_without_flags_is_this_machine_with_defaults() -> None:
