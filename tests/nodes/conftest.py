@@ -1,7 +1,8 @@
 """Give node tests their nodes and clusters, in an order that lets them share both.
 
-The session's nodes are brought up once and stay warm; a cluster that runs is taken over by the next test that it
-fits. A test that fails leaves what explains it in .collected/<test>/. KPY_KEEP=1 keeps the nodes at the end.
+The session's nodes are brought up once and stay warm; a cluster that runs is taken over by the next test
+that it fits. A test that fails leaves what explains it in .collected/<test>/. KPY_KEEP=1 keeps the nodes at
+the end.
 """
 
 from __future__ import annotations
@@ -68,12 +69,11 @@ def _collect(folder: Path, cli: Cli, began: int) -> None:
     folder.mkdir(parents=True)
     (folder / "runs.txt").write_text("\n".join(map(str, cli.history[began:])))
     collect.collect(LAB, folder)
-    questions = "get nodes,pods -A -o wide; {0} get events -A --sort-by=.lastTimestamp".format(
-        kubectl := f"kubectl --kubeconfig {ADMIN} --request-timeout=10s"
-    )
+    kubectl = f"kubectl --kubeconfig {ADMIN} --request-timeout=10s"
+    questions = f"{kubectl} get nodes,pods -A -o wide; {kubectl} get events -A --sort-by=.lastTimestamp"
     for node in nodes.running(LAB):
         if node.role == "control-plane":
-            asked = nodes.exec(node, ["sh", "-c", f"{kubectl} {questions}"], check=False)
+            asked = nodes.exec(node, ["sh", "-c", questions], check=False)
             (folder / node.name / "objects.txt").write_text(asked.stdout + asked.stderr)
     logs = cli.home / "state"
     if logs.exists():

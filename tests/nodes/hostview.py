@@ -7,6 +7,8 @@ from lab.topology import Node
 
 # Kernel, runtime state and logs are nobody's to keep; systemd's and apt's timers write whenever they like.
 _PRUNED = "/var/log /var/cache /var/tmp /var/lib/systemd /var/lib/apt /var/lib/containerd"
+# What comes and goes with logins, timers and this very script.
+_PASSING = r"^(sshd|sudo|sh|bash|ps|sort|awk|sed|grep|find|\(sd-pam\)|systemd|apt|dpkg)"
 _LOOK = f"""
 set -u
 echo '## files'
@@ -32,7 +34,7 @@ systemctl list-unit-files --no-legend --plain | awk '{{print $1, $2}}' | sort
 systemctl list-units --type=service,socket,mount --state=active,activating,failed --no-legend --plain |
   awk '{{print $1, $3, $4}}' | grep -vE '^(user@|user-runtime|run-user)' | sort
 echo '## processes'
-ps -eo comm= | grep -vE '^(sshd|sudo|sh|bash|ps|sort|awk|sed|grep|find|\\(sd-pam\\)|systemd|apt.*|dpkg.*)' | sort -u
+ps -eo comm= | grep -vE '{_PASSING}' | sort -u
 echo '## users'
 getent passwd | sort
 getent group | sort
