@@ -50,7 +50,10 @@ def load(
     name = source_name(path)
     text = read_text(path, stdin)
     if not text.strip():
-        raise refusal(name, "the file is empty; kubeadm-py config print init-defaults shows a first config")
+        raise refusal(
+            name,
+            "the file is empty; a config is a YAML file of kubeadm's kinds and at most one Cluster document",
+        )
     problems = Problems()
     documents = read_documents(text, name, problems, allow_unknown_fields=allow_unknown_fields)
     whole = read_whole(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import typer.main
 
 from kubeadm_py.cli.app import app
+
+ROOT = Path(__file__).parents[2]
 
 
 def commands() -> list[str]:
@@ -114,3 +119,22 @@ def test_a_usage_error_under_json_is_one_object(kpy):
     assert event["type"] == "failed"
     assert event["exit_code"] == 2
     assert "nowhere.yaml" in event["summary"]
+
+
+def test_messages_and_pages_name_only_commands_that_exist():
+    known = set(commands())
+    groups = {command.rpartition(" ")[0] for command in known if " " in command}
+    texts = [*(ROOT / "kubeadm_py").rglob("*.py"), *ROOT.glob("*.md"), ROOT / "docs/generate.py"]
+    unknown = set()
+    for path in texts:
+        for line in re.findall(r"kubeadm-py ((?:[a-z][a-z-]+ ?){1,3})", path.read_text()):
+            words = line.split()
+            if words[0] not in known:
+                continue  # prose: "kubeadm-py itself", "kubeadm-py has"
+            named = words[0]
+            for word in words[1:]:
+                if named in groups:
+                    named = f"{named} {word}"
+            if named not in known:
+                unknown.add(f"{path.name}: kubeadm-py {named}")
+    assert unknown == set()

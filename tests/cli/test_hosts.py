@@ -117,7 +117,7 @@ class TestJoiningByFlags:
             (["10.0.0.1:6443"], "missing"),
             (["10.0.0.1:6443", "--token-file", "/nowhere"], "/nowhere cannot be read"),
             (["10.0.0.1:6443", "--token", TOKEN, "--token-file", "-"], "exclude each other"),
-            (["--discovery-file", "/nowhere"], "/nowhere cannot be read"),
+            (["--discovery-file", "/nowhere"], "no such file"),
             (["10.0.0.1:6443", "--discovery-file", "/nowhere"], "keep one of them"),
             (["10.0.0.1:99999", "--token", TOKEN], "99999"),
             (["not an address", "--token", TOKEN], "not an address"),
