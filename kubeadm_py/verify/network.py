@@ -188,7 +188,7 @@ def _dial(number: int, probe: Probe) -> str:
     url = f"http://127.0.0.1:{HTTP_PORT}/dial?{query}"
     return (
         # `timeout` and not wget's own -T, which crashes some builds of busybox.
-        f"{{ answer=$(timeout {PROBE_SECONDS} wget -q -O - '{url}' 2>&1); "
+        f"{{ answer=$(timeout {PROBE_SECONDS} wget -q -O - {shlex.quote(url)} 2>&1); "
         f"printf 'probe\\t{number}\\t%s\\n' \"$(printf %s \"$answer\" | tr '\\n\\t' '  ')\"; }} &"
     )
 

@@ -172,7 +172,7 @@ def _key_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
         "  answer=$(kubectl --kubeconfig /dev/null --server " + _NOBODY_LISTENS + " --request-timeout 2s "
         '--client-certificate "$1" --client-key "$2" get --raw /healthz 2>&1)',
         "  case $answer in *tls:*) printf 'mismatch\\t%s\\t%s\\n' \"$1\" "
-        "\"$(printf %s \"$answer\" | sed -n 's/.*tls: \\([a-z ]*\\).*/\\1/p' | head -n 1)\" ;; esac",
+        '"$(printf %s "$answer" | sed -n \'s/.*tls: \\([a-z ]*\\).*/\\1/p\' | head -n 1)" ;; esac',
         "}",
         f"set -- {arguments}",
         "while [ $# -gt 0 ]; do",
@@ -185,13 +185,12 @@ def _key_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
 def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
     if node.role is not Role.CONTROL_PLANE or cluster.etcd.local is None:
         return []
-    pki = f"{cluster.certificates_dir}/etcd"
+    pki = cluster.certificates_dir
     endpoint = f"--endpoints=https://127.0.0.1:{ports.ETCD_CLIENT} "
-    authority = f"--cacert={pki}/ca.crt"
-    peer = f"--cert={pki}/peer.crt --key={pki}/peer.key"
-    kubelet_client = (
-        f"--cert={cluster.certificates_dir}/apiserver-kubelet-client.crt "
-        f"--key={cluster.certificates_dir}/apiserver-kubelet-client.key"
+    authority = _words([f"--cacert={pki}/etcd/ca.crt"])
+    peer = _words([f"--cert={pki}/etcd/peer.crt", f"--key={pki}/etcd/peer.key"])
+    kubelet_client = _words(
+        [f"--cert={pki}/apiserver-kubelet-client.crt", f"--key={pki}/apiserver-kubelet-client.key"]
     )
     few = "--prefix --keys-only --limit=100"
     patient = "--command-timeout=8s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def test_api(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
     problems = []
     for node in cluster.control_planes:
         server = f"https://{node.local_endpoint}"
-        output = kubectl.run(f"k --server {server} get --raw '/readyz?verbose'")
+        output = kubectl.run(f"k --server {shlex.quote(server)} get --raw '/readyz?verbose'")
         if not output.ok:
             bad = [line for line in output.said.split(" | ") if "[-]" in line] or [output.said]
             look = kubectl.look("--server", server, "get", "--raw", "/readyz?verbose")
@@ -185,7 +186,8 @@ def test_anonymous_sees_nothing(kubectl: Kubectl, cluster: ResolvedCluster) -> N
     """The API refuses who shows no credentials"""
     server = f"https://{cluster.control_planes[0].local_endpoint}"
     output = kubectl.run(
-        f"kubectl --kubeconfig /dev/null --server {server} --certificate-authority {cluster.ca_cert_path}"
+        f"kubectl --kubeconfig /dev/null --server {shlex.quote(server)}"
+        f" --certificate-authority {shlex.quote(cluster.ca_cert_path)}"
         " --request-timeout 10s get --raw /api/v1/namespaces/kube-system/secrets </dev/null"
     )
     if output.ok:
