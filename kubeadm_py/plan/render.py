@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -143,18 +143,19 @@ def render(
     return Rendered(tuple(hosts), tuple(objects))
 
 
-def described_artifacts(cluster: ResolvedCluster, architecture: str) -> ArtifactView:
+def described_artifacts(cluster: ResolvedCluster, architectures: Collection[str]) -> ArtifactView:
     """Return what the config's artifact source offers by the table of versions, without looking at it.
 
     Binaries have no content here: a rendered tree holds none.
     """
     if cluster.artifacts is ArtifactSource.PREINSTALLED:
         return ArtifactView()
+    offered = {binary.name: LocalFile("", "", 0) for binary in BINARIES}
     return ArtifactView(
         cluster.artifacts,
         components=official.component_versions(cluster.kubernetes_version),
-        architectures=(architecture,),
-        binaries={architecture: {binary.name: LocalFile("", "", 0) for binary in BINARIES}},
+        architectures=tuple(architectures),
+        binaries=dict.fromkeys(architectures, offered),
     )
 
 

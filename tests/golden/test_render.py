@@ -234,3 +234,46 @@ def test_with_secrets_each_of_them_is_somewhere(whole: Path) -> None:
     texts = [path.read_text() for path in whole.rglob("*") if path.is_file()]
     for secret in SECRETS:
         assert any(secret in text for text in texts), secret
+
+
+ANSWERS = HERE.parent / "unit" / "facts" / "answers"
+
+
+def render_with(answer: str, tmp_path: Path, **options: Any) -> Path:
+    config = HERE / "render" / "cluster" / "config.yaml"
+    out = run(config, tmp_path / "out", hosts=["cp1"], facts=str(ANSWERS / answer), **options)
+    return out / "hosts" / "cp1"
+
+
+@pytest.mark.parametrize("answer", sorted(path.name for path in ANSWERS.iterdir()))
+def test_every_saved_answer_leads_to_the_files_of_a_control_plane(answer: str, tmp_path: Path) -> None:
+    """What a cluster brought there before counts for nothing: the tree is that of a new one."""
+    host = render_with(answer, tmp_path, no_secrets=True)
+    wanted = listed(HERE / "render" / "cluster" / "cp1.modes.txt")
+    below = ("/etc/kubernetes/manifests/", "/var/lib/kubelet/", "/var/lib/kubeadm-py/applied/")
+    assert on_disk(host).keys() >= {path for path in wanted if path.startswith(below)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "said"),
+    [
+        (
+            "ubuntu-24.04-systemd-resolved.txt",
+            "var/lib/kubelet/config.yaml",
+            "resolvConf: /run/systemd/resolve/resolv.conf",
+        ),
+        (
+            "rocky-9-selinux-firewalld.txt",
+            "usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
+            "EnvironmentFile=-/etc/sysconfig/kubelet",
+        ),
+    ],
+)
+def test_files_fit_the_distribution(answer: str, path: str, said: str, tmp_path: Path) -> None:
+    assert said in (render_with(answer, tmp_path, no_secrets=True) / path).read_text()
+
+
+def test_a_node_of_a_running_cluster_gets_fresh_authorities_and_is_not_asked(tmp_path: Path) -> None:
+    host = render_with("running-control-plane.txt", tmp_path)
+    wanted = listed(HERE / "render" / "cluster" / "cp1.modes.txt")
+    assert {path for path in wanted if "/pki/" in path} <= on_disk(host).keys()

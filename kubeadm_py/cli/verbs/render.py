@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def run(
         cluster,
         known,
         now=datetime.now(UTC),
-        artifacts=_artifacts(cluster, known[chosen[0]].architecture),
+        artifacts=_artifacts(cluster, {each.architecture for each in known.values()}),
         secrets=not no_secrets,
     )
     written = [host for host in rendered.hosts if host.name in chosen]
@@ -103,7 +103,7 @@ def _profile(node: Node) -> HostFacts:
     return plain_debian_12(name, address or STAND_IN_ADDRESS)
 
 
-def _artifacts(cluster: ResolvedCluster, architecture: str) -> ArtifactView:
+def _artifacts(cluster: ResolvedCluster, architectures: Collection[str]) -> ArtifactView:
     """Return what the config's source offers; a bundle that is not at hand is taken for a complete one."""
     if cluster.artifacts is ArtifactSource.BUNDLE:
         try:
@@ -111,7 +111,7 @@ def _artifacts(cluster: ResolvedCluster, architecture: str) -> ArtifactView:
         except BundleError as error:
             versions = f"the versions that go with {cluster.kubernetes_version}"
             _tell(f"warning: {error.summary}: rendered for {versions}")
-    return described_artifacts(cluster, architecture)
+    return described_artifacts(cluster, architectures)
 
 
 def _refuse_unless_empty(target: Path) -> None:
