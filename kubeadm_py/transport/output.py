@@ -62,8 +62,11 @@ class Output:
         return None
 
     def last_lines(self) -> tuple[str, ...]:
-        """Return the last lines of standard error, or of standard output, for an error's details."""
-        text = bytes(self.stderr or self.stdout).decode(errors="replace")
+        """Return the last lines of standard error, for an error's details.
+
+        Standard output is what a script was asked for: the keys that a run reads, or admin.conf.
+        """
+        text = bytes(self.stderr).decode(errors="replace")
         return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-5:]
 
     def words_before(self) -> tuple[str, ...]:
