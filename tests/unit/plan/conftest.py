@@ -7,6 +7,7 @@ apart and carried out on them, so that the next probe tells what the stage made.
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import io
 import json
@@ -96,7 +97,7 @@ class API:
                 f"{jws.KEY_PREFIX}{token_id}": jws.sign(content.encode(), Token.parse(token))
                 for token_id, token in self.tokens.items()
             }
-            return 200, json.dumps({"data": {"kubeconfig": content, **signed}}).encode()
+            return 200, _config_map({"kubeconfig": content, **signed})
         known = entry is not None and entry.token in self.tokens.values()
         if not known or self.login_refused:
             return 401, b'{"message": "Unauthorized"}'
@@ -105,7 +106,11 @@ class API:
                 return 404, b"{}"
             status = "True" if self.nodes[name] else "False"
             return 200, json.dumps({"status": {"conditions": [{"type": "Ready", "status": status}]}}).encode()
-        return 200, json.dumps({"data": self.config_map(name)}).encode()
+        return 200, _config_map(self.config_map(name))
+
+
+def _config_map(data: dict[str, str]) -> bytes:
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": data}).encode()
 
 
 class Machine(FakeHost):
@@ -124,10 +129,10 @@ class Machine(FakeHost):
         self.before_stage: Callable[[str], None] = lambda _stage: None
         self.errand_fails = False
         self.answer("##kubeadm-py held", self._answer_lock)
-        self.answer("# stage ", self._stage)
         self.answer("##kubeadm-py ca ", self._errand)
         self.answer(re.compile(r"^set -eu\nbase64 -w0 "), self._read_keys)
         self.answer(re.compile(r"kubectl .* delete secret "), self._delete)
+        self.answer(re.compile("^# stage "), self._stage)
         self.answer(re.compile(r"^umask 077\nPATH=(?!(?s:.)*##kubeadm-py held)"), self._look)
 
     @property
@@ -378,10 +383,18 @@ def _machine(name: str, address: str, base: str, api: API) -> Machine:
 
 @pytest.fixture
 def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World]:
-    """Return a maker of worlds; `base` is the saved probe that the hosts start from."""
+    """Return a maker of worlds.
+
+    `base` is the saved probe that the hosts start from; `up` (True, or init's options) runs init first.
+    """
 
     def make(
-        *, base: str = "lab-prepared", workers: int = 1, control_planes: int = 1, **changes: Any
+        *,
+        base: str = "lab-prepared",
+        workers: int = 1,
+        control_planes: int = 1,
+        up: Any = False,
+        **changes: Any,
     ) -> World:
         names = [f"cp{number + 1}" for number in range(control_planes)] + [
             f"w{number + 1}" for number in range(workers)
@@ -414,6 +427,8 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             source = BundleOfNothing(_bundle(tmp_path), "a bundle")
             for module in (init, join):
                 monkeypatch.setattr(module, "open_source", lambda _: source)
+        if up is not None and up is not False:
+            _bring_up(world, f"{base} {workers} {control_planes} {changes} {up}", {} if up is True else up)
         return world
 
     return make
@@ -424,6 +439,26 @@ def _fetcher(world: World) -> Callable[..., Callable[[str, bytes | None], tuple[
         return lambda path, ca_pem: world.api.get(path, cluster)
 
     return fetcher
+
+
+_UP: dict[str, tuple[dict[str, tuple[HostFacts, dict[str, bytes]]], API]] = {}
+"""What worlds were like after init, by what was asked for: init need not run again for every join."""
+
+
+def _bring_up(world: World, key: str, options: dict[str, Any]) -> None:
+    """Run init (with `options`), or take over what it made in an equal world, and forget how."""
+    if key not in _UP:
+        world.init(**options)
+        world.api.minted.clear()
+        kept = {name: (machine.facts, dict(machine.content)) for name, machine in world.machines.items()}
+        _UP[key] = kept, copy.deepcopy(world.api)
+    hosts, api = _UP[key]
+    for name, field_ in copy.deepcopy(api).__dict__.items():
+        setattr(world.api, name, field_)
+    for name, machine in world.machines.items():
+        machine.facts, machine.content = hosts[name][0], dict(hosts[name][1])
+        machine.prepared = machine.prepared if name.startswith("w") else None
+    world.forget()
 
 
 class BundleOfNothing(Source):
@@ -472,9 +507,6 @@ def world(make_world: Callable[..., World]) -> World:
 
 
 @pytest.fixture
-def joined(world: World) -> World:
+def joined(make_world: Callable[..., World]) -> World:
     """The same with the control plane up and nothing remembered of how."""
-    world.init()
-    world.forget()
-    world.api.minted.clear()
-    return world
+    return make_world(up=True)
