@@ -70,6 +70,11 @@ fi"""
 _PRUNE = f"""[ -e {paths.MADE_DIRECTORIES} ] || exit 0
 sort -ru {paths.MADE_DIRECTORIES} | while read -r made; do rmdir "$made" 2>/dev/null || true; done
 rm -f {paths.MADE_DIRECTORIES}"""
+# containerd ends when the directory of CNI configurations goes away under it.
+_PRUNE_BESIDE_CONTAINERD = f"""[ -e {paths.MADE_DIRECTORIES} ] || exit 0
+sort -ru {paths.MADE_DIRECTORIES} | grep -v '^/etc/cni' | while read -r made; do
+  rmdir "$made" 2>/dev/null || true
+done"""
 
 
 def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> list[Action]:
@@ -95,14 +100,18 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         *_restore(inventory, cluster),
     ]
     if keep_artifacts:
-        return [*actions, RunScript("remove empty directories", _PRUNE), _keep(inventory, host)]
-    actions += [*_runtime(inventory, host), *plan_restore_swap(facts), *_restore(inventory, host)]
+        return [
+            *actions,
+            RunScript("remove empty directories", _PRUNE_BESIDE_CONTAINERD),
+            _keep(inventory, host),
+        ]
+    actions += [*_runtime(inventory), *plan_restore_swap(facts), *_restore(inventory, host)]
     made = tuple(sorted(path for path in host if inventory.files[path]["made"]))
     return [
         *actions,
         Remove(made, reason="listed in the inventory"),
         RunScript("reload units", "systemctl daemon-reload"),
-        RunScript("remove empty directories", _PRUNE),
+        RunScript("remove empty directories", _PRUNE if _is_ours(inventory) else _PRUNE_BESIDE_CONTAINERD),
         Remove((paths.STATE_DIR, paths.KUBECTL_CACHE), reason="the inventory itself, last"),
     ]
 
@@ -121,10 +130,10 @@ def _of_cluster(inventory: Inventory, facts: HostFacts, cluster: set[str]) -> li
     return [*made, *_KUBELETS_OWN, paths.KUBELET_DIR, paths.APPLIED_DIR, *etcd, *network, *_RUNTIME_STATE]
 
 
-def _runtime(inventory: Inventory, host: set[str]) -> list[Action]:
+def _runtime(inventory: Inventory) -> list[Action]:
     """Stop the runtime and drop its state if it is ours; else only our images go."""
     actions: list[Action] = []
-    ours = paths.CONTAINERD_UNIT in host and inventory.files[paths.CONTAINERD_UNIT]["made"]
+    ours = _is_ours(inventory)
     if not ours and inventory.images:
         lines = [
             f"ctr -n k8s.io images rm {shlex.quote(reference)} >/dev/null 2>&1 || true"
@@ -140,6 +149,11 @@ def _runtime(inventory: Inventory, host: set[str]) -> list[Action]:
         actions.append(RunScript("stop containerd", "systemctl stop containerd.service || true"))
         actions.append(Remove(_CONTAINERD_STATE, reason="the runtime was ours"))
     return actions
+
+
+def _is_ours(inventory: Inventory) -> bool:
+    """Say whether we brought the host's containerd."""
+    return bool(inventory.files.get(paths.CONTAINERD_UNIT, {}).get("made"))
 
 
 def _restore(inventory: Inventory, among: Iterable[str]) -> list[Action]:
