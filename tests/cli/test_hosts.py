@@ -226,6 +226,20 @@ class TestPreflight:
         assert [host["name"] for host in events[0]["hosts"]] == ["w1"]
         assert "cp1" not in "\n".join(ended.out.splitlines()[1:])
 
+    def test_what_is_installed_later_is_judged_later(self, kpy, config, server, another_server, open_, known):
+        """Of the artifacts at least the kubelet would be sent here: this is no node."""
+        known(server, another_server)
+        path = config(*open_)
+        path.write_text(path.read_text() + "  artifacts: {source: official}\n")
+        ended = kpy("preflight", "--config", path, "--format", "json", "--ignore-preflight-errors", "all")
+        assert ended.code == 0, ended.text
+        events = [json.loads(line) for line in ended.out.splitlines()]
+        (notice,) = [event for event in events if event["type"] == "notice" and event["level"] == "info"]
+        assert notice["text"].startswith("cp1, w1: container runtime, kubelet and images are checked once")
+        found = {event["check"] for event in events if event["type"] == "found"}
+        assert "CRI" not in found
+        assert "FileExisting-kubelet" not in found
+
     def test_a_dry_run_of_init_refuses_alike_and_writes_nothing(
         self, kpy, config, server, another_server, open_, known
     ):
