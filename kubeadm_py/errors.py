@@ -52,7 +52,11 @@ class KubeadmPyError(Exception):
         self.host = host
         self.details = tuple(details)
         self.fix = fix
-        super().__init__(f"{host}: {summary}" if host else summary)
+        super().__init__(summary)
+
+    def __str__(self) -> str:
+        # Not fixed at birth: who catches the error may be the first to know the host.
+        return f"{self.host}: {self.summary}" if self.host else self.summary
 
 
 class UsageError(KubeadmPyError):

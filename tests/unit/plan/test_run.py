@@ -1,0 +1,143 @@
+"""How a run is framed: its first and last events, its errors, its exit code, its locks."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubeadm_py.engine.events import Failed, Found, HostDone, RunDone, RunStarted, StageDone
+from kubeadm_py.errors import (
+    ExitCode,
+    HostKeyError,
+    KubeadmPyError,
+    LockedError,
+    PreflightError,
+    UnreachableError,
+    WaitTimeoutError,
+)
+from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.plan.run import RunFailedError, running
+
+
+def test_a_run_that_works(world):
+    run = world.a_run("init")
+    with running(run, hosts=run.cluster.control_planes, source="a bundle") as end:
+        run.look(run.cluster.control_planes)
+        run.changed = 3
+        end.verdict = "the control plane on cp1 is up"
+        end.next = ("kubectl get nodes",)
+    first, last = world.events[0], world.events[-1]
+    assert isinstance(first, RunStarted)
+    assert (first.verb, first.cluster, first.version, first.source) == ("init", "demo", "v1.36.3", "a bundle")
+    assert [(host.name, host.role) for host in first.hosts] == [("cp1", "control-plane")]
+    assert isinstance(last, RunDone)
+    assert (last.verdict, last.exit_code, last.changed) == ("the control plane on cp1 is up", 0, 3)
+    assert last.next == ("kubectl get nodes",)
+    assert [(timing.stage, timing.host) for timing in last.timings] == [("look", "cp1")]
+    assert [call.kind for call in world.machines["cp1"].calls] == ["connect", "hold", "release", "close"]
+    assert run.sessions == {}
+
+
+def test_an_error_is_told_once_and_goes_on(world):
+    run = world.a_run("init")
+    with pytest.raises(KubeadmPyError) as caught, running(run, hosts=run.cluster.control_planes):
+        raise PreflightError("refused", host="cp1", details=["why"], fix="mend it")
+    assert caught.value.told
+    [failed] = world.event(Failed)
+    assert (failed.summary, failed.host, failed.details, failed.fix) == (
+        "refused",
+        "cp1",
+        ("why",),
+        "mend it",
+    )
+    [done] = world.event(RunDone)
+    assert done.exit_code == 3
+    assert [(cause.exit_code, cause.host, cause.summary) for cause in done.causes] == [(3, "cp1", "refused")]
+
+
+def test_a_fault_of_ours_is_no_success(world):
+    run = world.a_run("init")
+    run.look(run.cluster.control_planes)
+    with pytest.raises(ZeroDivisionError), running(run, hosts=run.cluster.control_planes):
+        raise ZeroDivisionError("oops")
+    [done] = world.event(RunDone)
+    assert done.exit_code == 1
+    assert world.machines["cp1"].calls[-1].kind == "close", "locks are freed whatever happens"
+
+
+def test_causes_of_several_hosts(world):
+    errors = [
+        WaitTimeoutError("ran out", host="a"),
+        KubeadmPyError("failed", host="b"),
+        UnreachableError("gone", host="c"),
+        HostKeyError("changed", host="d"),
+    ]
+    run = world.a_run("join")
+    with pytest.raises(RunFailedError) as caught, running(run, hosts=run.cluster.workers):
+        raise RunFailedError(errors)
+    assert caught.value.exit_code is ExitCode.HOST_KEY
+    assert str(caught.value) == "a: ran out"
+    assert [event.host for event in world.event(Failed)] == ["a", "b", "c", "d"]
+    [done] = world.event(RunDone)
+    assert [cause.exit_code for cause in done.causes] == [9, 1, 7, 8]
+
+
+def test_every_host_that_cannot_be_reached_is_named(make_world):
+    world = make_world(workers=3)
+    world.machines["w1"].unreachable = UnreachableError("no route to host")
+    world.machines["w3"].unreachable = HostKeyError("its key has changed")
+    run = world.a_run("join")
+    with pytest.raises(RunFailedError) as caught:
+        run.look(run.cluster.workers)
+    assert [str(error) for error in caught.value.errors] == [
+        "w1: no route to host",
+        "w3: its key has changed",
+    ]
+    assert caught.value.exit_code is ExitCode.HOST_KEY
+    assert list(run.sessions) == ["w2"]
+    done = {event.host: event.error for event in world.event(HostDone)}
+    assert done == {"w1": "no route to host", "w2": "", "w3": "its key has changed"}
+    [stage] = world.event(StageDone)
+    assert not stage.ok
+    run.close()
+    assert world.machines["w2"].calls[-1].kind == "close"
+
+
+def test_hosts_are_looked_at_once(world):
+    run = world.a_run("init")
+    run.look(run.cluster.control_planes)
+    run.look(run.cluster.control_planes)
+    assert world.machines["cp1"].trips == ["hold"]
+    run.close()
+
+
+def test_after_a_stop_nothing_is_looked_at(world):
+    run = world.a_run("init")
+    run.interrupt._stop(2, None)
+    with pytest.raises(KubeadmPyError, match="nothing new was begun"):
+        run.look(run.cluster.control_planes)
+    assert world.machines["cp1"].calls == []
+
+
+def test_errors_of_findings_are_left_to_the_refusal(world):
+    run = world.a_run("init")
+    run.report_findings(
+        [
+            Finding("NumCPU", Severity.ERROR, "cp1", "one"),
+            Finding("Swap", Severity.WARNING, "cp1", "on", "swapoff -a", ignored=True),
+        ]
+    )
+    [found] = world.event(Found)
+    assert (found.check, found.ignored, found.fix) == ("Swap", True, "swapoff -a")
+
+
+def test_a_lock_that_cannot_be_freed_stops_nothing(world, monkeypatch):
+    run = world.a_run("init")
+    run.look(run.cluster.control_planes)
+    held = run.sessions["cp1"].held
+
+    def lost() -> None:
+        raise LockedError("lost")
+
+    monkeypatch.setattr(type(held), "release", lambda self: lost())
+    run.close()
+    assert run.sessions == {}
