@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
-from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
@@ -15,6 +16,9 @@ from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.steps import reset as steps
+
+UNNAMED = "kubernetes"
+"""The name in the inventory of a host whose cluster nobody named: it tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ def reset(
     """
     run.look(targets, lock=not run.options.dry_run)
     names = list(run.sessions)
+    _refuse_foreign(run)
     plans = []
     for name, session in run.sessions.items():
         actions = steps.plan(session.inventory, session.facts, keep_artifacts=keep_artifacts)
@@ -56,6 +61,27 @@ def reset(
     if result.errors:
         raise RunFailedError(list(result.errors.values()))
     return ResetReport(plan, changes(stage), untouched)
+
+
+def _refuse_foreign(run: Run) -> None:
+    """Refuse hosts that another cluster's config prepared: an old file may name addresses that moved on."""
+    own = (run.cluster.name, run.cluster.cluster_name, UNNAMED, "")
+    errors: list[KubeadmPyError] = [
+        UsageError(
+            f"this host belongs to the cluster {session.inventory.cluster}, not to {run.cluster.name}",
+            host=name,
+            fix=f"use that cluster's config, or name it alone: kubeadm-py reset --host {_login(session)}",
+        )
+        for name, session in run.sessions.items()
+        if run.config_name and session.inventory.cluster not in own
+    ]
+    if errors:
+        raise RunFailedError(errors)
+
+
+def _login(session: Session) -> str:
+    ssh = session.node.ssh
+    return f"{ssh.user}@{ssh.host}" if ssh is not None and ssh.user else session.node.address
 
 
 def _forget_nodes(run: Run, names: list[str]) -> None:
