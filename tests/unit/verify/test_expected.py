@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kubeadm_py.model.cluster import Arg, Component, Etcd, ExternalEtcd, LocalEtcd, Networking, Node, Role
+from kubeadm_py.verify import expected
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "kubeadm"
+
+
+def paths_and_modes(files):
+    return {file.path: (f"{file.mode:o}", file.owner) for file in files}
+
+
+@pytest.mark.parametrize("case", ["stacked", "external-etcd"])
+def test_modes_are_kubeadms_own(case, cluster):
+    recorded = {}
+    for line in (GOLDEN / case / "modes.txt").read_text().splitlines():
+        mode, owner, path = line.split()
+        recorded[path] = (mode, owner)
+    if case == "external-etcd":
+        cluster = replace(cluster, etcd=Etcd(local=None, external=ExternalEtcd(("https://10.0.0.9:2379",))))
+    found = paths_and_modes(expected.files(cluster, cluster.nodes[0]))
+    for path, wanted in recorded.items():
+        assert found[path] == wanted, path
+    extra = {"/var/lib/kubelet/pki/kubelet-client-current.pem", "/var/lib/etcd"}
+    assert set(found) - set(recorded) <= extra
+
+
+def test_a_worker_carries_no_keys_but_its_own(cluster):
+    found = paths_and_modes(expected.files(cluster, cluster.nodes[1]))
+    assert found == {
+        "/var/lib/kubelet/config.yaml": ("644", "root:root"),
+        "/var/lib/kubelet/instance-config.yaml": ("644", "root:root"),
+        "/var/lib/kubelet/kubeadm-flags.env": ("644", "root:root"),
+        "/etc/kubernetes/kubelet.conf": ("600", "root:root"),
+        "/var/lib/kubelet/pki/kubelet-client-current.pem": ("600", "root:root"),
+        "/etc/kubernetes/pki/ca.crt": ("644", "root:root"),
+    }
+    assert expected.key_pairs(cluster, cluster.nodes[1]) == []
+    assert [request.common_name for request in expected.certificates(cluster, cluster.nodes[1])] == [
+        "system:node:w1"
+    ]
+
+
+def ports(cluster, node):
+    return {port.port: port.loopback_only for port in expected.listening(cluster, node)}
+
+
+def test_ports_of_each_role(cluster):
+    control_plane, worker = cluster.nodes
+    assert ports(cluster, worker) == {10250: False, 10248: True}
+    assert ports(cluster, control_plane) == {
+        10250: False,
+        10248: True,
+        6443: False,
+        10257: True,
+        10259: True,
+        2379: False,
+        2380: False,
+        2381: True,
+    }
+
+
+def test_ports_follow_the_config(cluster):
+    node = replace(cluster.nodes[0], bind_port=8443)
+    changed = replace(
+        cluster,
+        kubelet_config={"port": 10350, "healthzPort": 0},
+        scheduler=Component(extra_args=(Arg("bind-address", "0.0.0.0"),)),
+        etcd=Etcd(local=LocalEtcd(extra_args=(Arg("listen-metrics-urls", "http://0.0.0.0:2381"),))),
+    )
+    found = ports(changed, node)
+    assert 10248 not in found
+    assert 8443 in found
+    assert (found[10350], found[10259], found[10257], found[2381]) == (False, False, True, False)
+    bound = replace(cluster, kubelet_config={"healthzBindAddress": "0.0.0.0"})
+    assert ports(bound, cluster.nodes[1])[10248] is False
+
+
+def test_external_etcd_has_no_port_here(cluster):
+    external = replace(cluster, etcd=Etcd(local=None, external=ExternalEtcd(("https://10.0.0.9:2379",))))
+    assert 2379 not in ports(external, cluster.nodes[0])
+
+
+def test_sysctls_follow_the_families(cluster):
+    assert "net.ipv6.conf.all.forwarding" not in expected.sysctls(cluster)
+    dual = replace(cluster, networking=Networking(pod_subnet="10.244.0.0/16,fd00:10:244::/56"))
+    assert expected.sysctls(dual)["net.ipv6.conf.all.forwarding"] == "1"
+
+
+def test_the_runtime_is_the_sockets(cluster):
+    assert expected.units(cluster.nodes[0]) == ["containerd.service", "kubelet.service"]
+    crio = Node("w9", Role.WORKER, ("10.0.0.9",), cri_socket="unix:///var/run/crio/crio.sock")
+    assert expected.units(crio)[0] == "crio.service"
