@@ -18,9 +18,26 @@ LABEL = "kubeadm-py.io/addon"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
+class _OneLineDumper(yaml.SafeDumper):
+    """Write text that holds line breaks in double quotes, where they are escaped."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Represent text."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Write a value out each time it occurs: an anchor means nothing in another place."""
+        return True
+
+
+_OneLineDumper.add_representer(str, _OneLineDumper.represent_text)
+
+
 def to_yaml(value: Any) -> str:
     """Write `value` on one line so that it is the same value wherever it stands in a YAML document."""
-    written = yaml.safe_dump([value], default_flow_style=True, width=1 << 30, sort_keys=False)
+    written = yaml.dump(
+        [value], Dumper=_OneLineDumper, default_flow_style=True, width=1 << 30, sort_keys=False
+    )
     return written.strip()[1:-1]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kubeadm_py.addons import load as addons
@@ -222,6 +222,9 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
+@example({"\n": "a\nb"})
+@example(["\x85", "\u2028", "\x7f", "null", "1e3", "2026-01-01", ""])
 @given(VALUES)
 def test_to_yaml_gives_the_same_value_back_in_any_place(value):
     written = to_yaml(value)
