@@ -8,7 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 
-from kubeadm_py.errors import KubeadmPyError, LockedError
+from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.facts.parse import parse
 from kubeadm_py.model import paths
@@ -97,6 +97,8 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
     if _WAITED.encode() in held.result.stdout:
         round_trip = 0.0  # The clocks are compared by it.
     facts = facts_in(held.result.stdout + held.result.stderr, node.name, round_trip)
+    if not held.alive():
+        raise UnreachableError("the connection that holds this host's lock was lost at once", host=node.name)
     return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe, held)
 
 
