@@ -89,10 +89,11 @@ def cli(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 
 
 @pytest.fixture(scope="session")
-def fleet(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(cli: Cli, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Fleet]:
     """The session's nodes."""
     lab = nodes.up(LAB, NODES)
-    yield Fleet(lab, cli, tmp_path_factory.mktemp("configs"))
+    assert pytestconfig.cache is not None
+    yield Fleet(lab, cli, tmp_path_factory.mktemp("configs"), pytestconfig.cache)
     if os.environ.get("KPY_KEEP") != "1":
         nodes.down(LAB)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from lab import nodes
 from lab.nodes import Lab
@@ -19,7 +21,10 @@ Documents = dict[str, dict[str, Any]]
 """Kind -> document of a config file."""
 
 ADMIN = "/etc/kubernetes/admin.conf"
-INVENTORY = "/var/lib/kubeadm-py/inventory.json"
+_INVENTORY = "/var/lib/kubeadm-py/inventory.json"
+_TRACES = "/etc/kubernetes/pki /etc/kubernetes/kubelet.conf /var/lib/kubelet/config.yaml /var/lib/etcd/member"
+"""What says that a node is, or was about to become, a member of a cluster."""
+_RUNNING = "nodes/running"
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,12 @@ class Cluster:
 class Fleet:
     """The nodes of the session; they stay warm, and change hands between tests."""
 
-    def __init__(self, lab: Lab, cli: Cli, folder: Path) -> None:
+    def __init__(self, lab: Lab, cli: Cli, folder: Path, cache: pytest.Cache) -> None:
         self.lab = lab
         self._cli = cli
         self._folder = folder
-        self._running: Path | None = None
-        """The config of the cluster that runs, as far as we know."""
+        self._cache = cache
+        """Remembers across sessions which config's cluster runs: nodes may be kept."""
 
     @property
     def control_plane(self) -> Node:
@@ -79,18 +84,18 @@ class Fleet:
         return path
 
     def runs(self, config: Path) -> None:
-        """Take note that a test itself has brought up the cluster of this config."""
-        self._running = config
+        """Take note that the cluster of this config is up, or as much of it as a failed test has left."""
+        self._cache.set(_RUNNING, _digest(config))
 
     def cluster(self, workers: int, config: Path | None = None) -> Cluster:
         """Return a cluster with cp1 and exactly so many workers; the running one where it fits."""
         config = config or self.config
         names = [node.name for node in self.lab.nodes if node.role == "worker"][:workers]
         ready, members = self._members()
-        if self._running != config or "cp1" not in ready:
+        if self._cache.get(_RUNNING, "") != _digest(config) or "cp1" not in ready:
             self.bare()
             self._cli.run("init", "--config", config)
-            self._running = config
+            self.runs(config)
             ready, members = {"cp1"}, {"cp1"}
         surplus = members - {"cp1", *names}
         if surplus:
@@ -103,19 +108,21 @@ class Fleet:
     def bare(self, *names: str, artifacts: bool = True) -> None:
         """Make nodes (all of them by default) members of nothing; `artifacts` may stay on them."""
         wanted = names or tuple(node.name for node in self.lab.nodes)
-        held = [name for name in wanted if self._held(name)]
+        traces = _TRACES if artifacts else _INVENTORY
+        held = [name for name in wanted if self._has_any(name, traces)]
         if held:
             self.reset(*held, artifacts=artifacts)
         if "cp1" in wanted:
-            self._running = None
+            self._cache.set(_RUNNING, "")
 
     def reset(self, *names: str, artifacts: bool = True) -> Done:
         """Reset nodes through the tool itself."""
         keep = ["--keep-artifacts"] if artifacts else []
         return self._cli.run("reset", "--config", self.config, *_hosts(names), "--yes", *keep)
 
-    def _held(self, name: str) -> bool:
-        return nodes.exec(self.lab.node(name), ["test", "-e", INVENTORY], check=False).returncode == 0
+    def _has_any(self, name: str, paths: str) -> bool:
+        script = f"for path in {paths}; do [ ! -e $path ] || exit 0; done; exit 1"
+        return nodes.exec(self.lab.node(name), ["sh", "-c", script], check=False).returncode == 0
 
     def _members(self) -> tuple[set[str], set[str]]:
         """Return the names of the nodes that are Ready, and of all nodes that the API knows."""
@@ -126,6 +133,10 @@ class Fleet:
         items = json.loads(answer.stdout)["items"]
         ready = {item["metadata"]["name"] for item in items if _is_ready(item)}
         return ready, {item["metadata"]["name"] for item in items}
+
+
+def _digest(config: Path) -> str:
+    return hashlib.sha256(config.read_bytes()).hexdigest()
 
 
 def _is_ready(node: dict[str, Any]) -> bool:

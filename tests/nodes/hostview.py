@@ -59,8 +59,8 @@ def look(node: Node) -> dict[str, list[str]]:
 def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
     """Return what came (+) and what went (-), a line each."""
     lines = []
-    for section, old in before.items():
-        new = after[section]
-        lines += [f"{section}: - {line}" for line in old if line not in set(new)]
-        lines += [f"{section}: + {line}" for line in new if line not in set(old)]
+    for section in before:
+        old, new = set(before[section]), set(after[section])
+        lines += [f"{section}: - {line}" for line in sorted(old - new)]
+        lines += [f"{section}: + {line}" for line in sorted(new - old)]
     return lines

@@ -1,0 +1,146 @@
+"""What stops a run before anything is changed: findings, locks, host keys, hosts that do not answer."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+
+import pytest
+import yaml
+from lab import nodes
+from lab.process import run
+
+from . import hostview
+
+pytestmark = pytest.mark.cluster(control_plane=1, workers=1)
+
+LOCK = "/run/kubeadm-py/lock"
+
+
+@pytest.fixture
+def spare(cluster, fleet):
+    """A host of the file that is a member of nothing."""
+    fleet.bare("w2")
+    return fleet.node("w2")
+
+
+@pytest.fixture
+def join(cluster):
+    return ("join", "--config", cluster.config, "--host", "w2")
+
+
+@contextmanager
+def broken(node, breaking, mending):
+    nodes.exec(node, ["sh", "-euc", breaking])
+    try:
+        yield
+    finally:
+        nodes.exec(node, ["sh", "-euc", mending])
+
+
+LISTEN = "systemd-run --quiet --unit=theirs socat TCP-LISTEN:10250,fork /dev/null"
+FINDINGS = {
+    "a stale bridge of another pod network": (
+        "ip link add cni0 type bridge && ip address add 10.55.0.1/24 dev cni0",
+        "ip link delete cni0",
+        "Leftovers-CNI",
+        ["cni0 has 10.55.0.1/24, outside the pod subnet 10.244.0.0/16", "ip link delete cni0"],
+    ),
+    "something on the kubelet's port": (
+        f"{LISTEN}; until ss -Hltn 'sport = :10250' | grep -q .; do sleep 0.1; done",
+        "systemctl stop theirs",
+        "Port-10250",
+        ["something listens on 10250: socat", "theirs.service", "systemctl disable --now theirs.service"],
+    ),
+    "a kubelet's credentials of another cluster": (
+        "mkdir -p /etc/kubernetes && echo 'server: https://192.0.2.1:6443' >/etc/kubernetes/kubelet.conf",
+        "rm /etc/kubernetes/kubelet.conf; rmdir --ignore-fail-on-non-empty /etc/kubernetes",
+        "Leftovers-Cluster",
+        ["https://192.0.2.1:6443", "kubeadm-py reset --host w2 --dry-run"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("breaking", "mending", "check", "said"), FINDINGS.values(), ids=FINDINGS)
+def test_a_finding_refuses_and_changes_nothing(breaking, mending, check, said, cli, spare, join):
+    with broken(spare, breaking, mending):
+        before = hostview.look(spare)
+        done = cli.run(*join, code=3)
+        assert hostview.difference(before, hostview.look(spare)) == []
+    assert check in done.text
+    for words in said:
+        assert words in done.text
+    assert "→" in done.text
+
+
+def test_one_bad_host_stops_the_others_untouched(cluster, cli, fleet, spare):
+    breaking, mending, check, _ = FINDINGS["a stale bridge of another pod network"]
+    w1 = fleet.node("w1")
+    with broken(spare, breaking, mending):
+        before = hostview.look(w1)
+        done = cli.run("join", "--config", cluster.config, "--host", "w1", "--host", "w2", code=3)
+        assert [line for line in hostview.difference(before, hostview.look(w1)) if "files:" in line] == []
+    assert check in done.text
+
+
+class TestLock:
+    def test_the_second_run_is_told_who_holds_the_host(self, cli, spare, join):
+        # A reset with nobody's answer yet holds the lock and changes nothing.
+        nodes.exec(spare, ["sh", "-c", f"mkdir -p -m 0700 /run/kubeadm-py && : >>{LOCK}"])
+        holder = "kubeadm-py reset by somebody@elsewhere since 2026-11-20 12:00:00 UTC"
+        nodes.exec(spare, ["sh", "-c", f"echo '{holder}' >/run/kubeadm-py/holder"])
+        flock = f"systemd-run --quiet --unit=holder flock {LOCK} sleep infinity"
+        until = f"until ! flock -n {LOCK} true; do sleep 0.1; done"
+        with broken(spare, f"{flock}; {until}", "systemctl stop holder; rm -f /run/kubeadm-py/holder"):
+            done = cli.run(*join, code=5)
+        assert f"locked: {holder}" in done.text
+
+    def test_two_commands_at_once(self, cli, spare, join):
+        first = cli.start(*join)
+        first.until(type="stage-started", stage="prepare")
+        second = cli.run(*join, code=5)
+        assert "locked: kubeadm-py join by " in second.text
+        assert " since 20" in second.text
+        assert first.end().code == 0
+
+    def test_a_killed_holder_frees_its_lock(self, cli, spare, join):
+        first = cli.start(*join)
+        first.until(type="host-done", stage="look", host="w2")
+        first.signal(signal.SIGKILL)
+        first.end()
+        done = cli.run(*join)
+        assert "w2 joined the cluster" in done.out
+
+
+class TestReach:
+    def test_a_changed_host_key_stops_the_run(self, fleet, cli, spare, tmp_path):
+        other = fleet.lab.ssh.known_hosts.read_text().replace(f"{spare.address} ", "192.0.2.1 ")
+        others_key = next(line.split(" ", 1)[1] for line in other.splitlines() if " ssh-ed25519 " in line)
+        known = tmp_path / "known_hosts"
+        known.write_text(f"{other}{spare.address} {others_key}\n")
+        config = fleet.variant("changed-key", lambda kinds: _ssh(kinds, knownHosts=str(known)))
+        before = hostview.look(spare)
+        done = cli.run("join", "--config", config, "--host", "w2", code=8)
+        assert hostview.difference(before, hostview.look(spare)) == []
+        assert f"{known}:" in done.text
+        assert "ssh-keygen -R" in done.text
+
+    def test_an_unknown_host_key_stops_the_run(self, fleet, cli, spare, tmp_path):
+        empty = tmp_path / "known_hosts"
+        empty.touch()
+        config = fleet.variant("unknown-key", lambda kinds: _ssh(kinds, knownHosts=str(empty)))
+        cli.run("join", "--config", config, "--host", "w2", code=8)
+        assert empty.read_text() == ""
+
+    def test_a_stopped_node_is_unreachable(self, cli, spare, join):
+        run(["docker", "pause", spare.container])
+        try:
+            done = cli.run(*join, code=7, within=60)
+        finally:
+            run(["docker", "unpause", spare.container])
+        assert "w2" in done.text
+
+
+def _ssh(kinds, **settings):
+    kinds["Cluster"]["spec"]["ssh"] |= settings
+    assert yaml.safe_dump(kinds)
