@@ -35,6 +35,7 @@ CONTROL_PLANE = StageDefinition(
     "control",
     "control plane, add-ons",
     (
+        prepare.DIRECTORIES,
         certs.STEP,
         kubeconfigs.STEP,
         static_pods.STEP_ETCD,
@@ -53,6 +54,7 @@ JOIN_WORKER = StageDefinition(
     "join",
     "kubelet joins the cluster",
     (
+        prepare.DIRECTORIES,
         kubelet_start.STEP,
         kubelet_bootstrap.STEP,
     ),

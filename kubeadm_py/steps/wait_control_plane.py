@@ -21,7 +21,10 @@ def plan(ctx: StepContext) -> list[Action]:
     deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
     return [
         waits.api_server(
-            ctx.node, admin_kubeconfig(ctx), deadline, local_etcd=ctx.cluster.etcd.local is not None
+            ctx.node,
+            deadline,
+            ctx.cluster.certificates_dir,
+            local_etcd=ctx.cluster.etcd.local is not None,
         )
     ]
 

@@ -44,17 +44,33 @@ def kubectl(kubeconfig: str, server: str = "") -> str:
     )
 
 
-def api_server(node: Node, kubeconfig: str, deadline: timedelta, *, local_etcd: bool) -> Wait:
+def _ask(certificates_dir: str, ca: str, server: str, path: str) -> str:
+    """Return the shell words that ask a component, as the API server's own client of kubelets."""
+    client = f"{certificates_dir}/apiserver-kubelet-client"
+    return f"kpy_ask {shlex.join([client, ca, server, path])}"
+
+
+def api_server(node: Node, deadline: timedelta, certificates_dir: str, *, local_etcd: bool) -> Wait:
     """Wait until this control plane's own API server says it is ready."""
     components = ["etcd", "kube-apiserver"] if local_etcd else ["kube-apiserver"]
-    # Asking the socket table is cheap; kubectl runs only once somebody listens.
+    # Asking the socket table is cheap; the question itself is put only once somebody listens.
+    ask = _ask(
+        certificates_dir, f"{certificates_dir}/ca.crt", f"https://{node.local_endpoint}", "/readyz?verbose"
+    )
     etcd = (
-        f"kpy_listens {ports.ETCD_CLIENT} || {{ echo 'etcd has not started'; return 1; }}\n"
+        f"kpy_listens {ports.ETCD_CLIENT:04X} || {{ echo 'etcd has not started'; return 1; }}\n"
         if local_etcd
         else ""
     )
-    until = f"""{etcd}kpy_listens {node.bind_port} || {{ echo "kube-apiserver has not started"; return 1; }}
-answer=$({kubectl(kubeconfig, f"https://{node.local_endpoint}")} get --raw='/readyz?verbose' 2>&1) && return 0
+    until = f"""{etcd}kpy_listens {node.bind_port:04X} \
+  || {{ echo "kube-apiserver has not started"; return 1; }}
+{ask} && return 0
+case $answer in
+  *'"code":403'* | *'"code": 403'*)
+    echo "kube-apiserver is not ready: its first roles are not there yet"
+    return 1
+    ;;
+esac
 missing=$(printf '%s\\n' "$answer" | sed -n 's/^.*\\[-\\]\\([^ ]*\\) failed.*$/\\1/p' | tr '\\n' ' ')
 echo "kube-apiserver is not ready: ${{missing:-$(kpy_last)}}"
 return 1"""
@@ -95,14 +111,11 @@ def component_healthy(
     Their serving certificates are self-signed; the path needs no identity (contract 6.1), but kubectl does:
     without one it asks for a user name.
     """
-    client = f"{certificates_dir}/apiserver-kubelet-client"
-    ask = kubectl("/dev/null", f"https://127.0.0.1:{port}") + " --insecure-skip-tls-verify"
-    ask += f" --client-certificate {shlex.quote(client + '.crt')} --client-key {shlex.quote(client + '.key')}"
+    ask = _ask(certificates_dir, "-", f"https://127.0.0.1:{port}", path)
     return Wait(
         f"wait for {component}",
-        f"""kpy_listens {port} || {{ echo "{component} has not started"; return 1; }}
-{ask} get --raw={path} \
-  || {{ echo "{component} is not healthy yet"; return 1; }}""",
+        f"""kpy_listens {port:04X} || {{ echo "{component} has not started"; return 1; }}
+{ask} || {{ echo "{component} is not healthy yet"; return 1; }}""",
         deadline,
         hopeless=f"""{_CONTAINER_FUNCTIONS}
 exits=$(kpy_exits {component})
@@ -118,7 +131,7 @@ def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
     """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless."""
     return Wait(
         "wait for the kubelet",
-        f"""kpy_listens {port} && return 0
+        f"""kpy_listens {port:04X} && return 0
 echo "the kubelet is not healthy yet"
 return 1""",
         deadline,

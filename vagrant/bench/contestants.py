@@ -20,8 +20,8 @@ _KUBEADM_KINDS = (
     "KubeProxyConfiguration",
 )
 _KUBEADM_CONFIG = "/root/kubeadm.yaml"
-_CNI_LEFTOVERS = (
-    "rm -rf /etc/cni/net.d/10-flannel.conflist /var/lib/cni /run/flannel; "
+_LEFTOVERS = (
+    "rm -rf /var/lib/etcd /etc/cni/net.d/10-flannel.conflist /var/lib/cni /run/flannel; "
     "for link in cni0 flannel.1; do ip link delete $link 2>/dev/null || true; done"
 )
 
@@ -85,4 +85,4 @@ class Kubeadm:
     def reset(self, *names: str) -> None:
         """Take hosts back to prepared, CNI's traces included, which kubeadm leaves."""
         for name in names:
-            self.ssh(self.lab.node(name), f"sudo kubeadm reset --force && sudo sh -c '{_CNI_LEFTOVERS}'")
+            self.ssh(self.lab.node(name), f"sudo kubeadm reset --force && sudo sh -c '{_LEFTOVERS}'")

@@ -11,16 +11,27 @@ from kubeadm_py.steps.prepare import proxy, source
 from kubeadm_py.steps.prepare.text import render
 
 UNIT = "kubelet.service"
-DIRECTORIES = ((paths.MANIFESTS_DIR, 0o700), (paths.KUBELET_DIR, 0o700), (paths.CNI_CONF_DIR, 0o755))
+DIRECTORIES = ((paths.MANIFESTS_DIR, 0o700), (paths.KUBELET_DIR, 0o700))
 """What must exist before the kubelet starts, with kubeadm's modes."""
+CNI_DIRECTORIES = ((paths.CNI_CONF_DIR, 0o755),)
+"""What must exist before containerd starts, which would make it unreadable to others."""
 _RPM_FAMILIES = frozenset({"rhel", "fedora", "centos", "suse", "opensuse"})
 
 
 def plan_directories(ctx: StepContext) -> list[Action]:
     """Make the directories that the kubelet watches."""
+    return _make(ctx, DIRECTORIES, "make the kubelet's directories")
+
+
+def plan_cni_directories(ctx: StepContext) -> list[Action]:
+    """Make the directory that the runtime watches for a pod network's configuration."""
+    return _make(ctx, CNI_DIRECTORIES, "make the directory for CNI configurations")
+
+
+def _make(ctx: StepContext, wanted: tuple[tuple[str, int], ...], title: str) -> list[Action]:
     known = ctx.facts.directories.keys() | ctx.facts.files.keys()
-    missing = tuple((path, mode) for path, mode in DIRECTORIES if path not in known)
-    return [MakeDirectories(missing, "make the kubelet's directories")] if missing else []
+    missing = tuple((path, mode) for path, mode in wanted if path not in known)
+    return [MakeDirectories(missing, title)] if missing else []
 
 
 def plan_tools(ctx: StepContext) -> list[Action]:

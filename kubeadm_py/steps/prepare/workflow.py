@@ -6,6 +6,7 @@ from kubeadm_py.model.actions import Action
 from kubeadm_py.steps.base import Step, StepContext
 from kubeadm_py.steps.prepare.images import plan_images
 from kubeadm_py.steps.prepare.kubelet import (
+    plan_cni_directories,
     plan_cni_plugins,
     plan_directories,
     plan_kubelet,
@@ -21,7 +22,7 @@ STEPS = (
     Step("prepare/modules", "load kernel modules", plan_modules),
     Step("prepare/sysctls", "set sysctls", plan_sysctls),
     Step("prepare/swap", "switch swap off", plan_swap),
-    Step("prepare/directories", "make directories", plan_directories),
+    Step("prepare/cni-directories", "make directories", plan_cni_directories),
     Step("prepare/tools", "install crictl, kubectl and etcd's tools", plan_tools),
     Step("prepare/crictl", "configure crictl", plan_crictl),
     Step("prepare/cni", "install CNI plugins", plan_cni_plugins),
@@ -30,6 +31,9 @@ STEPS = (
     Step("prepare/images", "bring the images", plan_images),
 )
 """kubeadm has none of these phases; its packages and the operator do this work there."""
+
+DIRECTORIES = Step("directories", "make directories", plan_directories)
+"""Not of the preparation: they come with the kubelet, so a prepared host needs no round trip for them."""
 
 
 def plan_prepare(ctx: StepContext) -> list[Action]:

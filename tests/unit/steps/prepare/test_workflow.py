@@ -38,7 +38,7 @@ def test_a_bare_control_plane_gets_everything_in_order(context):
         "keep sysctls for every boot",
         "set fs.inotify.max_user_instances, fs.inotify.max_user_watches, "
         "net.bridge.bridge-nf-call-ip6tables, net.bridge.bridge-nf-call-iptables, net.ipv4.ip_forward",
-        "make the kubelet's directories",
+        "make the directory for CNI configurations",
         "install crictl, kubectl, etcdctl, etcdutl",
         "point crictl at the container runtime",
         "install CNI plugins bandwidth, bridge, firewall, host-local, loopback, portmap, ptp, tuning",
