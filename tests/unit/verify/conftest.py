@@ -159,6 +159,7 @@ class FakeCluster:
     refuses_dial: Callable[[str], bool] = field(default=lambda url: False)
     """Whether a probe's URL stays without an answer."""
     anonymous_allowed: bool = False
+    anonymous_says: bytes = b"Error from server (Forbidden): secrets is forbidden"
     volume_phase: str = "Bound"
     failing: tuple[str, ...] = ()
     """Texts of scripts that end with exit code 1."""
@@ -175,8 +176,8 @@ class FakeCluster:
         script = call.text
         if any(text in script for text in self.failing):
             return Result(1, b"", b"error: it fails on purpose")
-        if "--client-certificate" not in script and "/dev/null --server" in script:
-            return Result(0 if self.anonymous_allowed else 1, b"", b"Forbidden")
+        if "--as=system:anonymous" in script:
+            return Result(0, b"", b"") if self.anonymous_allowed else Result(1, b"", self.anonymous_says)
         lists = {
             "k get nodes -o json": list(self.nodes.values()),
             "k get storageclasses -o json": self.classes,

@@ -167,6 +167,10 @@ CLUSTER_FAULTS = {
         "node-versions",
     ),
     "anonymous reads": (lambda fake: setattr(fake, "anonymous_allowed", True), "anonymous"),
+    "anonymous is refused oddly": (
+        lambda fake: setattr(fake, "anonymous_says", b"connection refused"),
+        "anonymous",
+    ),
     "no kube-proxy": (lambda fake: _without(fake, "kube-proxy"), "components"),
     "half of CoreDNS": (lambda fake: _unready(fake, "coredns"), "components"),
     "half of flannel": (lambda fake: _unready(fake, "kube-flannel-ds"), "components"),
