@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 
 from kubeadm_py.model import paths
@@ -15,17 +16,13 @@ PRODUCER = "rotating-kubelet-kubeconfig"
 
 def plan(ctx: StepContext) -> list[Action]:
     """Let kubelet.conf name the certificate that the kubelet renews by itself."""
-    fact = ctx.facts.files.get(paths.KUBELET_CONF)
-    if (
-        fact is not None
-        and fact.content is not None
-        and paths.KUBELET_CLIENT_CURRENT.encode() in fact.content
-    ):
-        return []
     directory = next(
         (arg.value for arg in ctx.node.kubelet_extra_args if arg.name == "cert-dir"), paths.KUBELET_PKI_DIR
     )
-    current = f"{directory}/kubelet-client-current.pem"
+    current = f"{directory}/{posixpath.basename(paths.KUBELET_CLIENT_CURRENT)}"
+    fact = ctx.facts.files.get(paths.KUBELET_CONF)
+    if fact is not None and fact.content is not None and current.encode() in fact.content:
+        return []
     request = next(r for r in kubeconfig_requests(ctx.cluster, ctx.node) if r.path == paths.KUBELET_CONF)
     return [
         RunScript(

@@ -1,0 +1,354 @@
+"""Static pods, kubelet, labels, API objects and add-ons: planned from facts, and [] once they are so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import ApplyObjects, Late, MakeDirectories, RunScript, Unit, Wait, WriteFiles
+from kubeadm_py.model.cluster import (
+    AddonRequest,
+    Arg,
+    BootstrapToken,
+    Component,
+    Dns,
+    Etcd,
+    ExternalEtcd,
+    Node,
+    Role,
+    Taint,
+)
+from kubeadm_py.model.facts import UnitFact
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.versions import Version
+from kubeadm_py.steps import (
+    addons_ready,
+    cluster_objects,
+    kubelet_bootstrap,
+    kubelet_finalize,
+    kubelet_start,
+    mark_node,
+    static_pods,
+    wait_control_plane,
+)
+from kubeadm_py.steps.base import differing, is_so
+from kubeadm_py.steps.waits import Workload
+
+TOKEN = Secret("abcdef.0123456789abcdef")
+
+
+def with_cluster(ctx, **changes):
+    return replace(ctx, cluster=replace(ctx.cluster, **changes))
+
+
+def with_node(ctx, **changes):
+    node = replace(ctx.node, **changes)
+    return replace(ctx, node=node, cluster=replace(ctx.cluster, nodes=(node,)))
+
+
+def with_addons(ctx, *names):
+    ctx = with_cluster(ctx, addons=tuple(AddonRequest(name) for name in names))
+    return replace(ctx, addons=tuple(addons.resolve(ctx.cluster)))
+
+
+def written(actions) -> list[str]:
+    return [spec.path for action in actions if isinstance(action, WriteFiles) for spec in action.files]
+
+
+class TestStaticPods:
+    def test_bare_and_after(self, control_plane, carry):
+        etcd = static_pods.plan_etcd(control_plane)
+        assert isinstance(etcd[0], MakeDirectories)
+        assert etcd[0].directories == ((paths.ETCD_DATA_DIR, 0o700),)
+        assert written(etcd) == [f"{paths.MANIFESTS_DIR}/etcd.yaml"]
+        components = static_pods.plan(control_plane)
+        assert [path.rpartition("/")[2] for path in written(components)] == [
+            "kube-apiserver.yaml",
+            "kube-controller-manager.yaml",
+            "kube-scheduler.yaml",
+        ]
+        after = carry(control_plane, [*etcd, *components])
+        assert static_pods.plan_etcd(after) == []
+        assert static_pods.plan(after) == []
+
+    def test_only_what_changed_is_written(self, control_plane, carry):
+        after = carry(
+            control_plane, [*static_pods.plan_etcd(control_plane), *static_pods.plan(control_plane)]
+        )
+        changed = with_cluster(after, scheduler=Component(extra_args=(Arg("v", "4"),)))
+        assert written(static_pods.plan(changed)) == [f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml"]
+        assert static_pods.plan_etcd(changed) == []
+
+    def test_a_wrong_mode_is_mended(self, control_plane, carry):
+        after = carry(control_plane, static_pods.plan(control_plane))
+        path = f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml"
+        loose = replace(after.facts.files[path], mode=0o666)
+        facts = replace(after.facts, files={**after.facts.files, path: loose})
+        assert written(static_pods.plan(replace(after, facts=facts))) == [path]
+
+    def test_external_etcd_has_no_pod(self, control_plane):
+        external = Etcd(None, ExternalEtcd(("https://10.0.0.5:2379",)))
+        assert static_pods.plan_etcd(with_cluster(control_plane, etcd=external)) == []
+
+
+class TestKubelet:
+    def test_bare_and_after(self, control_plane, carry):
+        actions = kubelet_start.plan(control_plane)
+        assert written(actions) == [
+            paths.KUBELET_FLAGS_ENV,
+            paths.KUBELET_INSTANCE_CONFIG,
+            paths.KUBELET_CONFIG,
+        ]
+        assert actions[-1] == Unit("kubelet.service", "restarted", enabled=True, reason="it is not running")
+        assert kubelet_start.plan(carry(control_plane, actions)) == []
+
+    def test_a_changed_file_restarts_it(self, control_plane, carry):
+        after = carry(control_plane, kubelet_start.plan(control_plane))
+        actions = kubelet_start.plan(with_cluster(after, kubelet_config={"maxPods": 50}))
+        assert written(actions) == [paths.KUBELET_CONFIG]
+        assert actions[-1].reason == "its files changed"
+
+    def test_one_that_does_not_run_is_started(self, control_plane, carry):
+        after = carry(control_plane, kubelet_start.plan(control_plane))
+        unit = UnitFact("kubelet.service", "loaded", "failed", "enabled")
+        facts = replace(after.facts, units={"kubelet.service": unit})
+        assert [type(action) for action in kubelet_start.plan(replace(after, facts=facts))] == [Unit]
+
+    def test_a_joining_one_gets_the_ca_and_a_token(self, control_plane, with_file):
+        joined = JoinedCluster("https://10.0.0.11:6443", b"CA\n", TOKEN)
+        ctx = replace(control_plane, joined=joined)
+        first = kubelet_start.plan(ctx)[0]
+        assert written([first]) == [f"{paths.PKI_DIR}/ca.crt", paths.BOOTSTRAP_KUBELET_CONF]
+        late = first.files[1]
+        assert (late.mode, late.secret) == (0o600, True)
+        assert "0123456789abcdef" not in repr(first)
+        member = with_file(ctx, paths.KUBELET_CONF, b"x")
+        assert paths.BOOTSTRAP_KUBELET_CONF not in written(kubelet_start.plan(member))
+
+    def test_the_ca_that_is_there_is_not_written_again(self, control_plane, with_file):
+        joined = JoinedCluster("https://10.0.0.11:6443", b"CA\n", TOKEN)
+        ctx = with_file(replace(control_plane, joined=joined), f"{paths.PKI_DIR}/ca.crt", b"CA\n")
+        assert written(kubelet_start.plan(ctx)[:1]) == [paths.BOOTSTRAP_KUBELET_CONF]
+
+    def test_a_joined_one_waits_for_nothing(self, control_plane, with_file):
+        assert kubelet_bootstrap.plan(control_plane) == []
+        joined = JoinedCluster("https://10.0.0.11:6443", b"CA\n", TOKEN)
+        ctx = replace(control_plane, joined=joined)
+        waiting = kubelet_bootstrap.plan(ctx)
+        assert [getattr(action, "title", "remove") for action in waiting] == [
+            "wait for the kubelet",
+            "wait for the kubelet's certificate",
+            "remove",
+            "wait for cp1 to be Ready",
+        ]
+        member = with_file(ctx, paths.KUBELET_CONF, b"x")
+        assert kubelet_bootstrap.plan(member) == []
+        half = with_file(member, paths.BOOTSTRAP_KUBELET_CONF, b"x")
+        assert kubelet_bootstrap.plan(half) == waiting, "a run that was cut off goes on here"
+
+
+class TestFinalize:
+    ROTATING = b"client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n"
+
+    def test_once(self, control_plane, with_file):
+        [action] = kubelet_finalize.plan(control_plane)
+        assert isinstance(action, RunScript)
+        assert isinstance(action.stdin, Late)
+        assert kubelet_finalize.plan(with_file(control_plane, paths.KUBELET_CONF, self.ROTATING)) == []
+
+    def test_a_kubelet_that_keeps_its_certificates_elsewhere(self, control_plane, with_file):
+        ctx = with_node(control_plane, kubelet_extra_args=(Arg("cert-dir", "/srv/kubelet pki"),))
+        [action] = kubelet_finalize.plan(ctx)
+        assert "'/srv/kubelet pki/kubelet-client-current.pem'" in action.script
+        done = b"client-certificate: /srv/kubelet pki/kubelet-client-current.pem\n"
+        assert kubelet_finalize.plan(with_file(ctx, paths.KUBELET_CONF, done)) == [], "not again at every run"
+        assert kubelet_finalize.plan(with_file(ctx, paths.KUBELET_CONF, self.ROTATING)) != []
+
+
+class TestMarks:
+    def test_a_control_plane_and_after(self, control_plane, carry):
+        actions = mark_node.plan(control_plane)
+        assert [type(action) for action in actions] == [Wait, RunScript, WriteFiles]
+        assert '"node-role.kubernetes.io/control-plane": ""' in actions[1].script
+        assert mark_node.plan(carry(control_plane, actions)) == []
+
+    def test_a_new_label_marks_again(self, control_plane, carry):
+        after = carry(control_plane, mark_node.plan(control_plane))
+        assert mark_node.plan(with_node(after, labels={"disk": "ssd"})) != []
+
+    def test_taints_of_the_file(self, control_plane):
+        ctx = with_node(control_plane, taints=(Taint("only", "NoExecute", "gpu"),))
+        assert mark_node.patch(ctx.node)["spec"] == {
+            "taints": [{"key": "only", "effect": "NoExecute", "value": "gpu"}]
+        }
+
+    def test_no_taints_at_all(self, control_plane):
+        assert "spec" not in mark_node.patch(with_node(control_plane, taints=()).node)
+
+    def test_a_worker_registers_with_its_own_taints(self):
+        worker = Node(
+            "w1", Role.WORKER, ("10.0.0.21",), labels={"a": "b"}, taints=(Taint("t", "NoSchedule"),)
+        )
+        assert mark_node.patch(worker) == {"metadata": {"labels": {"a": "b"}}}
+        assert (
+            mark_node.mark(replace(worker, labels={}), "/k", "", wait_control_plane.waits.timedelta(0)) == []
+        )
+
+    def test_hostile_labels_stay_words(self, control_plane):
+        ctx = with_node(control_plane, labels={"a": "it's $(id)"})
+        script = mark_node.plan(ctx)[1].script
+        assert """it'"'"'s $(id)""" in script
+
+
+class TestObjects:
+    def test_one_apply_for_all_and_after(self, control_plane, carry):
+        actions = cluster_objects.plan(control_plane)
+        assert [type(action) for action in actions] == [ApplyObjects, WriteFiles]
+        after = carry(control_plane, actions[1:])
+        assert cluster_objects.plan(after) == []
+
+    def test_only_the_groups_that_changed(self, control_plane, carry):
+        after = carry(control_plane, cluster_objects.plan(control_plane)[1:])
+        apply, note = cluster_objects.plan(with_cluster(after, kube_proxy_config={"mode": "nftables"}))
+        assert apply.reason == "addon/kube-proxy"
+        assert written([note]) == [f"{paths.APPLIED_DIR}/addon-kube-proxy"]
+
+    def test_tokens_are_made_once(self, control_plane, carry):
+        ctx = with_cluster(control_plane, bootstrap_tokens=(BootstrapToken(TOKEN),))
+
+        def tokens(actions) -> list[Late]:
+            return [
+                item
+                for action in actions
+                if isinstance(action, ApplyObjects)
+                for item in action.objects
+                if isinstance(item, Late) and item.producer == cluster_objects.TOKEN_PRODUCER
+            ]
+
+        actions = cluster_objects.plan(ctx)
+        assert len(tokens(actions)) == 1
+        after = carry(ctx, actions[1:])
+        moved = with_cluster(after, control_plane_endpoint="api.example.test:6443")
+        again = cluster_objects.plan(moved)
+        assert "bootstrap-token" in again[0].reason, "cluster-info names another server"
+        assert tokens(again) == [], "a token that ended or was deleted does not come back"
+
+    def test_a_tokens_value_is_in_no_marker_and_no_plan(self, control_plane):
+        one = cluster_objects.plan(with_cluster(control_plane, bootstrap_tokens=(BootstrapToken(TOKEN),)))
+        other = cluster_objects.plan(with_cluster(control_plane, bootstrap_tokens=(BootstrapToken(),)))
+        assert one[1] == other[1]
+        assert "0123456789abcdef" not in repr(one)
+
+    def test_markers_are_the_owners_alone(self, control_plane):
+        [_, note] = cluster_objects.plan(control_plane)
+        assert {spec.mode for spec in note.files} == {0o600}
+
+    @pytest.mark.parametrize(
+        ("skip", "gone"),
+        [
+            (("upload-config",), {"upload-config/kubeadm", "upload-config/kubelet"}),
+            (("upload-config/kubelet",), {"upload-config/kubelet"}),
+            (("addon",), {"addon/coredns", "addon/kube-proxy"}),
+            (("bootstrap-token",), {"bootstrap-token"}),
+        ],
+    )
+    def test_skipped_phases(self, control_plane, skip, gone):
+        def names(ctx) -> set[str]:
+            return {group.phase for group in cluster_objects.groups(ctx)}
+
+        ctx = with_addons(control_plane, "flannel")
+        left = names(with_cluster(ctx, init_skip_phases=skip))
+        assert names(ctx) - left == gone
+        assert "addons/flannel" in left
+
+    def test_what_is_switched_off(self, control_plane):
+        ctx = with_cluster(control_plane, dns=Dns(disabled=True), proxy_disabled=True)
+        assert not {"addon/coredns", "addon/kube-proxy"} & {
+            group.phase for group in cluster_objects.groups(ctx)
+        }
+
+    def test_the_kubelet_clients_rights_come_with_their_release(self, control_plane):
+        def bindings(version: str) -> int:
+            ctx = with_cluster(control_plane, kubernetes_version=Version.parse(version))
+            return len(next(g for g in cluster_objects.groups(ctx) if g.phase == "bootstrap-token").objects)
+
+        assert bindings("v1.36.3") > bindings("v1.35.4")
+
+    def test_it_goes_to_this_control_plane_as_who_may(self, control_plane, with_file):
+        [apply, _] = cluster_objects.plan(control_plane)
+        assert (apply.server, apply.kubeconfig) == ("https://10.0.0.11:6443", paths.SUPER_ADMIN_CONF)
+        later = with_file(control_plane, paths.ADMIN_CONF, b"x")
+        assert cluster_objects.plan(later)[0].kubeconfig == paths.ADMIN_CONF
+        both = with_file(later, paths.SUPER_ADMIN_CONF, b"x")
+        assert cluster_objects.plan(both)[0].kubeconfig == paths.SUPER_ADMIN_CONF
+
+    def test_markers_tell_contents_apart(self, control_plane):
+        group = cluster_objects.Group("p", ({"kind": "A"},))
+        other = cluster_objects.Group("p", ({"kind": "B"},))
+        assert group.marker != other.marker
+        assert group.marker.path == other.marker.path
+        assert json.loads(json.dumps(group.objects[0])) == {"kind": "A"}
+
+
+class TestAddOns:
+    FLANNEL = Workload("DaemonSet", "kube-flannel", "kube-flannel-ds")
+    PROXY = Workload("DaemonSet", "kube-system", "kube-proxy")
+    DNS = Workload("Deployment", "kube-system", "coredns")
+
+    def test_without_pod_network_nothing_is_awaited(self, control_plane):
+        assert addons_ready.expected(control_plane, with_workers=True) == ([], [])
+        assert addons_ready.plan(control_plane) == []
+
+    def test_what_needs_a_worker_waits_for_one(self, control_plane):
+        ctx = with_addons(control_plane, "flannel", "local-path-storage")
+        ready, pending = addons_ready.expected(ctx, with_workers=False)
+        assert ready == [self.PROXY, self.DNS, self.FLANNEL]
+        assert [item.name for item in pending] == ["local-path-provisioner"]
+        ready, pending = addons_ready.expected(ctx, with_workers=True)
+        assert (len(ready), pending) == (4, [])
+
+    def test_a_control_plane_without_taints_runs_everything(self, control_plane):
+        ctx = with_addons(with_node(control_plane, taints=()), "flannel", "local-path-storage")
+        [wait] = addons_ready.plan(ctx)
+        assert "local-path-provisioner" in wait.until
+
+    @pytest.mark.parametrize(
+        ("changes", "left"),
+        [
+            ({"dns": Dns(disabled=True)}, [PROXY, FLANNEL]),
+            ({"proxy_disabled": True}, [DNS, FLANNEL]),
+            ({"init_skip_phases": ("addon",)}, [FLANNEL]),
+            ({"init_skip_phases": ("addon/coredns",)}, [PROXY, FLANNEL]),
+        ],
+    )
+    def test_what_is_not_there_is_not_awaited(self, control_plane, changes, left):
+        ctx = with_cluster(with_addons(control_plane, "flannel"), **changes)
+        assert addons_ready.expected(ctx, with_workers=True)[0] == left
+
+    def test_what_was_applied_is(self, control_plane, with_file):
+        ctx = with_addons(control_plane, "flannel", "local-path-storage")
+        assert addons_ready.applied(ctx) == []
+        for phase in ("addon/coredns", "addons/flannel"):
+            ctx = with_file(ctx, cluster_objects.marker_path(phase), b"x")
+        assert addons_ready.applied(ctx) == [self.DNS, self.FLANNEL]
+
+
+class TestIsSo:
+    def test_content_mode_and_owner_count(self, control_plane, carry):
+        [*_, action] = static_pods.plan(control_plane)
+        spec = action.files[0]
+        facts = carry(control_plane, [action]).facts
+        assert is_so(spec, facts)
+        for change in ({"content": b"other"}, {"mode": 0o640}, {"owner": "root:adm"}, {"path": "/other"}):
+            assert not is_so(replace(spec, **change), facts)
+        assert differing([spec], facts) == []
+
+    def test_late_content_never_is(self, control_plane, carry):
+        [*_, action] = static_pods.plan(control_plane)
+        facts = carry(control_plane, [action]).facts
+        assert not is_so(replace(action.files[0], content=Late("p")), facts)
