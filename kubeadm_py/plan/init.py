@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition
+from kubeadm_py.render import engine
 from kubeadm_py.steps import addons_ready
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
@@ -55,6 +57,7 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
     run.use(replace(run.cluster, init_skip_phases=left_out))
     addons.resolve(run.cluster)
     wanted = 0 if run.options.dry_run else KEYS_OF_A_CONTROL_PLANE
+    threading.Thread(target=engine.preload, daemon=True).start()
     keys = KeyStock(run.cluster.encryption_algorithm, wanted)
     try:
         # No CA is ever made while a control-plane host of the file is unreached (design rule 5).

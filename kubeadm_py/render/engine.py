@@ -58,6 +58,15 @@ def render_text(template_name: str, **values: object) -> str:
         ) from error
 
 
+def preload() -> None:
+    """Compile the templates of this engine: a run does it while it waits for its hosts."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["j2"]):
+        # Host preparation has an engine of its own, with other filters.
+        if not name.startswith("host/"):
+            environment.get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

@@ -170,3 +170,8 @@ def test_jinja_is_loaded_by_the_first_rendering_only() -> None:
         "sys.exit('jinja2' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_preload_compiles_the_templates_that_rendering_uses():
+    engine.preload()
+    assert "static-pods/pod.yaml.j2" in {key[1] for key in engine._environment().cache}
