@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kubeadm_py.verify.checks import CheckError, Problem
+from kubeadm_py.verify.checks import CheckError, Problem, fail
 from kubeadm_py.verify.kubectl import Kubectl, Output
 from kubeadm_py.verify.objects import LABEL, namespace
 
 PREFIX = "kubeadm-py-verify-"
 STALE_SECONDS = 3600
 REMOVAL_SECONDS = 60
+ACCOUNT_SECONDS = 60
 _DIAGNOSIS_LINES = 4
 _OWNERS = "deployments,daemonsets,statefulsets,jobs,pods,persistentvolumeclaims"
 
@@ -33,7 +34,15 @@ class Playground:
         self._made = True
         stale = self.kubectl.run(_remove_stale(), timeout=30, title="remove what earlier runs left").stdout
         self.notes += [f"removed {name}, which an earlier run left behind" for name in stale.split()]
-        self.kubectl.apply([namespace(self.namespace, self.run_name), *objects])
+        self.kubectl.apply([namespace(self.namespace, self.run_name)])
+        # A pod is refused until the controller manager has made the namespace's own account.
+        account = f"kw -n {self.namespace} wait serviceaccount/default --for=create"
+        ready = self.kubectl.run(f"{account} --timeout={ACCOUNT_SECONDS}s", timeout=ACCOUNT_SECONDS + 30)
+        if not ready.ok:
+            found = f"a new namespace got no ServiceAccount in {ACCOUNT_SECONDS} s: {ready.said}"
+            look = self.kubectl.look("-n", "kube-system", "logs", "-l", "component=kube-controller-manager")
+            raise fail(found, expected="the ServiceAccount default", look=look)
+        self.kubectl.apply(objects)
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Make or change objects."""

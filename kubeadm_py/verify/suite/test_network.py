@@ -9,7 +9,7 @@ import pytest
 
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.verify import network, objects, storage
-from kubeadm_py.verify.checks import Level, Problem, check, expect_none
+from kubeadm_py.verify.checks import Level, Problem, check, expect_none, fail
 from kubeadm_py.verify.kubectl import Kubectl
 from kubeadm_py.verify.playground import Playground
 
@@ -42,7 +42,15 @@ def answers(started: Playground, servers: Servers, cluster: ResolvedCluster) -> 
     return collected
 
 
-@check("test-pods", Level.CLUSTER, needs=("nodes-schedulable", "sysctls", "components"), changes=True)
+@check("namespace", Level.CLUSTER, needs=("nodes-schedulable", "sysctls", "components"), changes=True)
+def test_namespace_is_made(started: Playground, kubectl: Kubectl) -> None:
+    """A namespace takes pods and Services"""
+    names = {each["metadata"]["name"] for each in kubectl.json("get", "namespaces")["items"]}
+    if started.namespace not in names:
+        raise fail(f"{started.namespace} is gone again", expected="a namespace that stays")
+
+
+@check("test-pods", Level.CLUSTER, needs=("namespace",), changes=True)
 def test_pods_run_everywhere(started: Playground, cluster: ResolvedCluster) -> None:
     """A DaemonSet's pods start on every node"""
     started.rollout(
@@ -134,7 +142,7 @@ def test_dns(answers: Answers, servers: Servers, cluster: ResolvedCluster, kubec
     _judge(answers, servers, "dns", kubectl.look("-n", "kube-system", "logs", "-l", "k8s-app=kube-dns"))
 
 
-@check("volume", Level.CLUSTER, needs=("nodes-schedulable", "components"), changes=True)
+@check("volume", Level.CLUSTER, needs=("namespace",), changes=True)
 def test_volume(started: Playground, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
     """A claim is bound, and a pod writes to it and reads it again"""
     if reason := storage.obstacle(kubectl, cluster):

@@ -137,7 +137,7 @@ def test_taint_and_toleration(pods: Playground, tainted: Node | None) -> None:
     _unschedulable(pods, "refused")
 
 
-@check("rbac", Level.WORKLOADS, needs=("api",), changes=True)
+@check("rbac", Level.WORKLOADS, needs=("namespace",), changes=True)
 def test_rbac(pods: Playground) -> None:
     """A ServiceAccount may do what its Role says and nothing else"""
     account = "--as=system:serviceaccount:$ns:reader --as-group=system:serviceaccounts"
@@ -151,7 +151,7 @@ def test_rbac(pods: Playground) -> None:
         raise fail(f"listing secrets fails otherwise: {refused.said}", expected="Forbidden")
 
 
-@check("quota", Level.WORKLOADS, needs=("api",), changes=True)
+@check("quota", Level.WORKLOADS, needs=("namespace",), changes=True)
 def test_quota(pods: Playground) -> None:
     """A ResourceQuota refuses what goes beyond it"""
     hard = "jsonpath={.status.hard.services\\.loadbalancers}=0"

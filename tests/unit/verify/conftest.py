@@ -161,6 +161,7 @@ class FakeCluster:
     anonymous_allowed: bool = False
     anonymous_says: bytes = b"Error from server (Forbidden): secrets is forbidden"
     volume_phase: str = "Bound"
+    namespace_stays: bool = True
     failing: tuple[str, ...] = ()
     """Texts of scripts that end with exit code 1."""
 
@@ -181,6 +182,7 @@ class FakeCluster:
         lists = {
             "k get nodes -o json": list(self.nodes.values()),
             "k get storageclasses -o json": self.classes,
+            "k get namespaces -o json": self._namespaces(),
             "get pods -o json": ECHO_PODS,
             "get services -o json": ECHO_SERVICES,
         }
@@ -196,6 +198,14 @@ class FakeCluster:
         if "/dial?" in script:
             return _ok(self._dial(script))
         return _ok("")
+
+    def _namespaces(self) -> list[dict[str, Any]]:
+        made = {
+            name
+            for script in self.hosts["cp1"].scripts
+            for name in re.findall(r"kubeadm-py-verify-\w+", script)
+        }
+        return [{"metadata": {"name": name}} for name in made if self.namespace_stays]
 
     def _dial(self, script: str) -> str:
         lines = []

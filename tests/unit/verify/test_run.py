@@ -175,6 +175,9 @@ CLUSTER_FAULTS = {
     "half of CoreDNS": (lambda fake: _unready(fake, "coredns"), "components"),
     "half of flannel": (lambda fake: _unready(fake, "kube-flannel-ds"), "components"),
     "scheduler not ready": (lambda fake: _unready(fake, "kube-scheduler-cp1"), "components"),
+    "no account": (lambda fake: setattr(fake, "failing", ("wait serviceaccount/default",)), "namespace"),
+    "objects refused": (lambda fake: setattr(fake, "failing", ('"DaemonSet"',)), "namespace"),
+    "namespace gone": (lambda fake: setattr(fake, "namespace_stays", False), "namespace"),
     "pods do not start": (
         lambda fake: setattr(fake, "failing", ("rollout status daemonset/echo",)),
         "test-pods",
