@@ -36,7 +36,9 @@ if command -v crictl >/dev/null 2>&1 && crictl --timeout 5s version >/dev/null 2
     echo "these pods do not go: $left" >&2
     exit 1
   fi
-fi"""
+fi
+# The pods' cgroups, when systemd holds them.
+systemctl stop kubepods.slice 2>/dev/null || true"""
 # Longest paths first: what is mounted inside goes before its mount point.
 _UNMOUNT = f"""mounts=$(awk '{{print $2}}' /proc/mounts | grep '^{paths.KUBELET_DIR}/' | sort -r || true)
 [ -n "$mounts" ] || {{ echo unchanged; exit 0; }}
@@ -67,6 +69,15 @@ fi
 if [ -e /sys/class/net/kube-ipvs0 ] && command -v ipvsadm >/dev/null 2>&1; then
   ipvsadm --clear 2>/dev/null || true
 fi"""
+_LEFT_EMPTY = (
+    "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
+    "/usr/libexec/kubernetes/kubelet-plugins/volume",
+    "/usr/libexec/kubernetes/kubelet-plugins",
+    "/usr/libexec/kubernetes",
+    "/usr/lib/modules",
+)
+"""What the kubelet makes, and mounts that kube-proxy asks for, where they are missing; gone only if empty."""
+_CONTAINERD_LEFT_EMPTY = ("/opt/containerd/bin", "/opt/containerd/lib", "/opt/containerd")
 _PRUNE = f"""[ -e {paths.MADE_DIRECTORIES} ] || exit 0
 sort -ru {paths.MADE_DIRECTORIES} | while read -r made; do rmdir "$made" 2>/dev/null || true; done
 rm -f {paths.MADE_DIRECTORIES}"""
@@ -105,12 +116,14 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
             RunScript("remove empty directories", _PRUNE_BESIDE_CONTAINERD),
             _keep(inventory, host),
         ]
+    empty = " ".join([*_LEFT_EMPTY, *(_CONTAINERD_LEFT_EMPTY if _is_ours(inventory) else ())])
     actions += [*_runtime(inventory), *plan_restore_swap(facts), *_restore(inventory, host)]
     made = tuple(sorted(path for path in host if inventory.files[path]["made"]))
     return [
         *actions,
         Remove(made, reason="listed in the inventory"),
         RunScript("reload units", "systemctl daemon-reload"),
+        RunScript("remove what was left empty", f"rmdir {empty} 2>/dev/null || true"),
         RunScript("remove empty directories", _PRUNE if _is_ours(inventory) else _PRUNE_BESIDE_CONTAINERD),
         Remove((paths.STATE_DIR, paths.KUBECTL_CACHE), reason="the inventory itself, last"),
     ]
