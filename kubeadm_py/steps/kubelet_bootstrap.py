@@ -26,9 +26,12 @@ echo "the cluster has not signed the kubelet's certificate yet"
 return 1""",
             timeouts.tls_bootstrap,
             interval=0.1,
-            hopeless="""line=$(journalctl -u kubelet -n 30 --no-pager -o cat 2>/dev/null \
+            # Only this start of the kubelet counts: a host that was reset has the old cluster's refusals too.
+            hopeless="""id=$(systemctl show -p InvocationID --value kubelet 2>/dev/null)
+[ -n "$id" ] || return 1
+line=$(journalctl "_SYSTEMD_INVOCATION_ID=$id" -n 30 --no-pager -o cat 2>/dev/null \
 | grep -m 1 -E 'Unauthorized|is forbidden|x509: ') || return 1
-echo "the API server refuses the kubelet: $line" | cut -c 1-300
+printf 'the API server refuses the kubelet: %s\\n' "$line" | cut -c 1-300
 """,
             diagnose="""echo "kubelet says:"
 journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'

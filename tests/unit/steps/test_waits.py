@@ -1,0 +1,322 @@
+"""The shell of waits, run for real: kubectl, crictl, journalctl, systemctl and curl are stand-ins."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.steps import kubelet_bootstrap, waits
+from kubeadm_py.steps.waits import Workload
+
+MINUTE = timedelta(minutes=1)
+RUNTIME = resources.files("kubeadm_py.engine").joinpath("runtime.sh").read_text()
+# What a wait's functions may use: everything below the frame that opens locks and streams.
+FUNCTIONS = RUNTIME[RUNTIME.index("# kpy_listens") :]
+
+
+class Shell:
+    """Run one of a wait's functions as the stage script does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "bin").mkdir()
+        for name in ("kubectl", "crictl", "journalctl", "systemctl", "curl"):
+            self.command(name, f"echo 'no answer from {name}' >&2; exit 1")
+
+    def command(self, name: str, body: str) -> None:
+        file = self.folder / "bin" / name
+        file.write_text(f'#!/bin/sh\nLOG={self.folder}/log\nprintf "%s\\n" "{name} $*" >>$LOG\n{body}\n')
+        file.chmod(0o755)
+
+    def answers(self, content: str, *, ok: bool = True) -> None:
+        """Let an API server answer, whichever client asks."""
+        (self.folder / "answer").write_text(content)
+        status = 200 if ok else 500
+        self.command("curl", f"cat {self.folder}/answer; printf '\\n{status}'")
+        self.command("kubectl", f"cat {self.folder}/answer; exit {0 if ok else 1}")
+
+    @property
+    def log(self) -> str:
+        file = self.folder / "log"
+        return file.read_text() if file.exists() else ""
+
+    def __call__(self, body: str) -> tuple[int, list[str]]:
+        script = (
+            f"kpy_run={self.folder}\n{FUNCTIONS}\nset -u\nset +e\nkpy_f() {{\n{body.strip()}\n}}\nkpy_f\n"
+        )
+        ended = subprocess.run(
+            ["sh", "-c", script],
+            env={"PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        return ended.returncode, (ended.stdout + ended.stderr).splitlines()
+
+
+@pytest.fixture
+def shell(tmp_path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def node(port: int = 6443) -> Node:
+    return Node("cp1", Role.CONTROL_PLANE, ("127.0.0.1",), advertise_address="127.0.0.1", bind_port=port)
+
+
+class TestAPIServer:
+    def wait(self, port: int, *, local_etcd: bool = False):
+        return waits.api_server(node(port), MINUTE, "/etc/kubernetes/pki", local_etcd=local_etcd)
+
+    def test_nobody_listens_yet(self, shell, free_port):
+        assert shell(self.wait(free_port).until) == (1, ["kube-apiserver has not started"])
+        assert shell.log == "", "nothing is asked before somebody listens"
+
+    def test_etcd_comes_first(self, shell, listener, free_port, monkeypatch):
+        monkeypatch.setattr(ports, "ETCD_CLIENT", free_port)
+        assert shell(self.wait(listener, local_etcd=True).until) == (1, ["etcd has not started"])
+
+    def test_ready(self, shell, listener, monkeypatch):
+        monkeypatch.setattr(ports, "ETCD_CLIENT", listener)
+        shell.answers("ok")
+        assert shell(self.wait(listener, local_etcd=True).until)[0] == 0
+        assert f"https://127.0.0.1:{listener}" in shell.log
+        assert "/readyz" in shell.log
+
+    def test_what_is_missing_is_named(self, shell, listener):
+        shell.answers(
+            "[+]ping ok\n[-]etcd failed: reason withheld\n[-]poststarthook/rbac failed: not finished\n",
+            ok=False,
+        )
+        code, said = shell(self.wait(listener).until)
+        assert code == 1
+        assert said[-1].strip() == "kube-apiserver is not ready: etcd poststarthook/rbac"
+
+    def test_another_answer_is_told_by_its_last_line(self, shell, listener):
+        shell.answers("first\nconnection reset by peer", ok=False)
+        code, said = shell(self.wait(listener).until)
+        assert code == 1
+        assert said[-1] == "kube-apiserver is not ready: connection reset by peer"
+
+    @pytest.mark.parametrize(("exits", "hopeless"), [(3, False), (4, True)])
+    def test_a_component_that_keeps_ending(self, shell, exits, hopeless):
+        shell.command("crictl", f'case "$*" in *kube-apiserver*) seq {exits} ;; esac')
+        shell.command("systemctl", "echo 0")
+        code, said = shell(self.wait(6443, local_etcd=True).hopeless)
+        assert (code == 0) is hopeless
+        assert said == (["kube-apiserver on this host ended 4 times"] if hopeless else [])
+
+    @pytest.mark.parametrize(("restarts", "hopeless"), [("0", False), ("3", False), ("4", True), ("", False)])
+    def test_a_kubelet_that_keeps_ending(self, shell, restarts, hopeless):
+        shell.command("crictl", "exit 0")
+        shell.command("systemctl", f"echo '{restarts}'")
+        code, said = shell(self.wait(6443).hopeless)
+        assert (code == 0) is hopeless
+        assert said == (["kubelet cannot start: it ended 4 times"] if hopeless else [])
+
+    def test_without_crictl_and_systemctl_nothing_is_hopeless(self, shell):
+        code, said = shell(self.wait(6443).hopeless)
+        assert code != 0
+        assert said == []
+
+    def test_the_last_words_of_a_container(self, shell):
+        shell.command(
+            "crictl",
+            "case $1 in ps) echo abc123 ;; logs) echo 'bind: address already in use' >&2 ;; esac",
+        )
+        shell.command("journalctl", "echo 'Failed to pull image'")
+        _, said = shell(self.wait(6443).diagnose)
+        assert "kube-apiserver says:" in said
+        assert "  bind: address already in use" in said
+        assert said[-2:] == ["kubelet says:", "  Failed to pull image"]
+
+    def test_a_container_that_never_was(self, shell):
+        shell.command("crictl", "exit 0")
+        shell.command("journalctl", "exit 0")
+        assert "kube-apiserver: no container was ever made" in shell(self.wait(6443).diagnose)[1]
+
+
+class TestComponents:
+    def wait(self, port: int):
+        return waits.component_healthy(
+            node(), "kube-scheduler", port, "/livez", MINUTE, "/etc/kubernetes/pki"
+        )
+
+    def test_not_started(self, shell, free_port):
+        assert shell(self.wait(free_port).until) == (1, ["kube-scheduler has not started"])
+
+    def test_not_healthy(self, shell, listener):
+        shell.answers("no", ok=False)
+        code, said = shell(self.wait(listener).until)
+        assert (code, said[-1]) == (1, "kube-scheduler is not healthy yet")
+
+    def test_healthy(self, shell, listener):
+        shell.answers("ok")
+        assert shell(self.wait(listener).until)[0] == 0
+        assert "/livez" in shell.log
+
+    def test_keeps_ending(self, shell):
+        shell.command("crictl", "seq 5")
+        assert shell(self.wait(1).hopeless) == (0, ["kube-scheduler on this host ended 5 times"])
+
+
+class TestKubelet:
+    def test_healthy_when_it_listens(self, shell, listener, free_port):
+        assert shell(waits.kubelet_healthy(node(), listener, MINUTE).until)[0] == 0
+        assert shell(waits.kubelet_healthy(node(), free_port, MINUTE).until) == (
+            1,
+            ["the kubelet is not healthy yet"],
+        )
+
+    @pytest.fixture
+    def certificate(self, control_plane):
+        ctx = replace(control_plane, joined=JoinedCluster("https://a:6443", b"", Secret("")))
+        return kubelet_bootstrap.plan(ctx)[1]
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_its_certificate(self, shell, certificate, there, tmp_path):
+        kubeconfig = tmp_path / "kubelet.conf"
+        kubeconfig.write_text("x" if there else "")
+        code, said = shell(certificate.until.replace(paths.KUBELET_CONF, str(kubeconfig)))
+        assert (code, len(said)) == ((0, 0) if there else (1, 1))
+
+    def test_without_systemd_nothing_is_hopeless(self, shell, certificate):
+        shell.command("journalctl", "echo 'x509: of whom?'")
+        code, said = shell(certificate.hopeless)
+        assert (code != 0, said) == (True, [])
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "failed to run Kubelet: cannot create certificate signing request: Unauthorized",
+            'nodes "w1" is forbidden: User "system:anonymous" cannot get resource',
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        ],
+    )
+    def test_a_refusal_is_hopeless(self, shell, certificate, line):
+        (shell.folder / "journal").write_text(f"starting\n{line}\n")
+        shell.command("systemctl", "echo 0123456789abcdef0123456789abcdef")
+        shell.command("journalctl", f"cat {shell.folder}/journal")
+        code, said = shell(certificate.hopeless)
+        assert code == 0
+        assert said == [f"the API server refuses the kubelet: {line}"]
+
+    def test_without_a_refusal_it_goes_on(self, shell, certificate):
+        shell.command("systemctl", "echo 0123456789abcdef0123456789abcdef")
+        shell.command("journalctl", "echo 'certificate_manager: Rotating certificates'")
+        code, said = shell(certificate.hopeless)
+        assert (code != 0, said) == (True, [])
+
+    def test_what_an_earlier_kubelet_was_refused_is_past(self, shell, certificate):
+        """A host that was reset has the old cluster's refusals in its journal."""
+        shell.command("systemctl", "echo 0123456789abcdef0123456789abcdef")
+        shell.command(
+            "journalctl",
+            'case "$*" in *_SYSTEMD_INVOCATION_ID=0123456789abcdef0123456789abcdef*) echo starting ;;'
+            " *) echo 'x509: certificate signed by unknown authority' ;; esac",
+        )
+        code, said = shell(certificate.hopeless)
+        assert (code != 0, said) == (True, [])
+
+
+class TestWorkloads:
+    WANTED = (
+        Workload("DaemonSet", "kube-system", "kube-proxy"),
+        Workload("Deployment", "kube-system", "coredns"),
+    )
+
+    def until(self, shell, *lines: str) -> tuple[int, list[str]]:
+        shell.answers("".join(f"{line}\n" for line in lines))
+        wait = waits.workloads_ready("w", self.WANTED, "/k", "https://a:6443", MINUTE)
+        return shell(wait.until)
+
+    def test_all_there(self, shell):
+        assert self.until(
+            shell,
+            "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=2",
+            "Deployment kube-system coredns made=1 seen=1 want=2 have=2",
+            "Deployment other coredns-x made=1 seen= want=1 have=",
+        ) == (0, [])
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("", "kube-proxy (not there yet)"),
+            ("DaemonSet kube-system kube-proxy made=1 seen= want= have=", "kube-proxy (0 of ?)"),
+            ("DaemonSet kube-system kube-proxy made=1 seen=1 want=0 have=", "kube-proxy (0 of 0)"),
+            ("DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=1", "kube-proxy (1 of 2)"),
+            ("DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=", "kube-proxy (0 of 2)"),
+            ("DaemonSet kube-system kube-proxy made=2 seen=1 want=2 have=2", "kube-proxy (2 of 2)"),
+            ("DaemonSet kube-system kube-proxy-2 made=1 seen=1 want=1 have=1", "kube-proxy (not there yet)"),
+        ],
+    )
+    def test_what_is_not_ready_is_named(self, shell, line, said):
+        ready = "Deployment kube-system coredns made=1 seen=1 want=2 have=2"
+        assert self.until(shell, *([line] if line else []), ready) == (1, [f"not ready: {said}"])
+
+    def test_an_api_server_that_does_not_answer(self, shell):
+        shell.command("kubectl", "echo 'The connection to the server was refused' >&2; exit 1")
+        wait = waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
+        assert shell(wait.until) == (1, ["The connection to the server was refused"])
+
+    def test_the_diagnosis_names_each_namespace_once(self, shell):
+        shell.command("kubectl", 'echo "answer to $*"')
+        wait = waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
+        _, said = shell(wait.diagnose)
+        assert len(said) == 2
+        assert all("-n kube-system" in line for line in said)
+
+
+class TestNodeReady:
+    def until(self, shell):
+        return shell(waits.node_ready("w1", "/k", "", MINUTE).until)
+
+    def test_ready(self, shell):
+        shell.answers("True kubelet is posting ready status")
+        assert self.until(shell) == (0, [])
+
+    def test_why_it_is_not(self, shell):
+        shell.answers("False container runtime network not ready: cni plugin not initialized")
+        assert self.until(shell) == (
+            1,
+            ["not Ready: container runtime network not ready: cni plugin not initialized"],
+        )
+
+    def test_not_registered(self, shell):
+        shell.command("kubectl", "echo 'Error from server (NotFound): nodes \"w1\" not found' >&2; exit 1")
+        assert self.until(shell) == (
+            1,
+            ['not registered: Error from server (NotFound): nodes "w1" not found'],
+        )
+
+
+def test_hostile_words_stay_words(shell):
+    shell.command("kubectl", 'for each; do printf "<%s>" "$each"; done; exit 1')
+    _, said = shell(waits.node_ready("w1; touch x", "/k $(id)", "https://a b", MINUTE).until)
+    assert "<w1; touch x>" in said[-1]
+    assert "</k $(id)>" in said[-1]
+    assert "<https://a b>" in said[-1]
+    assert not os.path.exists("x")
