@@ -41,5 +41,16 @@ def run(host: Host, arguments: Sequence[str], *, stdin: bytes | None = None, doi
 
 def get_json(host: Host, arguments: Sequence[str], *, doing: str) -> dict[str, Any]:
     """Return the object that `kubectl get ... -o json` prints."""
-    document: dict[str, Any] = json.loads(run(host, ["get", *arguments, "-o", "json"], doing=doing))
+    answer = run(host, ["get", *arguments, "-o", "json"], doing=doing)
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise KubeadmPyError(
+            f"{doing} failed: kubectl's answer is no JSON object",
+            host=host.name,
+            details=answer.decode(errors="replace").splitlines()[:5],
+            fix="is kubectl there the real one?",
+        )
     return document

@@ -52,13 +52,24 @@ class Inventory:
                 directories=list(document.get("directories", [])),
                 units=list(document.get("units", [])),
                 images=dict(document.get("images", {})),
-            )
+            )._whole()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise KubeadmPyError(
                 f"{paths.INVENTORY} cannot be read: {error}",
                 host=host,
                 fix=f"restore it from a backup, or move it away and reset by hand: {paths.INVENTORY}",
             ) from error
+
+    def _whole(self) -> Inventory:
+        """Return itself; raise TypeError where what was read has not the shape that `extend` gives it."""
+        entries: dict[str, Any] = dict(self.files)
+        for path, entry in entries.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get("made"), bool):
+                raise TypeError(f"the entry of {path} does not say who made it")
+        texts: list[Any] = [self.cluster, *self.directories, *self.units, *self.images.values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a name in it is no text")
+        return self
 
     def dump(self) -> bytes:
         """Return the file's bytes, the same for the same content."""
