@@ -30,6 +30,9 @@ kpy_mark() {
   printf '##kubeadm-py %s\n' "$*" >&3 || exit 141
 }
 
+# The run may have ended while the lock was waited for: then what follows, the inventory first, is stale.
+kpy_mark locked
+
 kpy_begin() {
   if [ -e "$kpy_stop" ]; then
     kpy_mark "stopped $1"

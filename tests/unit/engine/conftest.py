@@ -74,7 +74,7 @@ class Sandbox:
         return self.run(WriteFiles(files), **options)
 
     def _line(self, text: str) -> None:
-        if text.startswith(MARK):
+        if text.startswith(MARK) and text != f"{MARK}locked":
             self.markers.append(text.removeprefix(MARK))
 
     @property

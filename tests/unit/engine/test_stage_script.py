@@ -562,6 +562,7 @@ def test_the_epilogue_speaks_on_standard_output(sandbox):
     result = sandbox.run(RunScript("t", "echo inside"), epilogue="echo '##facts {}'")
     assert result.ok
     assert result.stdout.decode().splitlines() == [
+        "##kubeadm-py locked",
         "##kubeadm-py begin 0",
         "##kubeadm-py done 0 changed",
         "##facts {}",
@@ -597,6 +598,30 @@ def test_a_cut_connection_begins_nothing_new_and_leaves_no_secret(sandbox):
         (sandbox.root / "cut").touch()
         assert process.wait(20) == 141
     assert not (sandbox.root / "two").exists()
+    assert leftovers(sandbox) == []
+
+
+def test_a_stage_that_waited_for_the_lock_and_lost_its_run_writes_no_inventory(sandbox):
+    """Its inventory is older than that of the run which was at work meanwhile."""
+    envelope = Envelope.of(sandbox.compile(RunScript("t", ":"), inventory=b"stale").script)
+    Path(paths.RUN_DIR).mkdir()
+    with open(paths.STAGE_LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            ["sh", "-c", envelope.bootstrap],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdin
+        assert process.stdout
+        with process:
+            process.stdin.write(envelope.payload)
+            process.stdin.close()
+            process.stdout.close()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert process.wait(20) == 141
+    assert not Path(paths.INVENTORY).exists()
     assert leftovers(sandbox) == []
 
 
