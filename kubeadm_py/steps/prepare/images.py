@@ -64,7 +64,8 @@ def _pull(node: Node, references: Sequence[str]) -> list[Action]:
     return [
         RunScript(
             f"pull {len(references)} images",
-            f"""failed=$(mktemp)
+            f"""failed=$kpy_tmp/failed
+: >"$failed"
 pull() {{
   tries=0
   until said=$(crictl --runtime-endpoint {endpoint} --image-endpoint {endpoint} pull "$1" 2>&1); do
@@ -81,11 +82,7 @@ for image in {shlex.join(references)}; do
 done
 wait
 cat "$failed" >&2
-if [ -s "$failed" ]; then
-  rm -f "$failed"
-  exit 1
-fi
-rm -f "$failed\"""",
+[ ! -s "$failed" ]""",
             timeout=_PULL_TIMEOUT,
         )
     ]

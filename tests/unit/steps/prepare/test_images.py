@@ -37,9 +37,10 @@ def test_add_ons_bring_theirs(cluster, machine, bundle, on):
 
 
 def script_of(actions):
+    """Return the one script, with the private directory that every stage has."""
     (action,) = actions
     assert isinstance(action, RunScript)
-    return action.script
+    return f"kpy_tmp=.\n{action.script}"
 
 
 def test_official_images_are_pulled_and_tried_again(cluster, machine, official, on, shell, tmp_path):
@@ -49,7 +50,7 @@ n=$(cat "tries-${6##*/}" 2>/dev/null || echo 0)
 echo $((n + 1)) >"tries-${6##*/}"
 [ "$n" -ge 2 ] || { echo "connection reset"; exit 1; }
 """
-    done = shell(script, crictl=flaky, sleep="exit 0", mktemp=": >failed; echo failed")
+    done = shell(script, crictl=flaky, sleep="exit 0", mktemp="exit 1")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "tries-kube-proxy:v1.36.3").read_text() == "3\n"
 
@@ -59,9 +60,7 @@ def test_what_cannot_be_pulled_is_named(cluster, machine, official, on, shell, s
     nodes = tuple(replace(node, image_pull_serial=serial) for node in cluster.nodes)
     ctx = on(replace(cluster, nodes=nodes), "w1", machine, official)
     broken = 'case $6 in *pause*) echo "no such host"; exit 1 ;; esac'
-    failed = shell(
-        script_of(plan_images(ctx)), crictl=broken, sleep="exit 0", mktemp=": >failed; echo failed"
-    )
+    failed = shell(script_of(plan_images(ctx)), crictl=broken, sleep="exit 0", mktemp="exit 1")
     assert failed.returncode == 1
     assert failed.stderr == "cannot pull registry.k8s.io/pause:3.10.2: no such host\n"
 
