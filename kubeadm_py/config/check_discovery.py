@@ -44,11 +44,12 @@ def _check_token(place: Place, discovery: BootstrapTokenDiscovery, problems: Pro
     if not discovery.api_server_endpoint:
         problems.missing(place, (*path, "apiServerEndpoint"), "missing; it is host:port of the API")
     if not discovery.ca_cert_hashes and not discovery.unsafe_skip_ca_verification:
+        label = place.label((*path, "unsafeSkipCAVerification"))
+        switch = label if label.startswith("--") else "unsafeSkipCAVerification: true"
         problems.missing(
             place,
             (*path, "caCertHashes"),
-            "missing; pin the cluster's CA with sha256:<hash>, or set unsafeSkipCAVerification: true to "
-            "trust whoever answers",
+            f"missing; pin the cluster's CA with sha256:<hash>, or set {switch} to trust whoever answers",
         )
 
 

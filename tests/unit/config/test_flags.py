@@ -256,6 +256,14 @@ def test_join_problems_are_named_by_flag(flags: dict[str, Any], blamed: set[str]
     assert "secret" not in str(refused.value)
 
 
+def test_what_trusts_without_a_pin_is_named_as_the_user_types_it() -> None:
+    with pytest.raises(ConfigError) as refused:
+        from_join_flags("10.0.0.11:6443", token=TOKEN)
+    (problem,) = refused.value.problems
+    assert "or set --discovery-token-unsafe-skip-ca-verification to trust whoever answers" in problem.message
+    assert "unsafeSkipCAVerification" not in str(refused.value)
+
+
 def test_ignored_checks_of_the_flag_join_those_of_the_config() -> None:
     cluster = ignore_preflight_errors(from_init_flags(ignore_preflight_errors=["Mem"]), ["NumCPU, Swap"])
     assert cluster.nodes[0].ignore_preflight_errors == {"mem", "numcpu", "swap"}
