@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kubeadm_py.model.actions import Wait
-from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
+from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan.workflows import StageDefinition
 from kubeadm_py.steps.base import Step, StepContext
 
@@ -37,3 +37,8 @@ def changes(stage: Stage) -> int:
     return sum(
         not isinstance(action, Wait) for host in stage.hosts for step in host.steps for action in step.actions
     )
+
+
+def plan_changes(plan: Plan) -> int:
+    """Count the planned actions of all stages that change something."""
+    return sum(changes(stage) for stage in plan.stages)

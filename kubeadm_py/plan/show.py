@@ -22,10 +22,13 @@ from kubeadm_py.model.actions import (
     WriteFiles,
 )
 from kubeadm_py.model.stages import Plan
+from kubeadm_py.plan.build import plan_changes
 
 
 def as_text(plan: Plan) -> str:
-    """Return a plan as lines for people."""
+    """Return a plan as lines for people; of one that only waits, that nothing would change."""
+    if not plan_changes(plan):
+        return "nothing would change\n"
     lines: list[str] = []
     for stage in plan.stages:
         for host in stage.hosts:
@@ -36,7 +39,7 @@ def as_text(plan: Plan) -> str:
                 for action in step.actions:
                     lines += [f"  {line}" for line in _lines(action)]
             lines.append("")
-    return "\n".join(lines) + ("\n" if lines else "nothing would change\n")
+    return "\n".join(lines) + "\n"
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

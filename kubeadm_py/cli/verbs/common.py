@@ -16,6 +16,7 @@ from kubeadm_py.engine.events import EventBus, Notice
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.model.stages import Plan
+from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.run import Options, Run
 from kubeadm_py.plan.show import as_json, as_text
 from kubeadm_py.report.runlog import RunLog
@@ -96,9 +97,10 @@ def tell_warnings(run: Run, loaded: Loaded | None) -> None:
         run.bus.emit(Notice("warning", f"{where}  {problem.path}: {problem.message}"))
 
 
-def show_plan(plan: Plan, display: Display) -> None:
-    """Print a plan: lines for people, one JSON object for machines."""
+def show_plan(plan: Plan, display: Display) -> str:
+    """Print a plan: lines for people, one JSON object for machines; return a dry run's verdict."""
     if display.format == "json":
         sys.stdout.write(json.dumps(as_json(plan)) + "\n")
     else:
         sys.stdout.write(as_text(plan))
+    return "nothing was changed (--dry-run)" if plan_changes(plan) else "nothing would change (--dry-run)"

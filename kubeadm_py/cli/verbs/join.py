@@ -56,8 +56,7 @@ def run(
                 discovery_file=_read(discovery_file) if discovery_file else None,
             )
             if dry_run:
-                common.show_plan(report.plan, display)
-                end.verdict = "nothing was changed (--dry-run)"
+                end.verdict = common.show_plan(report.plan, display)
                 return
             names = ", ".join(a_run.sessions)
             if report.changed:

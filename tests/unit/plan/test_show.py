@@ -21,7 +21,7 @@ from kubeadm_py.model.actions import (
     WriteFiles,
 )
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.build import changes, plan_changes
 from kubeadm_py.plan.show import as_json, as_text, content_text
 
 ACTIONS = [
@@ -125,6 +125,16 @@ def test_nothing_to_do():
     assert empty.empty
     assert as_text(empty) == "nothing would change\n"
     assert as_json(empty)["stages"][0]["hosts"] == []
+
+
+def test_waits_alone_are_nothing_to_do(plan):
+    """An unchanged cluster is still waited for, which is no change that anybody has to read."""
+    waits = PlannedStep("w", "waits", (ACTIONS[6],))
+    only = Plan("init", (Stage("control", "control plane", (HostPlan("cp1", (waits,)),)),))
+    assert not only.empty
+    assert as_text(only) == "nothing would change\n"
+    assert not plan_changes(only)
+    assert plan_changes(plan)
 
 
 def test_waits_change_nothing(plan):
