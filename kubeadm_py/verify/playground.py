@@ -75,19 +75,23 @@ class Playground:
             raise self.trouble(f"{about}: not so after {seconds} s", selector, output.said)
 
     def trouble(self, found: str, selector: str, said: str = "") -> CheckError:
-        """Return the error of a check, with why the selected pods are as they are."""
+        """Return the error of a check, with why the selected pods are as they are.
+
+        The namespace will be gone when a person looks, so it is the pod's kubelet that they are sent to,
+        or the controller manager where no pod is to blame.
+        """
+        look = self.kubectl.look("-n", "kube-system", "logs", "--tail=50", "-l", "tier=control-plane")
         try:
             pods = self.get("pods", "-l", selector)["items"]
-            reasons = [reason for pod in pods for reason in pod_trouble(pod)] or [
-                "no trouble seen in its pods"
-            ]
         except CheckError as error:
-            reasons = [str(error)]
+            return CheckError([Problem(f"{found}\n{error}", look=look)])
+        troubled = [(pod["spec"].get("nodeName"), pod_trouble(pod)) for pod in pods]
+        reasons = [reason for _, told in troubled for reason in told] or ["no trouble seen in its pods"]
+        node = next((node for node, told in troubled if node and told), None)
+        if node is not None:
+            look = f"on {node}: journalctl -u kubelet -n 50"
         lines = [found, *reasons[:_DIAGNOSIS_LINES], *([said] if said else [])]
-        look = self.kubectl.look("-n", self.namespace, "describe", "pods", "-l", selector)
-        return CheckError(
-            [Problem("\n".join(lines), look=f"{look} (run verify again; the namespace is removed)")]
-        )
+        return CheckError([Problem("\n".join(lines), look=look)])
 
     def remove(self) -> None:
         """Remove the namespace and the labels on nodes; say so where it takes longer than a minute."""

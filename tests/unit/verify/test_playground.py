@@ -91,13 +91,14 @@ def test_a_wait_that_runs_out_tells_the_pods_reasons(host, ground):
         "pod web-1: ErrImagePull",
         "error: timed out waiting for the condition",
     ]
-    assert "describe pods -l app=web" in problem.look
+    assert problem.look == "on w1: journalctl -u kubelet -n 50"
 
 
 def test_a_rollout_that_runs_out_says_when_no_pod_is_in_trouble(host, ground):
     host.answer("rollout status", "", exit_code=1).answer("get pods", json.dumps({"items": []}))
-    with pytest.raises(CheckError, match="no trouble seen in its pods"):
+    with pytest.raises(CheckError, match="no trouble seen in its pods") as caught:
         ground.rollout("deployment/web", seconds=5, selector="app=web", about="a rollout")
+    assert caught.value.problems[0].look.startswith("on cp1: kubectl -n kube-system logs")
 
 
 def test_when_even_the_pods_cannot_be_listed(host, ground):
