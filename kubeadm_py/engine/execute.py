@@ -206,25 +206,38 @@ class _MarkerReader:
         if not text.startswith(_MARK):
             return
         word, _, rest = text[len(_MARK) :].partition(" ")
+        # What names no action of this stage is no marker of ours, whoever wrote it.
+        with contextlib.suppress(ValueError):
+            self._take(word, rest)
+
+    def _take(self, word: str, rest: str) -> None:
         if word == "begin":
+            title = self.actions[self._index(rest)].title
             self._begun = time.monotonic()
             self._note = ""
-            self._bus.emit(HostProgress(self._stage, self._host, self.actions[int(rest)].title))
+            self._bus.emit(HostProgress(self._stage, self._host, title))
         elif word == "done":
             index, _, how = rest.partition(" ")
-            self._done(self.actions[int(index)], changed=how == "changed")
+            self._done(self.actions[self._index(index)], changed=how == "changed")
         elif word == "note":
             self._note = rest
             self._bus.emit(HostProgress(self._stage, self._host, rest))
         elif word == "failed":
             index, _, code = rest.partition(" ")
-            self._failed = int(index), int(code)
+            self._failed = self._index(index), int(code)
         elif word == "output":
             self._output.append(rest)
         elif word == "stopped":
-            self._stopped_before = int(rest)
+            self._stopped_before = self._index(rest)
         elif word == "busy":
             self._busy = True
+
+    def _index(self, text: str) -> int:
+        """Read the index of an action; raise ValueError where the stage has none of it."""
+        index = int(text)
+        if index not in range(len(self.actions)):
+            raise ValueError(text)
+        return index
 
     def _done(self, action: CompiledAction, *, changed: bool) -> None:
         self.changed += changed

@@ -190,6 +190,17 @@ def test_how_a_stage_fails(host, answer, error, code, text):
         result.raise_first()
 
 
+@pytest.mark.parametrize(
+    "odd", ["begin", "begin x", "begin 7", "begin -1", "done 2 changed", "failed 0 x", "stopped x", "heard 1"]
+)
+def test_what_only_looks_like_a_marker_is_ignored(host, odd):
+    host.answer("# stage", lines("locked", odd, "begin 0", "done 0 changed", "begin 1", "done 1 changed"))
+    work = Work(host)
+    result = work.executor.run(stage("w1"))
+    assert (result.changed, result.errors) == ({"w1": 2}, {})
+    assert [event.message for event in work.of(HostProgress)] == ["one", "two"]
+
+
 def test_what_a_failed_action_said_is_told(host):
     said = [f"output line {number}" for number in range(40)]
     host.answer("# stage", lines("begin 0", "failed 0 1", *said, code=1))
