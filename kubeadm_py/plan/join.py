@@ -12,16 +12,16 @@ from kubeadm_py.engine.execute import Executor, StageResult
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.model.versions import RELEASES, Version
 from kubeadm_py.pki import pem
 from kubeadm_py.plan import discover, phases, preflight, reach
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.leader import Leader
+from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import Complete, joining_producers
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source, open_source
@@ -256,44 +256,3 @@ class _Gates:
             member_of=self._membership,
             reach=tried,
         )
-
-
-def as_joined(cluster: ResolvedCluster, joined: JoinedCluster) -> ResolvedCluster:
-    """Take over what the live cluster says: its version, kubelet configuration, images and subnets."""
-    live = joined.cluster_configuration
-    networking = live.get("networking") or {}
-    known = cluster.networking
-    version = _known_version(live.get("kubernetesVersion") or str(cluster.kubernetes_version))
-    return replace(
-        cluster,
-        control_plane_endpoint=cluster.control_plane_endpoint or discover.endpoint_of(joined.server),
-        kubernetes_version=version,
-        image_repository=live.get("imageRepository") or cluster.image_repository,
-        cluster_name=live.get("clusterName") or cluster.cluster_name,
-        networking=replace(
-            known,
-            service_subnet=networking.get("serviceSubnet") or known.service_subnet,
-            pod_subnet=networking.get("podSubnet") or known.pod_subnet,
-            dns_domain=networking.get("dnsDomain") or known.dns_domain,
-        ),
-        kubelet_config={
-            key: value for key, value in joined.kubelet_config.items() if key not in ("apiVersion", "kind")
-        },
-    )
-
-
-def _known_version(text: str) -> Version:
-    """Read the live cluster's version; raise KubeadmPyError for a minor whose parts we do not know."""
-    try:
-        version = Version.parse(text)
-    except ValueError as error:
-        raise KubeadmPyError(
-            f"the cluster's own kubernetesVersion cannot be read: {error}",
-            fix="look: kubectl -n kube-system get configmap kubeadm-config -o yaml",
-        ) from error
-    if version.minor_text not in RELEASES:
-        raise KubeadmPyError(
-            f"the cluster runs Kubernetes {version}; this kubeadm-py knows {', '.join(sorted(RELEASES))}",
-            fix="join with the kubeadm-py of that Kubernetes release, or upgrade the cluster first",
-        )
-    return version

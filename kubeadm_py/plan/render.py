@@ -27,7 +27,7 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import build_stage
-from kubeadm_py.plan.join import as_joined
+from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.show import content_text
 from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_WORKER, PREPARE

@@ -18,6 +18,7 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig, pem
 from kubeadm_py.plan import join as plan_join
 from kubeadm_py.plan.leader import Leader
+from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
 from kubeadm_py.token import errors as token_errors
@@ -447,7 +448,7 @@ class TestAsJoined:
             clusterName="other",
             networking={"serviceSubnet": "10.1.0.0/16", "dnsDomain": "x.local"},
         )
-        cluster = plan_join.as_joined(world.cluster, live)
+        cluster = as_joined(world.cluster, live)
         assert str(cluster.kubernetes_version) == "v1.35.2"
         assert (cluster.image_repository, cluster.cluster_name) == ("registry.example", "other")
         assert cluster.networking == Networking("10.1.0.0/16", "10.244.0.0/16", "x.local")
@@ -455,7 +456,7 @@ class TestAsJoined:
         assert cluster.control_plane_endpoint == "api.example:6443"
 
     def test_what_it_does_not_say_stays(self, world):
-        cluster = plan_join.as_joined(world.cluster, self.live())
+        cluster = as_joined(world.cluster, self.live())
         assert cluster.kubernetes_version == world.cluster.kubernetes_version
         assert cluster.networking == world.cluster.networking
 
@@ -463,11 +464,44 @@ class TestAsJoined:
         with pytest.raises(
             KubeadmPyError, match=r"runs Kubernetes v1\.34\.1; this kubeadm-py knows 1\.35, 1\.36"
         ):
-            plan_join.as_joined(world.cluster, self.live(kubernetesVersion="v1.34.1"))
+            as_joined(world.cluster, self.live(kubernetesVersion="v1.34.1"))
 
-    def test_a_version_that_is_none(self, world):
-        with pytest.raises(KubeadmPyError, match="own kubernetesVersion cannot be read"):
-            plan_join.as_joined(world.cluster, self.live(kubernetesVersion="latest"))
+    @pytest.mark.parametrize(
+        ("configuration", "key"),
+        [
+            ({"kubernetesVersion": "latest"}, "kubernetesVersion"),
+            ({"kubernetesVersion": 1.36}, "kubernetesVersion"),
+            ({"imageRepository": ["a"]}, "imageRepository"),
+            ({"clusterName": 7}, "clusterName"),
+            ({"networking": "10.96.0.0/12"}, "networking"),
+            ({"networking": {"podSubnet": "10.244.0.0/99"}}, "networking.podSubnet"),
+            ({"networking": {"serviceSubnet": 5}}, "networking.serviceSubnet"),
+            ({"networking": {"serviceSubnet": "10.96.0.0/12,"}}, "networking.serviceSubnet"),
+        ],
+    )
+    def test_a_value_that_means_nothing_is_named(self, world, configuration, key):
+        with pytest.raises(KubeadmPyError) as refused:
+            as_joined(world.cluster, self.live(**configuration))
+        assert refused.value.summary.startswith(f"ConfigMap kube-system/kubeadm-config: {key} is ")
+        assert refused.value.fix == "correct it: kubectl -n kube-system edit configmap kubeadm-config"
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("healthzPort", "ten"), ("healthzPort", True), ("healthzPort", 70000)],
+    )
+    def test_so_is_one_of_the_kubelets(self, world, key, value):
+        live = replace(self.live(), kubelet_config={key: value})
+        with pytest.raises(KubeadmPyError, match=f"ConfigMap kube-system/kubelet-config: {key} is "):
+            as_joined(world.cluster, live)
+
+    def test_null_is_absent(self, world):
+        live = replace(
+            self.live(kubernetesVersion=None, networking=None),
+            kubelet_config={"healthzPort": None, "a": None},
+        )
+        cluster = as_joined(world.cluster, live)
+        assert cluster.networking == world.cluster.networking
+        assert cluster.kubelet_config == {"a": None}
 
 
 @pytest.mark.parametrize(
