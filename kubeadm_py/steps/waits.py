@@ -11,13 +11,37 @@ from kubeadm_py.model import paths, ports
 from kubeadm_py.model.actions import Wait
 from kubeadm_py.model.cluster import Node
 
-HOPELESS_EXITS = 4
+HOPELESS_EXITS = 3
 """A container that ended this often while we wait will not come up by waiting longer."""
+HOPELESS_STARTS = 4
+"""The same of a kubelet, which systemd starts again."""
 _LOG_LINES = 12
 
+# The kubelet keeps one dead container a component and may go on counting where an earlier cluster stopped, so
+# what counts is how far the attempts went since the first look.
 _CONTAINER_FUNCTIONS = f"""
 kpy_exits() {{
-  crictl ps -a --state exited --name "^$1\\$" -q 2>/dev/null | wc -l
+  crictl ps -a --name "^$1\\$" -o json 2>/dev/null \\
+    | sed -n 's/[",]//g; s/^ *\\([a-zA-Z]*\\): \\([A-Z_0-9]*\\)$/\\1 \\2/p' >"$kpy_tmp/containers"
+  newest=0 last=
+  while read -r key value; do
+    case $key in
+      attempt) number=$value ;;
+      state) state=$value ;;
+      createdAt) if [ "$value" -ge "$newest" ]; then newest=$value last=$number how=$state; fi ;;
+    esac
+  done <"$kpy_tmp/containers"
+  if [ -z "$last" ]; then
+    echo 0
+    return
+  fi
+  first=$(cat "$kpy_tmp/first.$1" 2>/dev/null)
+  if [ -z "$first" ] || [ "$last" -lt "$first" ]; then
+    first=$last
+    echo "$first" >"$kpy_tmp/first.$1"
+  fi
+  if [ "$how" = CONTAINER_EXITED ]; then last=$((last + 1)); fi
+  echo $((last - first))
 }}
 kpy_container_log() {{
   id=$(crictl ps -a --name "^$1\\$" -q 2>/dev/null | head -n 1)
@@ -75,7 +99,12 @@ missing=$(printf '%s\\n' "$answer" | sed -n 's/^.*\\[-\\]\\([^ ]*\\) failed.*$/\
 echo "kube-apiserver is not ready: ${{missing:-$(kpy_last)}}"
 return 1"""
     listed = " ".join(components)
+    # Without etcd the API server ends every time, which says nothing about it.
+    anew = (
+        f'kpy_listens {ports.ETCD_CLIENT:04X} || rm -f "$kpy_tmp/first.kube-apiserver"' if local_etcd else ""
+    )
     hopeless = f"""{_CONTAINER_FUNCTIONS}
+{anew}
 for component in {listed}; do
   exits=$(kpy_exits $component)
   if [ "$exits" -ge {HOPELESS_EXITS} ]; then
@@ -84,7 +113,7 @@ for component in {listed}; do
   fi
 done
 restarts=$(systemctl show -p NRestarts --value kubelet 2>/dev/null)
-if [ "${{restarts:-0}}" -ge {HOPELESS_EXITS} ]; then
+if [ "${{restarts:-0}}" -ge {HOPELESS_STARTS} ]; then
   echo "kubelet cannot start: it ended $restarts times"
   return 0
 fi
@@ -137,7 +166,7 @@ return 1""",
         deadline,
         interval=0.1,
         hopeless=f"""restarts=$(systemctl show -p NRestarts --value kubelet 2>/dev/null)
-[ "${{restarts:-0}}" -ge {HOPELESS_EXITS} ] || return 1
+[ "${{restarts:-0}}" -ge {HOPELESS_STARTS} ] || return 1
 echo "kubelet cannot start: it ended $restarts times"
 """,
         diagnose=_KUBELET_LOG,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -52,9 +53,8 @@ class Shell:
         return file.read_text() if file.exists() else ""
 
     def __call__(self, body: str) -> tuple[int, list[str]]:
-        script = (
-            f"kpy_run={self.folder}\n{FUNCTIONS}\nset -u\nset +e\nkpy_f() {{\n{body.strip()}\n}}\nkpy_f\n"
-        )
+        folders = f"kpy_run={self.folder}\nkpy_tmp={self.folder}\n"
+        script = f"{folders}{FUNCTIONS}\nset -u\nset +e\nkpy_f() {{\n{body.strip()}\n}}\nkpy_f\n"
         ended = subprocess.run(
             ["sh", "-c", script],
             env={"PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
@@ -121,13 +121,42 @@ class TestAPIServer:
         assert code == 1
         assert said[-1] == "kube-apiserver is not ready: connection reset by peer"
 
-    @pytest.mark.parametrize(("exits", "hopeless"), [(3, False), (4, True)])
-    def test_a_component_that_keeps_ending(self, shell, exits, hopeless):
-        shell.command("crictl", f'case "$*" in *kube-apiserver*) seq {exits} ;; esac')
+    def look(self, shell, *attempts, running=False, port=0):
+        """Look once more, when the containers of the API server have got so far."""
+        containers = [
+            {
+                "metadata": {"name": "kube-apiserver", "attempt": attempt},
+                "state": "CONTAINER_RUNNING" if running and attempt == attempts[-1] else "CONTAINER_EXITED",
+                "createdAt": str(1795224188682696536 + index),
+            }
+            for index, attempt in enumerate(attempts)
+        ]
+        answer = json.dumps({"containers": containers}, indent=2)
+        shell.command("crictl", f"case \"$*\" in *kube-apiserver*json*) cat <<'END'\n{answer}\nEND\n;; esac")
         shell.command("systemctl", "echo 0")
-        code, said = shell(self.wait(6443, local_etcd=True).hopeless)
-        assert (code == 0) is hopeless
-        assert said == (["kube-apiserver on this host ended 4 times"] if hopeless else [])
+        return shell(self.wait(6443, local_etcd=bool(port)).hopeless)
+
+    def test_a_component_that_keeps_ending(self, shell):
+        assert self.look(shell, 0) == (1, [])
+        assert self.look(shell, 0, 1, running=True) == (1, [])
+        assert self.look(shell, 1) == (1, [])
+        assert self.look(shell, 2, 1) == (1, []), "the newest counts, and that is no longer attempt 2"
+        assert self.look(shell, 1, 2) == (0, ["kube-apiserver on this host ended 3 times"])
+
+    def test_what_ended_before_does_not_count(self, shell):
+        assert self.look(shell, 9) == (1, [])
+        assert self.look(shell, 9, 10, running=True) == (1, [])
+        # Another manifest is another pod, whose attempts begin anew.
+        assert self.look(shell, 0) == (1, [])
+        assert self.look(shell, 1) == (1, [])
+        assert self.look(shell, 2)[0] == 0
+
+    def test_without_etcd_the_api_server_may_end(self, shell, listener, free_port, monkeypatch):
+        monkeypatch.setattr(ports, "ETCD_CLIENT", free_port)
+        for attempt in range(6):
+            assert self.look(shell, attempt, port=free_port) == (1, [])
+        monkeypatch.setattr(ports, "ETCD_CLIENT", listener)
+        assert [self.look(shell, attempt, port=listener)[0] for attempt in (6, 7, 8)] == [1, 0, 0]
 
     @pytest.mark.parametrize(("restarts", "hopeless"), [("0", False), ("3", False), ("4", True), ("", False)])
     def test_a_kubelet_that_keeps_ending(self, shell, restarts, hopeless):
@@ -179,8 +208,13 @@ class TestComponents:
         assert "/livez" in shell.log
 
     def test_keeps_ending(self, shell):
-        shell.command("crictl", "seq 5")
-        assert shell(self.wait(1).hopeless) == (0, ["kube-scheduler on this host ended 5 times"])
+        ended = '  "attempt": {}\n  "state": "CONTAINER_EXITED",\n  "createdAt": "1795224188682696536",'
+        codes = []
+        for attempt in range(3):
+            shell.command("crictl", f"cat <<'END'\n{ended.format(attempt)}\nEND")
+            codes.append(shell(self.wait(1).hopeless))
+        assert codes[:2] == [(1, []), (1, [])]
+        assert codes[2] == (0, ["kube-scheduler on this host ended 3 times"])
 
 
 class TestKubelet:
