@@ -109,6 +109,7 @@ for component in {listed}; do
   exits=$(kpy_exits $component)
   if [ "$exits" -ge {HOPELESS_EXITS} ]; then
     echo "$component on this host ended $exits times"
+    guilty=$component
     return 0
   fi
 done
@@ -119,6 +120,10 @@ if [ "${{restarts:-0}}" -ge {HOPELESS_STARTS} ]; then
 fi
 return 1"""
     diagnose = f"""{_CONTAINER_FUNCTIONS}
+if [ -n "${{guilty:-}}" ]; then
+  kpy_container_log "$guilty"
+  return
+fi
 for component in {listed}; do kpy_container_log $component; done
 {_KUBELET_LOG}"""
     return Wait(

@@ -182,6 +182,12 @@ class TestAPIServer:
         assert "  bind: address already in use" in said
         assert said[-2:] == ["kubelet says:", "  Failed to pull image"]
 
+    def test_only_the_guilty_one_speaks(self, shell):
+        shell.command("crictl", "case $1 in ps) echo abc123 ;; logs) echo 'unknown flag: --x' ;; esac")
+        shell.command("journalctl", "echo chatter")
+        _, said = shell(f"guilty=kube-apiserver\n{self.wait(6443, local_etcd=True).diagnose}")
+        assert said == ["kube-apiserver says:", "  unknown flag: --x"]
+
     def test_a_container_that_never_was(self, shell):
         shell.command("crictl", "exit 0")
         shell.command("journalctl", "exit 0")
