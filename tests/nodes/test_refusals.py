@@ -101,7 +101,8 @@ class TestLock:
         second = cli.run(*join, code=5)
         assert "locked: kubeadm-py join by " in second.text
         assert " since 20" in second.text
-        assert first.end().code == 0
+        first.signal(signal.SIGINT)
+        assert first.end().code == 130
 
     def test_a_killed_holder_frees_its_lock(self, cli, spare, join):
         first = cli.start(*join)
