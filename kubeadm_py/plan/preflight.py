@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from kubeadm_py.artifacts.check import artifact_findings
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
+from kubeadm_py.facts.parse import public_key_sha256
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Finding, Gate, Severity
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight import run as preflight
@@ -44,13 +47,22 @@ def is_member(run: Run, name: str, member_of: str) -> bool:
 
     For init the host is a member when our own inventory says so: its CA is the cluster's.
     """
-    session = run.sessions[name]
-    ours = session.facts.ca_public_key_sha256
+    ours = ca_public_key(run, name)
     if not ours:
         return False
     if member_of:
         return ours == member_of
-    return session.inventory.cluster == run.cluster.name
+    return run.sessions[name].inventory.cluster == run.cluster.name
+
+
+def ca_public_key(run: Run, name: str) -> str:
+    """Return the hex sha256 of a host's CA's public key, from where this cluster's config keeps the CA."""
+    session = run.sessions[name]
+    control_plane = session.node.role is Role.CONTROL_PLANE
+    path = f"{run.cluster.certificates_dir}/ca.crt" if control_plane else run.cluster.ca_cert_path
+    if path == f"{paths.PKI_DIR}/ca.crt":
+        return session.facts.ca_public_key_sha256
+    return public_key_sha256(session.facts.files.get(path))
 
 
 def gate(
@@ -104,7 +116,7 @@ def survey(
     to be installed from the artifact source.
     """
     first = next((node.name for node in run.cluster.control_planes), "")
-    member_of = run.sessions[first].facts.ca_public_key_sha256 if first in run.sessions else ""
+    member_of = ca_public_key(run, first) if first in run.sessions else ""
     found: list[Finding] = []
     waiting: list[str] = []
     for name, session in run.sessions.items():
