@@ -14,6 +14,7 @@ from kubeadm_py.steps.prepare.swap import plan_restore_swap
 
 _CLUSTER_ROOTS = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.ETCD_DATA_DIR, paths.APPLIED_DIR)
 """What belongs to the cluster; the rest of an inventory is the host's preparation."""
+_KEY_MATERIAL = (".key", ".crt", ".pub")
 _KUBELETS_OWN = (paths.KUBELET_CONF, paths.BOOTSTRAP_KUBELET_CONF, paths.TMP_DIR)
 """What the kubelet writes by itself, beside its directory."""
 _RUNTIME_STATE = ("/var/lib/cni", "/run/flannel")
@@ -98,7 +99,7 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         return []
     # We write files only: where a directory stands in a file's place by now, it is somebody else's.
     files = {path for path in inventory.files if path not in facts.files or not facts.files[path].directory}
-    cluster = {path for path in files if path.startswith(tuple(f"{root}/" for root in _CLUSTER_ROOTS))}
+    cluster = _clusters(files)
     host = files - cluster
     actions: list[Action] = [
         RunScript("stop the kubelet and the pods", _STOP_PODS, timeout=timedelta(minutes=5)),
@@ -127,6 +128,20 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         RunScript("remove empty directories", _PRUNE if _is_ours(inventory) else _PRUNE_BESIDE_CONTAINERD),
         Remove((paths.STATE_DIR, paths.KUBECTL_CACHE), reason="the inventory itself, last"),
     ]
+
+
+def _clusters(files: set[str]) -> set[str]:
+    """Return the files that are the cluster's, keys and certificates in a directory of its own too.
+
+    Nothing here knows the config's certificatesDir: it is where we wrote a CA, a registry's apart.
+    """
+    roots = tuple(f"{root}/" for root in _CLUSTER_ROOTS)
+    registries = f"{paths.CONTAINERD_CERTS_DIR}/"
+    keys = {path for path in files if path.endswith(_KEY_MATERIAL) and not path.startswith(registries)}
+    authorities = tuple(path.removesuffix("ca.crt") for path in keys if path.endswith("/ca.crt"))
+    return {
+        path for path in files if path.startswith(roots) or (path in keys and path.startswith(authorities))
+    }
 
 
 def _of_cluster(inventory: Inventory, facts: HostFacts, cluster: set[str]) -> list[str]:

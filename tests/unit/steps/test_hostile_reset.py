@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Remove, RunScript
+from kubeadm_py.model.actions import Remove, RunScript, WriteFiles
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.steps import reset
@@ -135,3 +135,23 @@ def test_a_directory_is_no_file_that_we_wrote(path: str) -> None:
     facts = HostFacts(files={path: FileFact(path, 0o755, "root:root", directory=True)})
     for action in reset.plan(inventory, facts, keep_artifacts=False):
         assert not (isinstance(action, Remove) and path in action.paths)
+
+
+def test_keys_outside_the_usual_place_do_not_stay_with_the_runtime() -> None:
+    """A CA's key that is left behind signs for the old cluster as long as it lasts."""
+    ours = {f"/srv/pki/{name}" for name in ("ca.crt", "ca.key", "sa.key", "sa.pub", "etcd/ca.key")}
+    hosts = {
+        "/srv/pki/notes.txt",
+        "/etc/containerd/certs.d/r.example/ca.crt",
+        "/srv/other/x.key",
+        "/srv/x.crt",
+    }
+    inventory = Inventory(
+        "demo", {path: {"sha256": "", "mode": "0600", "made": True} for path in ours | hosts}
+    )
+    actions = reset.plan(inventory, HostFacts(), keep_artifacts=True)
+    removed = {path for action in actions if isinstance(action, Remove) for path in action.paths}
+    assert removed >= ours
+    assert not removed & hosts
+    (kept,) = (spec for action in actions if isinstance(action, WriteFiles) for spec in action.files)
+    assert set(Inventory.parse(kept.content).files) == hosts
