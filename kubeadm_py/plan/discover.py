@@ -146,21 +146,15 @@ def _sleep(run: Run, seconds: float) -> None:
     time.sleep(seconds)
 
 
-def refuse_taken_name(session: Session, joined: JoinedCluster) -> None:
-    """Refuse a node name that a Ready node of the cluster has already (contract 8.3)."""
-    name = session.node.name
+def taken(session: Session, joined: JoinedCluster) -> bool:
+    """Say whether a Ready node of the cluster has this host's name already; a token login may ask that."""
     entry = _as_bootstrapper(joined.server, joined.ca_pem, joined.tls_bootstrap_token)
     fetch = _fetch(session, endpoint_of(joined.server), entry)
-    status, body = fetch(f"/api/v1/nodes/{name}", joined.ca_pem)
-    if status != 200:
-        return
-    try:
-        conditions = json.loads(body)["status"]["conditions"]
-    except (ValueError, KeyError, TypeError):
-        return
-    if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
-        raise KubeadmPyError(
-            f"the cluster has a Ready node called {name} already",
-            host=session.name,
-            fix=f"give this host another name, or remove that node: kubectl delete node {name}",
-        )
+    status, body = fetch(f"/api/v1/nodes/{session.node.name}", joined.ca_pem)
+    return status == 200 and is_ready(json.loads(body))
+
+
+def is_ready(node: Mapping[str, Any]) -> bool:
+    """Say whether a Node object's condition Ready is True."""
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)

@@ -55,16 +55,25 @@ def join(
     source = open_source(run.cluster)
     left_out = phases.skipped(phases.JOIN, run.cluster.join_skip_phases, run.options.skip_phases)
     run.use(replace(run.cluster, join_skip_phases=left_out))
-    run.look(targets, lock=not run.options.dry_run)
+    first = next(iter(run.cluster.control_planes), None)
+    host = leaders.approach(run, first) if first is not None else None
+    try:
+        run.look(targets, lock=not run.options.dry_run)
+    except BaseException:
+        if host is not None:
+            host.close()
+        raise
     if complete is not None:
         run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
     work = _Join(run, source, list(run.sessions), datetime.now(UTC))
-    if not run.cluster.control_planes:
+    if first is None or host is None:
         return work.through(None, discovery_file)
     run.interrupt.check()
     leader = leaders.ask(
         run,
-        run.cluster.control_planes[0],
+        first,
+        host,
+        list(run.sessions),
         mint=not work.all_members() and not run.options.dry_run,
         now=work.now,
     )
@@ -100,7 +109,7 @@ class _Join:
         already = gates.pass_host()
         for name in self.names:
             if name not in already:
-                discover.refuse_taken_name(run.sessions[name], joined)
+                self._refuse_taken_name(name, leader, joined)
             run.sessions[name].inventory.cluster = run.cluster.name
         prepare = build_stage(PREPARE, self._contexts(joined, resolved))
         if run.options.dry_run:
@@ -153,15 +162,26 @@ class _Join:
         run = self.run
         first = next(iter(run.sessions.values()))
         if leader is not None:
-            if leader.token is None:
-                return leader.known(run.cluster)
-            return discover.discover(run, first, leader.discovery(run.cluster))
+            return leader.joined()
         if run.cluster.discovery is None:
             raise UsageError(
                 "nothing says which cluster to join",
                 fix="give API:PORT with a token, or a config with a control plane or a JoinConfiguration",
             )
         return discover.discover(run, first, run.cluster.discovery, discovery_file)
+
+    def _refuse_taken_name(self, name: str, leader: Leader | None, joined: JoinedCluster) -> None:
+        """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
+        if leader is not None:
+            taken = name in leader.ready_nodes
+        else:
+            taken = discover.taken(self.run.sessions[name], joined)
+        if taken:
+            raise KubeadmPyError(
+                f"the cluster has a Ready node called {name} already",
+                host=name,
+                fix=f"give this host another name, or remove that node: kubectl delete node {name}",
+            )
 
     def _keep_going(self, result: StageResult) -> list[KubeadmPyError]:
         """Count changes, and go on with the hosts that are well."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import shlex
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,13 +17,14 @@ import yaml
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session, facts_in
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.facts.collect import probe_script
+from kubeadm_py.facts.collect import interesting_paths, probe_script
 from kubeadm_py.kube import kubectl
-from kubeadm_py.model.cluster import BootstrapToken, Discovery, Node, ResolvedCluster
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import BootstrapToken, Node
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
-from kubeadm_py.pki import pem
+from kubeadm_py.plan.discover import is_ready
 from kubeadm_py.plan.run import Run
 from kubeadm_py.token import bootstrap
 from kubeadm_py.token.bootstrap import NAMESPACE, SECRET_NAME_PREFIX
@@ -31,6 +35,7 @@ TOKEN_TTL = timedelta(minutes=30)
 TIMEOUT_SECONDS = 120.0
 _CA = "##kubeadm-py ca "
 _CONFIGS = "##kubeadm-py configs "
+_NODES = "##kubeadm-py nodes "
 
 
 @dataclass(slots=True)
@@ -39,31 +44,28 @@ class Leader:
 
     session: Session
     ca_pem: bytes
-    token: Secret | None = None
+    token: Secret | None
     """Minted for this join; None where every host is a member already."""
-    configs: dict[str, str] = field(default_factory=dict)
+    configs: dict[str, str]
+    ready_nodes: frozenset[str]
+    """Those of the joining hosts' names that Ready nodes of the cluster have."""
 
     @property
     def token_id(self) -> str:
         """Return the minted token's id."""
         return bootstrap.Token.parse(self.token).id if self.token else ""
 
-    def discovery(self, cluster: ResolvedCluster) -> Discovery:
-        """Return how the hosts find this cluster with the minted token."""
-        return Discovery(
-            token=self.token,
-            api_server_endpoint=cluster.endpoint,
-            ca_cert_hashes=tuple(pem.public_key_hashes(self.ca_pem)),
-        )
-
-    def known(self, cluster: ResolvedCluster) -> JoinedCluster:
-        """Return the cluster as its members know it: no token is needed to say that."""
+    def joined(self) -> JoinedCluster:
+        """Return the cluster: what discovery would find, from a source that SSH has proved already."""
+        kubelet = self._document("kubelet-config", "kubelet")
+        live = self._document("kubeadm-config", "ClusterConfiguration")
+        endpoint = str(live.get("controlPlaneEndpoint") or self.session.node.local_endpoint)
         return JoinedCluster(
-            f"https://{cluster.endpoint}",
+            f"https://{endpoint}",
             self.ca_pem,
-            Secret(""),
-            self._document("kubelet-config", "kubelet"),
-            self._document("kubeadm-config", "ClusterConfiguration"),
+            self.token or Secret(""),
+            kubelet,
+            live,
         )
 
     def _document(self, name: str, key: str) -> dict[str, Any]:
@@ -78,29 +80,32 @@ class Leader:
         return document if isinstance(document, dict) else {}
 
 
-def ask(run: Run, node: Node, *, mint: bool, now: datetime) -> Leader:
-    """Mint a token (or read the cluster's configuration), read the CA and probe, in one round trip."""
+def approach(run: Run, node: Node) -> Host:
+    """Begin to connect to a control plane while the joining hosts are looked at; failures show in `ask`."""
     host = run.connect(node)
+
+    def connect() -> None:
+        with contextlib.suppress(KubeadmPyError):
+            host.connect()
+
+    threading.Thread(target=connect, daemon=True).start()
+    return host
+
+
+def ask(run: Run, node: Node, host: Host, names: Sequence[str], *, mint: bool, now: datetime) -> Leader:
+    """Mint a token, read the CA, the cluster's configuration and its nodes, and probe: in one round trip.
+
+    `names` are the joining hosts'.
+    """
     host.connect()
+    probe = probe_script(extra_paths=interesting_paths(run.cluster, node), cri_socket=node.cri_socket)
     token = bootstrap.generate() if mint else None
-    probe = probe_script()
+    stdin = b""
     if token is not None:
         wanted = BootstrapToken(token, f"kubeadm-py join by {run.operator}", TOKEN_TTL)
         stdin = json.dumps(bootstrap.secret_object(wanted, now)).encode()
-        errand = f"{kubectl.command(['create', '-f', '-'])} >/dev/null || exit 1"
-    else:
-        stdin = b""
-        names = ["configmap", "kubelet-config", "kubeadm-config", "-n", "kube-system", "-o", "json"]
-        errand = f"""answer=$({kubectl.command(["get", *names])}) || exit 1
-printf '{_CONFIGS}'; printf '%s' "$answer" | base64 -w0; echo"""
-    # The token comes last: what fails before it leaves none behind.
-    script = f"""umask 077
-printf '{_CA}'; base64 -w0 {shlex.quote(f"{run.cluster.certificates_dir}/ca.crt")} || exit 1
-echo
-{probe}
-{errand}
-"""
     try:
+        script = _script(run.cluster.certificates_dir, names, probe, mint=mint)
         result = host.run(script, stdin=stdin, timeout=TIMEOUT_SECONDS)
         return _leader(run, node, host, result, probe, token)
     except BaseException:
@@ -108,6 +113,35 @@ echo
             delete_token(run, host, bootstrap.Token.parse(token).id)
         host.close()
         raise
+
+
+def _script(certificates_dir: str, names: Sequence[str], probe: str, *, mint: bool) -> str:
+    """Return the errand; its parts run at the same time, for each kubectl takes a while to start."""
+    configs = ["get", "configmap", "kubelet-config", "kubeadm-config", "-n", "kube-system", "-o", "json"]
+    nodes = ["get", "node", *names, "--ignore-not-found", "-o", "json"]
+    create = f"{kubectl.command(['create', '-f', '-'])} >/dev/null || exit 1" if mint else ""
+    return f"""# ask a control plane
+umask 077
+printf '{_CA}'; base64 -w0 {shlex.quote(f"{certificates_dir}/ca.crt")} || exit 1
+echo
+mkdir -p -m 0700 {paths.RUN_DIR} || exit 1
+kpy_answers=$(mktemp -d {paths.RUN_DIR}/ask.XXXXXX) || exit 1
+trap 'rm -rf "$kpy_answers"' EXIT
+({kubectl.command(configs)}) </dev/null >"$kpy_answers/configs" &
+kpy_configs=$!
+({kubectl.command(nodes)}) </dev/null >"$kpy_answers/nodes" &
+kpy_nodes=$!
+(
+{probe}
+) </dev/null >"$kpy_answers/facts" &
+{create}
+wait $kpy_configs || exit 1
+wait $kpy_nodes || exit 1
+wait
+printf '{_CONFIGS}'; base64 -w0 "$kpy_answers/configs"; echo
+printf '{_NODES}'; base64 -w0 "$kpy_answers/nodes"; echo
+cat "$kpy_answers/facts"
+"""
 
 
 def _leader(run: Run, node: Node, host: Host, result: Result, probe: str, token: Secret | None) -> Leader:
@@ -122,7 +156,8 @@ def _leader(run: Run, node: Node, host: Host, result: Result, probe: str, token:
         )
     facts = facts_in(result.stdout, node.name)
     session = Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe)
-    return Leader(session, ca_pem, token, _configs(_field(result.stdout, _CONFIGS)))
+    configs = _configs(_field(result.stdout, _CONFIGS))
+    return Leader(session, ca_pem, token, configs, _ready(_field(result.stdout, _NODES)))
 
 
 def deletion(token_id: str) -> str:
@@ -165,3 +200,10 @@ def _configs(raw: bytes) -> dict[str, str]:
     for item in json.loads(raw)["items"] if raw else ():
         found.update(item["data"])
     return found
+
+
+def _ready(raw: bytes) -> frozenset[str]:
+    """Return the names of the Ready nodes in what kubectl printed: a list, one node, or nothing."""
+    document = json.loads(raw) if raw.strip() else {}
+    items = document.get("items", [document] if document else [])
+    return frozenset(node["metadata"]["name"] for node in items if is_ready(node))

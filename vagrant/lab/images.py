@@ -15,6 +15,8 @@ PAUSE = "3.10.2"
 # Debian's busybox under the tag that add-ons and tests ask for.
 BUSYBOX = "1.36"
 AGNHOST = "2.63.0"
+# The tag that flannel's manifest names upstream; the plugin inside is the newest that Go modules offer.
+FLANNEL_CNI_PLUGIN = "v1.9.1-flannel1"
 
 _NOT_IN_IMAGES = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/bug/", "usr/sbin/runc")
 
@@ -95,7 +97,7 @@ def _network(layout: Layout, parts: Parts) -> None:
     )
     plugin = layout.layer([Entry("flannel", parts.folder("flannel-cni-plugin") / "flannel")])
     layout.image(
-        f"ghcr.io/flannel-io/flannel-cni-plugin:{parts.version('flannel-cni-plugin')}-flannel1",
+        f"ghcr.io/flannel-io/flannel-cni-plugin:{FLANNEL_CNI_PLUGIN}",
         [_busybox(layout, parts), plugin],
         Settings(command=["cp"]),
     )

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.events import Event, EventBus
@@ -155,10 +156,18 @@ class Machine(FakeHost):
         output = b""
         if "create -f -" in call.text:
             self.api.remember(json.loads(call.data))
-        else:
-            maps = [self.api.config_map(name) for name in ("kubelet-config", "kubeadm-config")]
-            listed = json.dumps({"items": [{"data": data} for data in maps]}).encode()
-            output += b"##kubeadm-py configs " + base64.b64encode(listed) + b"\n"
+        maps = [self.api.config_map(name) for name in ("kubelet-config", "kubeadm-config")]
+        listed = json.dumps({"items": [{"data": data} for data in maps]}).encode()
+        output += b"##kubeadm-py configs " + base64.b64encode(listed) + b"\n"
+        nodes = [
+            {
+                "metadata": {"name": name},
+                "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]},
+            }
+            for name, ready in self.api.nodes.items()
+            if f" {name} " in call.text
+        ]
+        output += b"##kubeadm-py nodes " + base64.b64encode(json.dumps({"items": nodes}).encode()) + b"\n"
         if self.errand_fails:
             return Result(1, output, b"base64: /etc/kubernetes/pki/ca.crt: Input/output error\n")
         output += b"##kubeadm-py ca " + base64.b64encode(self.api.ca_pem) + b"\n"
@@ -219,10 +228,7 @@ class Machine(FakeHost):
             found = tuple(ImageFact(image, "sha256:1", pinned=True) for image in shlex.split(images))
             self.facts = replace(self.facts, images=(*self.facts.images, *found))
         for path in re.findall(r"^kpy_remove (.*)$", body, re.MULTILINE):
-            gone = shlex.split(path)[0]
-            self.content.pop(gone, None)
-            files = {name: fact for name, fact in self.facts.files.items() if name != gone}
-            self.facts = replace(self.facts, files=files)
+            self._remove(shlex.split(path)[0])
         for path in re.findall(r"^  chmod \d+ (/.*)$", body, re.MULTILINE):
             self.facts = replace(self.facts, directories={**self.facts.directories, path: 0})
         for unit in re.findall(r"^systemctl (?:start|restart) (\S+)$", body, re.MULTILINE):
@@ -234,6 +240,19 @@ class Machine(FakeHost):
             self._wait(body)
             return False
         return True
+
+    def _remove(self, gone: str) -> None:
+        def stays(path: str) -> bool:
+            return path != gone and not path.startswith(f"{gone}/")
+
+        self.content = {path: content for path, content in self.content.items() if stays(path)}
+        self.facts = replace(
+            self.facts,
+            files={path: fact for path, fact in self.facts.files.items() if stays(path)},
+            directories={path: count for path, count in self.facts.directories.items() if stays(path)},
+            inventory=self.facts.inventory if stays(paths.INVENTORY) else None,
+            ca_public_key_sha256=self.facts.ca_public_key_sha256 if stays(f"{paths.PKI_DIR}/ca.crt") else "",
+        )
 
     def _wait(self, body: str) -> None:
         if "has not signed the kubelet's certificate" in body:
@@ -424,7 +443,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         monkeypatch.setattr(discover, "TLSFetch", _fetcher(world))
         monkeypatch.setattr(discover, "time", FakeTime())
         if cluster.artifacts is ArtifactSource.BUNDLE:
-            source = BundleOfNothing(_bundle(tmp_path), "a bundle")
+            source = BundleOfNothing(_bundle(tmp_path, cluster), "a bundle")
             for module in (init, join):
                 monkeypatch.setattr(module, "open_source", lambda _: source)
         if up is not None and up is not False:
@@ -484,8 +503,9 @@ class FakeTime:
         self.now += seconds
 
 
-def _bundle(folder: Path) -> ArtifactView:
+def _bundle(folder: Path, cluster: ResolvedCluster) -> ArtifactView:
     held = json.loads((CASES / "lab-bundle.json").read_text())
+    more = addons.images(addons.resolve(cluster), cluster)
     file = folder / "binary"
     file.write_bytes(b"#!/bin/sh\n")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -496,7 +516,7 @@ def _bundle(folder: Path) -> ArtifactView:
         architectures=("amd64",),
         binaries={"amd64": local},
         layout="/bundle/images",
-        images={"amd64": held["images"]},
+        images={"amd64": held["images"] | dict.fromkeys(more, "sha256:" + "0" * 64)},
     )
 
 
