@@ -14,8 +14,9 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
 from kubeadm_py import __version__
@@ -27,6 +28,7 @@ from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.urls import proves_itself
 
 AT_ONCE = 4
 TRIES = 4
@@ -122,12 +124,18 @@ def _obtain(each: Download, folder: Path, say: Say, pause: Callable[[float], Non
 
     The cache keeps them below official/<host>/<path of the download>/.
     """
-    parts = urlsplit(each.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(
-            f"cannot download from {each.url!r}: not an http or https URL",
-            fix="set spec.artifacts.path to the mirror's base URL, such as https://mirror.example/kubernetes",
+    if not proves_itself(each.url):
+        why = (
+            "plain http, so anyone on the way could change a binary and its checksum"
+            if each.url.startswith("http://")
+            else "not an https URL"
         )
+        raise UsageError(
+            f"cannot download from {each.url!r}: {why}",
+            fix="set spec.artifacts.path to the mirror's base URL, such as https://mirror.example/kubernetes;"
+            " http:// is for this very machine alone (127.0.0.1, ::1, localhost)",
+        )
+    parts = urlsplit(each.url)
     target = folder / "official" / parts.netloc.replace(":", "_") / parts.path.lstrip("/")
     files = {name: target / name for name in each.members}
     if all(path.is_file() for path in files.values()):
@@ -184,6 +192,31 @@ def _download_alone(
     )
 
 
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects, as GitHub answers with one, yet never to where an answer proves nothing any more."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Refuse plain http, from https even to this very machine."""
+        if not proves_itself(newurl) or (req.type == "https" and not newurl.startswith("https:")):
+            raise DownloadError(
+                f"{req.full_url} sends on to {newurl}, which is not https",
+                fix=f"check the proxy or mirror in between, {_MIRROR_HINT}",
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _open(request: urllib.request.Request) -> Any:
+    return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT_SECONDS)
+
+
 class _Cut(Exception):
     """Say that a connection failed or ended early: worth another try."""
 
@@ -194,7 +227,7 @@ def _append(url: str, partial: Path) -> None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - checked by _obtain
+        with _open(request) as answer:
             # A server that does not know ranges answers 200 with the whole file.
             resumed = have > 0 and answer.status == http.HTTPStatus.PARTIAL_CONTENT
             with partial.open("ab" if resumed else "wb") as file:
@@ -220,7 +253,7 @@ def _text(url: str, pause: Callable[[float], None]) -> str:
         if turn:
             pause(2.0**turn)
         try:
-            with urllib.request.urlopen(_request(url), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with _open(_request(url)) as answer:
                 content: bytes = answer.read(_CHECKSUM_LIMIT)
                 return content.decode("utf-8", "replace")
         except urllib.error.HTTPError as error:

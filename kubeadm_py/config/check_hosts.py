@@ -13,6 +13,7 @@ from kubeadm_py.config.nodes import ssh_over
 from kubeadm_py.config.problems import Path, Place, Problems, did_you_mean, show
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model.cluster import ArtifactSource, HostKeys, Role
+from kubeadm_py.model.urls import proves_itself
 
 HOSTS: Path = ("spec", "hosts")
 SSH_PORT = 22
@@ -175,6 +176,9 @@ def _check_artifacts(whole: Whole, problems: Problems) -> None:
         hint = "" if artifacts.source else ", or set source: bundle"
         message = f"{show(artifacts.path)} is not the http(s) URL of a mirror{hint}"
         problems.error(place, path, message)
+    elif is_url and artifacts.source in ("", ArtifactSource.OFFICIAL) and not proves_itself(artifacts.path):
+        hint = "with plain http, anyone on the way could change a binary and its checksum"
+        problems.error(place, path, f"{show(artifacts.path)} is not the https:// URL of a mirror; {hint}")
     elif is_url and artifacts.source == ArtifactSource.BUNDLE:
         problems.error(
             place, path, f"{show(artifacts.path)} is a URL; a bundle is a folder or tar file on this machine"

@@ -7,7 +7,9 @@ import hashlib
 import io
 import tarfile
 import threading
+import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -40,6 +42,8 @@ class Site:
     """Path -> for each of the next answers, the bytes after which the connection is cut."""
     statuses: dict[str, list[int]] = field(default_factory=dict)
     ranges: bool = True
+    moved: dict[str, str] = field(default_factory=dict)
+    """Path -> where the server sends on to."""
 
     def publish(self, path, content, suffix=".sha256"):
         self.files[path] = content
@@ -59,6 +63,11 @@ def site():
             statuses = held.statuses.get(self.path)
             if statuses:
                 self.send_error(statuses.pop(0))
+                return
+            if self.path in held.moved:
+                self.send_response(302)
+                self.send_header("Location", held.moved[self.path])
+                self.end_headers()
                 return
             content = held.files.get(self.path)
             if content is None:
@@ -254,8 +263,39 @@ def test_an_archive_without_the_binary_is_an_error(site, tmp_path):
 
 @pytest.mark.parametrize("mirror", ["ftp://mirror.lan", "mirror.lan/k8s", "file:///srv"])
 def test_a_mirror_must_speak_http(tmp_path, mirror):
-    with pytest.raises(UsageError, match="not an http or https URL"):
+    with pytest.raises(UsageError, match="not an https URL"):
         fetch(Site(url=mirror), tmp_path, "kubelet")
+
+
+@pytest.mark.parametrize("mirror", ["http://mirror.lan", "http://10.0.0.1:8080/k8s"])
+def test_a_mirror_that_anybody_on_the_way_can_change_is_refused(tmp_path, mirror):
+    """Its checksum would come the same way as what it is to prove."""
+    with pytest.raises(UsageError, match="plain http") as refused:
+        fetch(Site(url=mirror), tmp_path, "kubelet")
+    assert "https://" in refused.value.fix
+
+
+@pytest.mark.parametrize("what", [KUBELET, KUBELET + ".sha256"])
+def test_a_redirect_to_plain_http_is_not_followed(site, tmp_path, what):
+    site.publish(KUBELET, BODY)
+    site.moved[what] = "http://mirror.invalid/kubelet"
+    with pytest.raises(DownloadError, match=r"sends on to http://mirror\.invalid/kubelet"):
+        fetch(site, tmp_path, "kubelet")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_redirect_to_what_proves_itself_is_followed(site, tmp_path):
+    site.publish("/elsewhere", BODY)
+    site.publish(KUBELET, BODY)
+    site.moved[KUBELET] = f"{site.url}/elsewhere"
+    assert fetch(site, tmp_path, "kubelet")["amd64"]["kubelet"].size == len(BODY)
+
+
+@pytest.mark.parametrize("target", ["http://mirror.lan/x", "http://127.0.0.1/x"])
+def test_https_never_becomes_http(target):
+    request = urllib.request.Request("https://dl.k8s.io/x")
+    with pytest.raises(DownloadError, match="sends on to http://"):
+        fetching.Redirects().redirect_request(request, None, 302, "Found", HTTPMessage(), target)
 
 
 def cluster(site):
