@@ -15,7 +15,7 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, Unreachable
 from kubeadm_py.facts import collect
 from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.actions import WriteFiles
-from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken, Node, Role
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken, Node, Registry, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect
 from kubeadm_py.plan import init as plan_init
@@ -399,8 +399,20 @@ def test_every_file_that_is_written_was_looked_at_first(make_world):
         for folder in ("/usr/lib/systemd/system", "/etc/systemd/system"):
             patterns += [f"{folder}/{unit}.service", f"{folder}/{unit}.service.d/*.conf"]
     patterns += [*host_settings.PROBED_FILES, *host_settings.PROBED_BINARIES]
+    world = make_world(
+        base="lab-bare",
+        artifacts=ArtifactSource.BUNDLE,
+        registries={"r.example": Registry(mirrors=("https://mirror.example",))},
+        certificates_dir="/srv/pki",
+        ca_cert_path="/srv/joined/ca.crt",
+    )
+    for node in world.cluster.nodes:
+        extra = collect.interesting_paths(world.cluster, node)
+        patterns += [f"{path}{below}" for path in extra for below in ("", "/*", "/*/*")]
     probed = re.compile("|".join(re.escape(each).replace(r"\*", "[^/]*") for each in patterns))
-    world = make_world(base="lab-bare", artifacts=ArtifactSource.BUNDLE)
-    report = world.init(dry_run=True)
-    unseen = [path for path in written(report.plan) if not probed.fullmatch(path)]
+    first = world.init()
+    plans = [*written(first.plan), *written(world.join("w1", dry_run=True).plan)]
+    assert {"/srv/pki/etcd/ca.key", "/srv/joined/ca.crt"} <= set(plans)
+    assert f"{paths.CONTAINERD_CERTS_DIR}/r.example/hosts.toml" in plans
+    unseen = [path for path in plans if not probed.fullmatch(path)]
     assert [path for path in unseen if not path.startswith(f"{paths.STATE_DIR}/")] == []

@@ -425,6 +425,12 @@ def test_skipped_phases(joined, phase):
     assert steps == ["kubelet-start"] + ["kubelet-wait-bootstrap"] * (phase != "kubelet-wait-bootstrap")
 
 
+def test_phases_that_the_config_skips(joined):
+    cluster = replace(joined.cluster, join_skip_phases=("kubelet-wait-bootstrap",))
+    report = joined.join("w1", cluster=cluster)
+    assert [step.step for host in report.plan.stages[-1].hosts for step in host.steps] == ["kubelet-start"]
+
+
 def test_an_unknown_phase(joined):
     with pytest.raises(UsageError, match="there is no phase addon to skip"):
         joined.join("w1", skip_phases=("addon",))
