@@ -132,13 +132,17 @@ def _as_bootstrapper(server: str, ca_pem: bytes, token: Secret) -> ClusterEntry:
 
 def endpoint_of(server: str) -> str:
     """Return HOST:PORT of a server's URL; https without a port is 443, whatever API servers listen on."""
-    parts = urlsplit(server)
+    try:
+        parts = urlsplit(server)
+        port = parts.port or 443
+    except ValueError:
+        parts, port = urlsplit(""), 0
     if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
         raise UsageError(
             f"the cluster's server is {server!r}, which is not a URL like https://HOST:PORT",
             fix="correct the server in the discovery file, or in ConfigMap kube-public/cluster-info",
         )
-    return join_host_port(parts.hostname, parts.port or 443)
+    return join_host_port(parts.hostname, port)
 
 
 def _sleep(run: Run, seconds: float) -> None:
@@ -151,10 +155,16 @@ def taken(session: Session, joined: JoinedCluster) -> bool:
     entry = _as_bootstrapper(joined.server, joined.ca_pem, joined.tls_bootstrap_token)
     fetch = _fetch(session, endpoint_of(joined.server), entry)
     status, body = fetch(f"/api/v1/nodes/{session.node.name}", joined.ca_pem)
-    return status == 200 and is_ready(json.loads(body))
+    try:
+        return status == 200 and is_ready(json.loads(body))
+    except ValueError:
+        return False
 
 
-def is_ready(node: Mapping[str, Any]) -> bool:
-    """Say whether a Node object's condition Ready is True."""
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+def is_ready(node: Any) -> bool:
+    """Say whether a Node object's condition Ready is True; what is no Node is not Ready."""
+    try:
+        conditions = node["status"]["conditions"]
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    except (KeyError, TypeError):
+        return False
