@@ -12,7 +12,7 @@ import jinja2
 import yaml
 
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster, split_host_port
 
 LABEL = "kubeadm-py.io/addon"
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -44,11 +44,14 @@ def to_yaml(value: Any) -> str:
 def cluster_facts(cluster: ResolvedCluster) -> dict[str, Any]:
     """Pick what templates may know about the cluster; absent networks are empty text."""
     networks = cluster.networking.pod_networks
+    api_host, api_port = split_host_port(cluster.endpoint)
     return {
         "pod_network_v4": next((str(network) for network in networks if network.version == 4), ""),
         "pod_network_v6": next((str(network) for network in networks if network.version == 6), ""),
         "proxy_mode": "" if cluster.proxy_disabled else str(cluster.kube_proxy_config.get("mode", "")),
         "dns_domain": cluster.networking.dns_domain,
+        "api_host": api_host,
+        "api_port": str(api_port),
     }
 
 

@@ -26,7 +26,7 @@ def make_cluster() -> MakeCluster:
             nodes=(),
             networking=Networking(pod_subnet=pod_subnet),
             addons=addons,
-            **more,
+            **{"control_plane_endpoint": "api.example.test:7443", **more},
         )
 
     return make
