@@ -174,7 +174,8 @@ kpy_ask() {
 }
 
 kpy_curl() {
-  curl --silent --show-error --noproxy '*' --max-time 10 --write-out '\n%{http_code}' "$@"
+  # --disable comes first: root's own .curlrc is for other errands.
+  curl --disable --silent --show-error --noproxy '*' --max-time 10 --write-out '\n%{http_code}' "$@"
 }
 
 # kpy_clock: put the seconds since boot into $kpy_seconds.

@@ -57,10 +57,12 @@ class Session:
 
     def close(self) -> None:
         """Free the lock and close the connection."""
-        if self.held is not None:
-            self.held.release()
-            self.held = None
-        self.host.close()
+        held, self.held = self.held, None
+        try:
+            if held is not None:
+                held.release()
+        finally:
+            self.host.close()
 
 
 def facts_in(output: bytes, host: str, round_trip: float = 0.0) -> HostFacts:

@@ -141,3 +141,4 @@ def test_a_lock_that_cannot_be_freed_stops_nothing(world, monkeypatch):
     monkeypatch.setattr(type(held), "release", lambda self: lost())
     run.close()
     assert run.sessions == {}
+    assert world.machines["cp1"].calls[-1].kind == "close"

@@ -105,6 +105,7 @@ class TestAPIServer:
         assert shell(self.wait(listener, local_etcd=True).until)[0] == 0
         assert f"https://127.0.0.1:{listener}" in shell.log
         assert "/readyz" in shell.log
+        assert shell.log.startswith("curl --disable "), "root's own .curlrc is not read"
 
     def test_what_is_missing_is_named(self, shell, listener):
         shell.answers(
