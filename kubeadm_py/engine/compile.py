@@ -235,6 +235,9 @@ def _write_files(
         # Half of what was to be written, a key among it perhaps, is not left lying there.
         lines.append(f"kpy_drop() {{\n  rm -f -- {shlex.join(temporary)}\n}}\ntrap kpy_drop EXIT\nkpy_drop\n")
         lines.append(f"kpy_receive {total} {shlex.quote(temporary[-1])}\n")
+    if any(spec.secret for spec in files):
+        # Renames may reach the disk before contents do: a power cut must not leave an empty key in place.
+        lines.append(f"sync -- {shlex.join(temporary)}\n")
     lines += [f"mv -fT -- {shlex.quote(_temporary(spec.path))} {shlex.quote(spec.path)}\n" for spec in files]
     lines.append(f"kpy_relabel {shlex.join([spec.path for spec in files])}\n")
     return "".join(lines)

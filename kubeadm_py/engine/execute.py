@@ -91,6 +91,13 @@ class Executor:
                     result.changed[host] = future.result()
                 except KubeadmPyError as error:
                     result.errors[host] = error
+                except Exception as fault:
+                    # A fault of ours on one host must not hide what came of the others.
+                    result.errors[host] = KubeadmPyError(
+                        f"a fault in kubeadm-py itself: {type(fault).__name__}: {fault}",
+                        host=host,
+                        fix="please report this as a bug; what is done on this host stays, a rerun goes on",
+                    )
         self.bus.emit(
             StageDone(
                 stage.id, time.monotonic() - started, sum(result.changed.values()), ok=not result.errors

@@ -28,6 +28,7 @@ from kubeadm_py.model.actions import (
     Wait,
     WriteFiles,
 )
+from kubeadm_py.model.stages import HostPlan, PlannedStep
 from kubeadm_py.transport.script import Envelope
 
 SOON = timedelta(seconds=20)
@@ -649,3 +650,13 @@ def engine_step(actions):
     from kubeadm_py.model.stages import PlannedStep
 
     return PlannedStep("s", "s", tuple(actions))
+
+
+@pytest.mark.parametrize(("secret", "synced"), [(True, True), (False, False)])
+def test_keys_reach_the_disk_before_their_names_do(secret, synced):
+    spec = FileSpec("/etc/kubernetes/pki/ca.key", b"key", 0o600, secret=secret)
+    plan = HostPlan("cp1", (PlannedStep("certs", "certificates", (WriteFiles((spec,)),)),))
+    script = engine.compile_stage(plan, lambda late: b"", lambda action: (0, ())).script
+    assert ("sync -- /etc/kubernetes/pki/.ca.key" in script) is synced
+    if synced:
+        assert script.index("sync -- ") < script.index("mv -fT -- /etc/kubernetes/pki/.ca.key")
