@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories
+from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
 from kubeadm_py.render.static_pods import manifests
-from kubeadm_py.steps.base import Step, StepContext, write
+from kubeadm_py.steps.base import Step, StepContext, differing, write
 
 _ETCD = f"{paths.MANIFESTS_DIR}/etcd.yaml"
+_REPLACE = """systemctl stop kubelet.service
+for name in {names}; do
+  pods=$(crictl pods --namespace kube-system --label "component=$name" -q)
+  [ -n "$pods" ] || continue
+  crictl --timeout 60s stopp $pods
+  crictl --timeout 60s rmp -f $pods
+done
+systemctl start kubelet.service"""
 
 
 def plan_etcd(ctx: StepContext) -> list[Action]:
@@ -17,13 +25,36 @@ def plan_etcd(ctx: StepContext) -> list[Action]:
     if local is not None and local.data_dir not in ctx.facts.directories:
         actions.append(MakeDirectories(((local.data_dir, 0o700),), title="etcd's data directory"))
     files = [spec for spec in _manifests(ctx) if spec.path == _ETCD]
-    return actions + write(files, ctx.facts, title="etcd's manifest", reason="missing or changed")
+    actions += write(files, ctx.facts, title="etcd's manifest", reason="missing or changed")
+    return actions + _take_over(ctx, files)
 
 
 def plan(ctx: StepContext) -> list[Action]:
     """Write the components' manifests that differ; the kubelet takes them from there."""
     files = [spec for spec in _manifests(ctx) if spec.path != _ETCD]
-    return write(files, ctx.facts, title="static pod manifests", reason="missing or changed")
+    actions = write(files, ctx.facts, title="static pod manifests", reason="missing or changed")
+    return actions + _take_over(ctx, files)
+
+
+def _take_over(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
+    """Have the kubelet replace pods of changed manifests where it would not by itself.
+
+    A kubelet that has seen no API server since its start ends no pod, and starts none of a name that it has.
+    """
+    unit = ctx.facts.units.get("kubelet.service")
+    running = unit is not None and unit.active_state == "active"
+    served = any(listener.port == ctx.node.bind_port for listener in ctx.facts.listeners)
+    changed = [spec.path for spec in differing(files, ctx.facts) if spec.path in ctx.facts.files]
+    if not changed or not running or served:
+        return []
+    names = " ".join(path.removeprefix(f"{paths.MANIFESTS_DIR}/").removesuffix(".yaml") for path in changed)
+    return [
+        RunScript(
+            "replace the pods of changed manifests",
+            _REPLACE.format(names=names),
+            reason="without an API server the kubelet keeps the old ones",
+        )
+    ]
 
 
 def _manifests(ctx: StepContext) -> list[FileSpec]:

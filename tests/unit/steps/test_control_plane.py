@@ -22,7 +22,7 @@ from kubeadm_py.model.cluster import (
     Role,
     Taint,
 )
-from kubeadm_py.model.facts import UnitFact
+from kubeadm_py.model.facts import Listener, UnitFact
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
@@ -83,6 +83,28 @@ class TestStaticPods:
         changed = with_cluster(after, scheduler=Component(extra_args=(Arg("v", "4"),)))
         assert written(static_pods.plan(changed)) == [f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml"]
         assert static_pods.plan_etcd(changed) == []
+
+    def test_without_an_api_server_the_kubelet_is_made_to_replace_a_changed_pod(self, control_plane, carry):
+        after = carry(
+            control_plane, [*static_pods.plan_etcd(control_plane), *static_pods.plan(control_plane)]
+        )
+        changed = with_cluster(after, scheduler=Component(extra_args=(Arg("v", "4"),)))
+
+        def titles(active_state: str, *ports: int) -> list[str]:
+            facts = replace(
+                changed.facts,
+                units={"kubelet.service": UnitFact("kubelet.service", "loaded", active_state, "enabled")},
+                listeners=tuple(Listener("tcp", "*", port) for port in ports),
+            )
+            ctx = replace(changed, facts=facts)
+            scripts = [action for action in static_pods.plan(ctx) if isinstance(action, RunScript)]
+            assert all("for name in kube-scheduler;" in action.script for action in scripts)
+            assert static_pods.plan_etcd(ctx) == []
+            return [action.title for action in scripts]
+
+        assert titles("active", 2379) == ["replace the pods of changed manifests"]
+        assert titles("active", 6443) == []
+        assert titles("inactive") == [], "its start comes later, and finds the new manifests only"
 
     def test_a_wrong_mode_is_mended(self, control_plane, carry):
         after = carry(control_plane, static_pods.plan(control_plane))
