@@ -38,7 +38,7 @@ def broken(node, breaking, mending):
         nodes.exec(node, ["sh", "-euc", mending])
 
 
-LISTEN = "systemd-run --quiet --unit=theirs socat TCP-LISTEN:10250,fork /dev/null"
+LISTEN = "systemd-run --quiet --unit=theirs socat TCP-LISTEN:10250,fork,reuseaddr /dev/null"
 FINDINGS = {
     "a stale bridge of another pod network": (
         "ip link add cni0 type bridge && ip address add 10.55.0.1/24 dev cni0",
@@ -48,7 +48,7 @@ FINDINGS = {
     ),
     "something on the kubelet's port": (
         f"{LISTEN}; until ss -Hltn 'sport = :10250' | grep -q .; do sleep 0.1; done",
-        "systemctl stop theirs",
+        "systemctl stop theirs; systemctl reset-failed theirs",
         "Port-10250",
         ["something listens on 10250: socat", "theirs.service", "systemctl disable --now theirs.service"],
     ),
