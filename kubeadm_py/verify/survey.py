@@ -13,7 +13,6 @@ from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.verify import expected
 
 TIMEOUT = 90.0
-_NOBODY_LISTENS = "https://127.0.0.1:9"
 _LOOPBACK = ("127.", "[::1]", "::1")
 
 
@@ -66,8 +65,8 @@ class Survey:
 def script(cluster: ResolvedCluster, node: Node) -> str:
     """Return the script that surveys a host; it changes nothing and prints no secret.
 
-    Whether a certificate and its key belong together is asked of kubectl, which loads both before it
-    connects anywhere: the keys stay on the host, and openssl need not be there.
+    Whether a certificate and its key belong together is asked of kubectl, which checks a pair that it would
+    make a Secret of and prints its name only: the keys stay on the host, and openssl need not be there.
     """
     lines = [
         "# survey of the host",
@@ -169,8 +168,8 @@ def _key_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
     arguments = _words(word for pair in pairs for word in pair)
     return [
         "pair() {",
-        "  answer=$(kubectl --kubeconfig /dev/null --server " + _NOBODY_LISTENS + " --request-timeout 2s "
-        '--client-certificate "$1" --client-key "$2" get --raw /healthz 2>&1)',
+        "  answer=$(kubectl --kubeconfig /dev/null create secret tls pair --dry-run=client -o name "
+        '--cert "$1" --key "$2" 2>&1)',
         "  case $answer in *tls:*) printf 'mismatch\\t%s\\t%s\\n' \"$1\" "
         '"$(printf %s "$answer" | sed -n \'s/.*tls: \\([a-z ]*\\).*/\\1/p\' | head -n 1)" ;; esac',
         "}",
