@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +115,7 @@ class TestKubeconfig:
         path = Path(done.out.strip())
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
-        assert "w2" in kubectl(fleet, path, "get", "nodes")
+        assert "w2" in kubectl(fleet, cli, path, "get", "nodes")
 
     def test_merge_keeps_what_others_put_there(self, journey, cli, fleet, tmp_path):
         target = tmp_path / "config"
@@ -136,7 +135,7 @@ class TestKubeconfig:
         assert backup.read_text() == FOREIGN
         assert backup.stat().st_mode & 0o777 == 0o600
         assert merged["current-context"] == "kubernetes-admin@lab-test"
-        assert "w1" in kubectl(fleet, target, "get", "nodes")
+        assert "w1" in kubectl(fleet, cli, target, "get", "nodes")
         # Once more changes nothing, and makes no second backup.
         before = target.stat().st_mtime_ns
         cli.run(*merging, env={"KUBECONFIG": str(target)})
@@ -144,18 +143,17 @@ class TestKubeconfig:
         assert len(list(tmp_path.glob("config.*.bak"))) == 1
 
 
-def kubectl(fleet: Fleet, kubeconfig: Path, *argv: str) -> str:
+def kubectl(fleet: Fleet, cli: Cli, kubeconfig: Path, *argv: str) -> str:
     """Run the bundle's kubectl on this machine, as the operator does."""
     bundle = fleet.lab.bundle
     if bundle is None:
         pytest.skip("kubectl of this machine comes from a bundle")
     (binary,) = bundle.glob("bin/*/kubectl/*/kubectl")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(kubeconfig.parent), "KUBECONFIG": str(kubeconfig)}
     return subprocess.run(
         [binary, "--request-timeout=20s", *argv],
         capture_output=True,
         text=True,
-        env=environment,
+        env={**cli.environment(), "KUBECONFIG": str(kubeconfig)},
         timeout=60,
         check=True,
     ).stdout
