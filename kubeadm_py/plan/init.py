@@ -156,7 +156,10 @@ class _Init:
 
 
 def _with_value(token: BootstrapToken) -> BootstrapToken:
-    return token if token.token is not None else replace(token, token=bootstrap.generate())
+    if token.token is not None:
+        return token
+    description = token.description or bootstrap.DEFAULT_DESCRIPTION
+    return replace(token, token=bootstrap.generate(), description=description)
 
 
 def describe_pending(run: Run, report: InitReport) -> None:
