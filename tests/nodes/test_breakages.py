@@ -71,5 +71,6 @@ def shell(node: Node, script: str) -> None:
 def settle(node: Node, condition: str | None) -> None:
     """Wait until a shell condition holds on the node."""
     if condition is not None:
-        loop = f"until ( {condition.rstrip()} ); do sleep 0.3; done"
-        nodes.exec(node, ["timeout", str(SETTLED_WITHIN), "sh", "-c", loop], timeout=SETTLED_WITHIN + 30)
+        # On standard input: conditions look for words in command lines, and must not find their own.
+        loop = f"until (\n{condition}\n); do sleep 0.3; done\n"
+        nodes.exec(node, ["timeout", str(SETTLED_WITHIN), "sh"], stdin=loop, timeout=SETTLED_WITHIN + 30)
