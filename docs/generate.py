@@ -53,6 +53,11 @@ BEHAVIOUR = (
         "The refusal names the release that removed the flag and what to use now.",
     ),
     (
+        "The probes of scheduler and controller manager follow a `secure-port` in extraArgs.",
+        "They stay at ports 10259 and 10257.",
+        "The kubelet would end a component that listens elsewhere again and again.",
+    ),
+    (
         "`init` on a host that it has set up looks what is missing or different, and does that.",
         "Refused by preflight checks for absence.",
         "A rerun after an interruption goes on where it stopped; a rerun of a good host changes nothing.",

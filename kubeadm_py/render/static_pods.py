@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from kubeadm_py.model import images, paths, ports
 from kubeadm_py.model.actions import FileSpec
 from kubeadm_py.model.cluster import Component, ExternalEtcd, LocalEtcd, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import ETCD_FEATURE_GATES_SINCE, Version
-from kubeadm_py.render import component_flags, engine, host_paths
+from kubeadm_py.render import component_flags, engine, host_paths, probes
 from kubeadm_py.render.arguments import extra_value, flags, merge_variables, proxy_variables
 from kubeadm_py.render.host_paths import HostPath
+from kubeadm_py.render.probes import Probe
 
 MANIFEST_MODE = 0o600
 _PROBE_PERIOD_SECONDS = 10
-_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound
-
-
-@dataclass(frozen=True, slots=True)
-class _Probe:
-    """Say where the kubelet probes a component; an empty host is the pod's own address."""
-
-    host: str
-    port: int
-    scheme: str = "HTTPS"
 
 
 def manifests(
@@ -95,11 +83,9 @@ class _Builder:
         self._node = node
         self._facts = facts
         self._proxies = proxies
-        advertise = node.advertise_address or node.address
-        ipv6 = ipaddress.ip_address(advertise).version == 6
-        self._advertise_host = f"[{advertise}]" if ipv6 else advertise
-        self._advertise = advertise
-        self._loopback = "::1" if ipv6 else "127.0.0.1"
+        self._advertise = probes.advertised(node)
+        self._advertise_host = _in_url(self._advertise)
+        self._loopback_host = _in_url(probes.loopback(node))
 
     def kube_apiserver(self) -> Any:
         """Build kube-apiserver."""
@@ -112,7 +98,7 @@ class _Builder:
             component,
             defaults,
             host_paths.kube_apiserver(self._cluster, self._facts),
-            _Probe(_probe_host(self._advertise), self._node.bind_port),
+            probes.kube_apiserver(self._node),
             annotations={
                 "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint": self._node.local_endpoint
             },
@@ -131,7 +117,7 @@ class _Builder:
             component,
             defaults,
             host_paths.kube_controller_manager(self._cluster, self._facts),
-            _Probe(_bind_address(component), ports.CONTROLLER_MANAGER),
+            probes.kube_controller_manager(self._cluster),
         )
 
     def kube_scheduler(self) -> Any:
@@ -142,7 +128,7 @@ class _Builder:
             component,
             self._fill(component_flags.KUBE_SCHEDULER),
             host_paths.kube_scheduler(),
-            _Probe(_bind_address(component), ports.SCHEDULER),
+            probes.kube_scheduler(self._cluster),
         )
 
     def etcd(self, local: LocalEtcd, members: Sequence[tuple[str, str]] | None, state: str) -> Any:
@@ -165,7 +151,7 @@ class _Builder:
             env=merge_variables(local.extra_envs),
             mounts=mounted,
             volumes=sorted(mounted, key=lambda path: path.name),
-            probe=_etcd_probe(local, self._loopback),
+            probe=probes.etcd_metrics(local, self._node),
             annotations={"kubeadm.kubernetes.io/etcd.advertise-client-urls": client_url},
         )
 
@@ -175,7 +161,7 @@ class _Builder:
         component: Component,
         defaults: Mapping[str, str],
         default_paths: Iterable[HostPath],
-        probe: _Probe,
+        probe: Probe,
         *,
         annotations: Mapping[str, str] = {},
     ) -> Any:
@@ -200,7 +186,7 @@ class _Builder:
         env: list[dict[str, Any]],
         mounts: list[HostPath],
         volumes: list[HostPath],
-        probe: _Probe,
+        probe: Probe,
         annotations: Mapping[str, str],
     ) -> Any:
         first = self._cluster.control_planes[0].name == self._node.name
@@ -224,7 +210,6 @@ class _Builder:
         )
 
     def _fill(self, table: Mapping[str, str], **more: str) -> dict[str, str]:
-        loopback_host = f"[{self._loopback}]" if ":" in self._loopback else self._loopback
         values = {
             "advertise_address": self._advertise,
             "advertise_host": self._advertise_host,
@@ -235,7 +220,7 @@ class _Builder:
             "etcd_client_port": ports.ETCD_CLIENT,
             "etcd_metrics_port": ports.ETCD_METRICS,
             "etcd_peer_port": ports.ETCD_PEER,
-            "loopback": loopback_host,
+            "loopback": self._loopback_host,
             "node_name": self._node.name,
             "pki": self._cluster.certificates_dir,
             "pod_subnet": self._cluster.networking.pod_subnet,
@@ -274,28 +259,5 @@ def _etcd_version_flags(image: str) -> Mapping[str, str]:
     return component_flags.ETCD_WATCH_AND_CORRUPTION
 
 
-def _probe_host(address: str) -> str:
-    return "" if address in _ANY_ADDRESS else address
-
-
-def _bind_address(component: Component) -> str:
-    return _probe_host(extra_value(component.extra_args, "bind-address") or "127.0.0.1")
-
-
-def _etcd_probe(local: LocalEtcd, loopback: str) -> _Probe:
-    """Probe the first of etcd's listen-metrics-urls, as the user set them or as we do.
-
-    An address like 0.0.0.0 stays: the kubelet then asks the host itself, and kubeadm writes it too.
-    """
-    first = (extra_value(local.extra_args, "listen-metrics-urls") or "").split(",")[0]
-    try:
-        url = urlsplit(first)
-    except ValueError:
-        return _Probe(loopback, ports.ETCD_METRICS, "HTTP")
-    if not url.hostname:
-        return _Probe(loopback, ports.ETCD_METRICS, "HTTP")
-    try:
-        port = url.port or ports.ETCD_METRICS
-    except ValueError:
-        port = ports.ETCD_METRICS
-    return _Probe(url.hostname, port, url.scheme.upper())
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

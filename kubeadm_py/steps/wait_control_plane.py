@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kubeadm_py.model import paths, ports
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action
+from kubeadm_py.render import probes
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
 
@@ -19,24 +20,19 @@ def admin_kubeconfig(ctx: StepContext) -> str:
 def plan(ctx: StepContext) -> list[Action]:
     """Wait until this host's API server is ready: from then on objects can be written."""
     deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
-    return [
-        waits.api_server(
-            ctx.node,
-            deadline,
-            ctx.cluster.certificates_dir,
-            local_etcd=ctx.cluster.etcd.local is not None,
-        )
-    ]
+    local = ctx.cluster.etcd.local
+    etcd = probes.etcd_clients(local, ctx.node) if local is not None else None
+    return [waits.api_server(ctx.node, deadline, ctx.cluster.certificates_dir, etcd)]
 
 
 def plan_others(ctx: StepContext) -> list[Action]:
     """Wait for controller manager and scheduler: nothing else needs them, so they are asked last."""
     deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
     return [
-        waits.component_healthy(ctx.node, component, port, path, deadline, ctx.cluster.certificates_dir)
-        for component, port, path in (
-            ("kube-controller-manager", ports.CONTROLLER_MANAGER, "/healthz"),
-            ("kube-scheduler", ports.SCHEDULER, "/livez"),
+        waits.component_healthy(ctx.node, component, probe, path, deadline, ctx.cluster.certificates_dir)
+        for component, probe, path in (
+            ("kube-controller-manager", probes.kube_controller_manager(ctx.cluster), "/healthz"),
+            ("kube-scheduler", probes.kube_scheduler(ctx.cluster), "/livez"),
         )
     ]
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from kubeadm_py.model import paths, ports
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Wait
 from kubeadm_py.model.cluster import Node
+from kubeadm_py.render import probes
+from kubeadm_py.render.probes import Probe
 
 HOPELESS_EXITS = 3
 """A container that ended this often while we wait will not come up by waiting longer."""
@@ -74,19 +76,14 @@ def _ask(certificates_dir: str, ca: str, server: str, path: str) -> str:
     return f"kpy_ask {shlex.join([client, ca, server, path])}"
 
 
-def api_server(node: Node, deadline: timedelta, certificates_dir: str, *, local_etcd: bool) -> Wait:
-    """Wait until this control plane's own API server says it is ready."""
-    components = ["etcd", "kube-apiserver"] if local_etcd else ["kube-apiserver"]
+def api_server(node: Node, deadline: timedelta, certificates_dir: str, etcd: Probe | None) -> Wait:
+    """Wait until this control plane's own API server says it is ready; `etcd` is the host's own, if any."""
+    components = ["etcd", "kube-apiserver"] if etcd else ["kube-apiserver"]
     # Asking the socket table is cheap; the question itself is put only once somebody listens.
-    ask = _ask(
-        certificates_dir, f"{certificates_dir}/ca.crt", f"https://{node.local_endpoint}", "/readyz?verbose"
-    )
-    etcd = (
-        f"kpy_listens {ports.ETCD_CLIENT:04X} || {{ echo 'etcd has not started'; return 1; }}\n"
-        if local_etcd
-        else ""
-    )
-    until = f"""{etcd}kpy_listens {node.bind_port:04X} \
+    server = probes.kube_apiserver(node).url(node)
+    ask = _ask(certificates_dir, f"{certificates_dir}/ca.crt", server, "/readyz?verbose")
+    first = f"kpy_listens {etcd.port:04X} || {{ echo 'etcd has not started'; return 1; }}\n" if etcd else ""
+    until = f"""{first}kpy_listens {node.bind_port:04X} \
   || {{ echo "kube-apiserver has not started"; return 1; }}
 {ask} && return 0
 case $answer in
@@ -100,9 +97,7 @@ echo "kube-apiserver is not ready: ${{missing:-$(kpy_last)}}"
 return 1"""
     listed = " ".join(components)
     # Without etcd the API server ends every time, which says nothing about it.
-    anew = (
-        f'kpy_listens {ports.ETCD_CLIENT:04X} || rm -f "$kpy_tmp/first.kube-apiserver"' if local_etcd else ""
-    )
+    anew = f'kpy_listens {etcd.port:04X} || rm -f "$kpy_tmp/first.kube-apiserver"' if etcd else ""
     hopeless = f"""{_CONTAINER_FUNCTIONS}
 {anew}
 for component in {listed}; do
@@ -138,17 +133,17 @@ for component in {listed}; do kpy_container_log $component; done
 
 
 def component_healthy(
-    node: Node, component: str, port: int, path: str, deadline: timedelta, certificates_dir: str
+    node: Node, component: str, probe: Probe, path: str, deadline: timedelta, certificates_dir: str
 ) -> Wait:
-    """Wait until kube-controller-manager or kube-scheduler answers its health check on loopback.
+    """Wait until kube-controller-manager or kube-scheduler answers its health check where it listens.
 
     Their serving certificates are self-signed; the path needs no identity (contract 6.1), but kubectl does:
     without one it asks for a user name.
     """
-    ask = _ask(certificates_dir, "-", f"https://127.0.0.1:{port}", path)
+    ask = _ask(certificates_dir, "-", probe.url(node), path)
     return Wait(
         f"wait for {component}",
-        f"""kpy_listens {port:04X} || {{ echo "{component} has not started"; return 1; }}
+        f"""kpy_listens {probe.port:04X} || {{ echo "{component} has not started"; return 1; }}
 {ask} || {{ echo "{component} is not healthy yet"; return 1; }}""",
         deadline,
         hopeless=f"""{_CONTAINER_FUNCTIONS}
@@ -162,10 +157,14 @@ echo "{component} on this host ended $exits times"
 
 
 def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
-    """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless."""
+    """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless.
+
+    Port 0 is none (KubeletConfiguration.healthzPort): then it has to run.
+    """
+    healthy = f"kpy_listens {port:04X}" if port else "systemctl is-active --quiet kubelet"
     return Wait(
         "wait for the kubelet",
-        f"""kpy_listens {port:04X} && return 0
+        f"""{healthy} && return 0
 echo "the kubelet is not healthy yet"
 return 1""",
         deadline,

@@ -11,7 +11,7 @@ from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.pki import files as pki_files
 from kubeadm_py.pki import requests as pki_requests
 from kubeadm_py.pki.requests import CertificateRequest
-from kubeadm_py.render import kubelet, static_pods
+from kubeadm_py.render import kubelet, probes, static_pods
 
 ETCD_DATA_MODE = 0o700
 
@@ -84,17 +84,21 @@ def listening(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
     listed += [
         ExpectedPort(node.bind_port, "kube-apiserver"),
         ExpectedPort(
-            ports.CONTROLLER_MANAGER, "kube-controller-manager", _keeps_binding(cluster.controller_manager)
+            probes.kube_controller_manager(cluster).port,
+            "kube-controller-manager",
+            _keeps_binding(cluster.controller_manager),
         ),
-        ExpectedPort(ports.SCHEDULER, "kube-scheduler", _keeps_binding(cluster.scheduler)),
+        ExpectedPort(
+            probes.kube_scheduler(cluster).port, "kube-scheduler", _keeps_binding(cluster.scheduler)
+        ),
     ]
     local = cluster.etcd.local
     if local is not None:
         closed = all(argument.name != "listen-metrics-urls" for argument in local.extra_args)
         listed += [
-            ExpectedPort(ports.ETCD_CLIENT, "etcd"),
+            ExpectedPort(probes.etcd_clients(local, node).port, "etcd"),
             ExpectedPort(ports.ETCD_PEER, "etcd's peers"),
-            ExpectedPort(ports.ETCD_METRICS, "etcd's metrics", closed),
+            ExpectedPort(probes.etcd_metrics(local, node).port, "etcd's metrics", closed),
         ]
     return listed
 

@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from kubeadm_py.model import ports
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.render import probes
 from kubeadm_py.verify import expected
 
 TIMEOUT = 90.0
@@ -185,7 +185,7 @@ def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
     if node.role is not Role.CONTROL_PLANE or cluster.etcd.local is None:
         return []
     pki = cluster.certificates_dir
-    endpoint = f"--endpoints=https://127.0.0.1:{ports.ETCD_CLIENT} "
+    endpoint = _words([f"--endpoints={probes.etcd_clients(cluster.etcd.local, node).url(node)}"])
     authority = _words([f"--cacert={pki}/etcd/ca.crt"])
     peer = _words([f"--cert={pki}/etcd/peer.crt", f"--key={pki}/etcd/peer.key"])
     kubelet_client = _words(

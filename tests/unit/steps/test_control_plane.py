@@ -18,6 +18,7 @@ from kubeadm_py.model.cluster import (
     Dns,
     Etcd,
     ExternalEtcd,
+    LocalEtcd,
     Node,
     Role,
     Taint,
@@ -225,6 +226,21 @@ class TestMarks:
         ctx = with_node(control_plane, labels={"a": "it's $(id)"})
         script = mark_node.plan(ctx)[1].script
         assert """it'"'"'s $(id)""" in script
+
+
+class TestWaits:
+    def test_components_are_asked_where_their_flags_let_them_listen(self, control_plane):
+        own = Component(extra_args=(Arg("bind-address", "10.0.0.99"), Arg("secure-port", "11259")))
+        ctx = with_cluster(control_plane, scheduler=own)
+        manager, scheduler = wait_control_plane.plan_others(ctx)
+        assert "https://127.0.0.1:10257 /healthz" in manager.until
+        assert "https://10.0.0.99:11259 /livez" in scheduler.until
+
+    def test_etcd_is_waited_for_where_it_listens(self, control_plane):
+        etcd = LocalEtcd(extra_args=(Arg("listen-client-urls", "https://10.0.0.11:12379"),))
+        (wait,) = wait_control_plane.plan(with_cluster(control_plane, etcd=Etcd(etcd)))
+        assert f"kpy_listens {12379:04X}" in wait.until
+        assert f"kpy_listens {2379:04X}" not in wait.until + wait.hopeless
 
 
 class TestObjects:

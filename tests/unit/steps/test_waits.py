@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model import paths, ports
+from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.render.probes import Probe
 from kubeadm_py.steps import kubelet_bootstrap, waits
 from kubeadm_py.steps.waits import Workload
 
@@ -88,19 +89,22 @@ def node(port: int = 6443) -> Node:
 
 
 class TestAPIServer:
+    etcd_port = 2379
+
     def wait(self, port: int, *, local_etcd: bool = False):
-        return waits.api_server(node(port), MINUTE, "/etc/kubernetes/pki", local_etcd=local_etcd)
+        etcd = Probe("127.0.0.1", self.etcd_port) if local_etcd else None
+        return waits.api_server(node(port), MINUTE, "/etc/kubernetes/pki", etcd)
 
     def test_nobody_listens_yet(self, shell, free_port):
         assert shell(self.wait(free_port).until) == (1, ["kube-apiserver has not started"])
         assert shell.log == "", "nothing is asked before somebody listens"
 
-    def test_etcd_comes_first(self, shell, listener, free_port, monkeypatch):
-        monkeypatch.setattr(ports, "ETCD_CLIENT", free_port)
+    def test_etcd_comes_first(self, shell, listener, free_port):
+        self.etcd_port = free_port
         assert shell(self.wait(listener, local_etcd=True).until) == (1, ["etcd has not started"])
 
-    def test_ready(self, shell, listener, monkeypatch):
-        monkeypatch.setattr(ports, "ETCD_CLIENT", listener)
+    def test_ready(self, shell, listener):
+        self.etcd_port = listener
         shell.answers("ok")
         assert shell(self.wait(listener, local_etcd=True).until)[0] == 0
         assert f"https://127.0.0.1:{listener}" in shell.log
@@ -152,11 +156,11 @@ class TestAPIServer:
         assert self.look(shell, 1) == (1, [])
         assert self.look(shell, 2)[0] == 0
 
-    def test_without_etcd_the_api_server_may_end(self, shell, listener, free_port, monkeypatch):
-        monkeypatch.setattr(ports, "ETCD_CLIENT", free_port)
+    def test_without_etcd_the_api_server_may_end(self, shell, listener, free_port):
+        self.etcd_port = free_port
         for attempt in range(6):
             assert self.look(shell, attempt, port=free_port) == (1, [])
-        monkeypatch.setattr(ports, "ETCD_CLIENT", listener)
+        self.etcd_port = listener
         assert [self.look(shell, attempt, port=listener)[0] for attempt in (6, 7, 8)] == [1, 0, 0]
 
     @pytest.mark.parametrize(("restarts", "hopeless"), [("0", False), ("3", False), ("4", True), ("", False)])
@@ -196,9 +200,9 @@ class TestAPIServer:
 
 
 class TestComponents:
-    def wait(self, port: int):
+    def wait(self, port: int, host: str = "127.0.0.1"):
         return waits.component_healthy(
-            node(), "kube-scheduler", port, "/livez", MINUTE, "/etc/kubernetes/pki"
+            node(), "kube-scheduler", Probe(host, port), "/livez", MINUTE, "/etc/kubernetes/pki"
         )
 
     def test_not_started(self, shell, free_port):
@@ -212,7 +216,13 @@ class TestComponents:
     def test_healthy(self, shell, listener):
         shell.answers("ok")
         assert shell(self.wait(listener).until)[0] == 0
-        assert "/livez" in shell.log
+        assert f"https://127.0.0.1:{listener}/livez" in shell.log
+
+    @pytest.mark.parametrize(("host", "asked"), [("fd00::1", "[fd00::1]"), ("10.0.0.9", "10.0.0.9")])
+    def test_it_is_asked_where_it_listens(self, shell, listener, host, asked):
+        shell.answers("ok")
+        assert shell(self.wait(listener, host).until)[0] == 0
+        assert f"https://{asked}:{listener}/livez" in shell.log
 
     def test_keeps_ending(self, shell):
         ended = '  "attempt": {}\n  "state": "CONTAINER_EXITED",\n  "createdAt": "1795224188682696536",'
@@ -231,6 +241,12 @@ class TestKubelet:
             1,
             ["the kubelet is not healthy yet"],
         )
+
+    @pytest.mark.parametrize(("state", "code"), [("exit 0", 0), ("exit 3", 1)])
+    def test_without_a_health_port_it_has_to_run(self, shell, state, code):
+        shell.command("systemctl", state)
+        assert shell(waits.kubelet_healthy(node(), 0, MINUTE).until)[0] == code
+        assert "systemctl is-active" in shell.log
 
     @pytest.fixture
     def certificate(self, control_plane):

@@ -77,6 +77,21 @@ def test_ports_follow_the_config(cluster):
     assert 10248 not in found
     assert 8443 in found
     assert (found[10350], found[10259], found[10257], found[2381]) == (False, False, True, False)
+    moved = replace(
+        cluster,
+        controller_manager=Component(extra_args=(Arg("secure-port", "11257"),)),
+        etcd=Etcd(
+            local=LocalEtcd(
+                extra_args=(
+                    Arg("listen-client-urls", "https://10.0.0.11:12379"),
+                    Arg("listen-metrics-urls", "http://127.0.0.1:12381"),
+                )
+            )
+        ),
+    )
+    found = ports(moved, node)
+    assert {11257, 12379, 12381} <= found.keys()
+    assert not {10257, 2379, 2381} & found.keys()
     bound = replace(cluster, kubelet_config={"healthzBindAddress": "0.0.0.0"})
     assert ports(bound, cluster.nodes[1])[10248] is False
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,13 @@ def test_the_script_is_valid_shell_and_reads_no_key_but_to_compare(index, cluste
     assert ("etcdctl" in text) is (index == 0)
     for line in text.splitlines():
         assert not ("sed" in line and ".key" in line)
+
+
+def test_etcd_is_asked_where_it_listens(cluster):
+    node = cluster.nodes[0]
+    assert "--endpoints=https://127.0.0.1:2379 " in survey.script(cluster, node)
+    ipv6 = replace(node, advertise_address="fd00::1")
+    assert "'--endpoints=https://[::1]:2379' " in survey.script(cluster, ipv6)
 
 
 def test_what_is_printed_is_read():
