@@ -13,8 +13,12 @@ from lab.process import LabError, answers, run, say
 
 _RUN = Path("/run/kubeadm-py-lab")
 _PID_FILE = _RUN / "dockerd.pid"
+_CONTAINERD_PID_FILE = _RUN / "exec" / "containerd" / "containerd.pid"
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 60.0
+
+_child: subprocess.Popen[bytes] | None = None
+"""The engine, where this process started it: Python complains of a running child that is forgotten."""
 
 
 def require() -> None:
@@ -47,6 +51,8 @@ def stop() -> None:
         if time.monotonic() > deadline:
             raise LabError(f"dockerd (pid {pid}) has not stopped after {_STOPS_WITHIN:.0f} s; log: {_log()}")
         time.sleep(0.1)
+    if _child is not None:
+        _child.poll()
     _tidy()
     say("stopped dockerd")
 
@@ -57,6 +63,10 @@ def _answers() -> bool:
 
 def _start() -> None:
     _RUN.mkdir(parents=True, exist_ok=True)
+    # What was killed leaves its file, and the next engine waits for it, or refuses to start, while it is a zombie.
+    for file, program in ((_PID_FILE, "dockerd"), (_CONTAINERD_PID_FILE, "containerd")):
+        if _alive(file, program) is None:
+            file.unlink(missing_ok=True)
     command = [
         "dockerd",
         "--storage-driver=overlay2",
@@ -75,8 +85,9 @@ def _start() -> None:
     log = _log()
     log.parent.mkdir(parents=True, exist_ok=True)
     say(f"starting dockerd (log: {log})")
+    global _child
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = _child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     deadline = time.monotonic() + _STARTS_WITHIN
@@ -90,14 +101,18 @@ def _start() -> None:
 
 
 def _pid() -> int | None:
-    """Return the process id of our engine, if it lives: a stale file may name somebody else's process."""
+    return _alive(_PID_FILE, "dockerd")
+
+
+def _alive(pid_file: Path, program: str) -> int | None:
+    """Return the process id in a file, if that program lives: a stale file may name somebody else's process."""
     try:
-        pid = int(_PID_FILE.read_text())
+        pid = int(pid_file.read_text())
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, ValueError):
         return None
-    return pid if name == "dockerd" and state != "Z" else None
+    return pid if name == program and state != "Z" else None
 
 
 def _tidy() -> None:
@@ -107,7 +122,8 @@ def _tidy() -> None:
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for mount in reversed(mounts):
         if mount.startswith((f"{_RUN}/", str(_data()))):
-            run(["umount", mount])
+            # Lazily: what a killed engine left running may still stand in it.
+            run(["umount", "--lazy", mount])
     shutil.rmtree(_RUN, ignore_errors=True)
     for folder in ("/run/docker/plugins", "/run/docker", "/run/containerd/s", "/run/containerd"):
         # Whoever else uses them has something in them.

@@ -19,6 +19,7 @@ BUNDLE_ON_NODES = "/opt/kubeadm-py/bundle"
 """Where the bundle is mounted, read-only, for convenience: the product itself brings what a host needs."""
 
 _LABEL = "kubeadm-py.lab"
+_CHECKOUT_LABEL = "kubeadm-py.checkout"
 _UP_WITHIN = 600.0
 _BOOTED_WITHIN = 60.0
 _AUTHORIZED_KEYS = "/etc/ssh/lab_authorized_keys"
@@ -64,9 +65,12 @@ def up(name: str = "demo", node_names: Sequence[str] = DEFAULT_NODES, provider: 
 
 
 def down(name: str = "demo") -> None:
-    """Remove everything of a lab: machines, volumes, network, keys, and the product's local state of it."""
+    """Remove everything of a lab: machines, volumes, network, keys, and the product's local state of it.
+
+    Machines that another checkout made, or a run that was killed, go too.
+    """
     with held(name):
-        if (_state(name) / "nodes.json").exists() or dockerd.started_by_us():
+        if (_state(name) / "nodes.json").exists() or dockerd.started_by_us() or _containers(name):
             if _provider(name) == "docker":
                 _down_in_docker(name)
             else:
@@ -142,6 +146,7 @@ def _ssh(name: str) -> Ssh:
 def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | None) -> None:
     tools.require("docker")
     dockerd.require()
+    _clear_leftovers(name)
     up_already = running(name)
     missing = [node for node in nodes if node not in up_already]
     if not missing and ssh.known_hosts.exists():
@@ -161,6 +166,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
         "ssh": {"user": ssh.user, "key": str(ssh.key)},
         "image": image,
         "network": network.name(name),
+        "labels": [f"{_LABEL}={name}", f"{_CHECKOUT_LABEL}={paths.STATE}"],
         "nameservers": list(nameservers) or [topology.gateway(name)],
         "cap_drop": [] if facts.sys_resource else ["SYS_RESOURCE"],
         "nodes": [
@@ -179,7 +185,8 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
     ssh.known_hosts.unlink(missing_ok=True)
     if missing:
         say(f"vagrant up: {', '.join(node.name for node in missing)}")
-        _vagrant(name, ["up", "--provider=docker", *[node.name for node in missing]])
+        # One after the other: Vagrant looks at every container for its ports, and fails on one just being made.
+        _vagrant(name, ["up", "--provider=docker", "--no-parallel", *[node.name for node in missing]])
     for node in missing:
         _wait_until_booted(node)
     _collect_host_keys(name)
@@ -190,10 +197,36 @@ def _down_in_docker(name: str) -> None:
     if (_state(name) / "vagrant").exists():
         _vagrant(name, ["destroy", "--force"])
     # What a broken run left without Vagrant knowing.
-    leftover = run(["docker", "ps", "--all", "--quiet", "--filter", f"label={_LABEL}={name}"]).split()
-    if leftover:
-        run(["docker", "rm", "--force", "--volumes", *leftover])
+    _remove(_containers(name))
     network.remove(name)
+
+
+def _clear_leftovers(name: str) -> None:
+    """Remove what runs that were killed left of this lab, and refuse to take one that another checkout uses."""
+    mine = [f"{_CHECKOUT_LABEL}={paths.STATE}"]
+    alive = _containers(name, running=True)
+    elsewhere = sorted(set(alive) - set(_containers(name, labels=mine, running=True)))
+    if elsewhere:
+        template = f'{{{{index .Config.Labels "{_CHECKOUT_LABEL}"}}}}'
+        owner = run(["docker", "inspect", "--format", template, elsewhere[0]]).strip() or "another checkout"
+        raise LabError(
+            f"the lab {name} is up already, from {owner}; `make down` there removes it, and so does here"
+            f" `python -m lab down --name {name}`"
+        )
+    _remove(sorted(set(_containers(name)) - set(alive)))
+
+
+def _containers(name: str, labels: Sequence[str] = (), running: bool = False) -> list[str]:
+    """Return the ids of a lab's containers, those that do not run included; none where no engine answers."""
+    if not answers(["docker", "version", "--format", "{{.Server.Version}}"]):
+        return []
+    filters = [f"--filter=label={label}" for label in (f"{_LABEL}={name}", *labels)]
+    return run(["docker", "ps", *([] if running else ["--all"]), "--quiet", *filters]).split()
+
+
+def _remove(containers: Sequence[str]) -> None:
+    if containers:
+        run(["docker", "rm", "--force", "--volumes", *containers])
 
 
 def _up_in_machines(name: str, nodes: Sequence[Node], ssh: Ssh, provider: str) -> None:
