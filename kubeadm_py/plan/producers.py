@@ -23,7 +23,7 @@ from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
 from kubeadm_py.render import objects
-from kubeadm_py.steps import cluster_objects, kubelet_finalize, kubelet_start
+from kubeadm_py.steps import applied, cluster_objects, kubelet_finalize, kubelet_start
 from kubeadm_py.token import bootstrap
 
 BOOTSTRAP_USER = "tls-bootstrap-token-user"
@@ -63,6 +63,7 @@ class ControlPlaneProducers:
             **{name: self._pki(name) for name in _PKI},
             cluster_objects.CLUSTER_INFO_PRODUCER: self._cluster_info,
             cluster_objects.TOKEN_PRODUCER: self._token_secret,
+            applied.PRODUCER: lambda _host, _late: applied.authority_note(self._ca_certificate()),
             kubelet_finalize.PRODUCER: self._rotating_kubeconfig,
         }
 

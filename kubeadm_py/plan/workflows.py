@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kubeadm_py.steps import (
     addons_ready,
+    applied,
     certs,
     cluster_objects,
     kubeconfigs,
@@ -44,6 +45,7 @@ CONTROL_PLANE = StageDefinition(
         wait_control_plane.STEP,
         cluster_objects.STEP,
         mark_node.STEP,
+        applied.STEP,
         kubelet_finalize.STEP,
         wait_control_plane.STEP_OTHERS,
         addons_ready.STEP,

@@ -13,6 +13,7 @@ from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
+from kubeadm_py.steps import applied
 from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
@@ -85,8 +86,9 @@ def groups(ctx: StepContext) -> list[Group]:
 
 
 def plan(ctx: StepContext) -> list[Action]:
-    """Apply the groups whose objects are not the ones applied last, in one call."""
-    wanted = [group for group in groups(ctx) if not is_so(group.marker, ctx.facts)]
+    """Apply the groups whose objects are not the ones applied last to this cluster, in one call."""
+    known = applied.same_cluster(ctx)
+    wanted = [group for group in groups(ctx) if not (known and is_so(group.marker, ctx.facts))]
     if not wanted:
         return []
     names = ", ".join(group.phase for group in wanted)
@@ -106,8 +108,8 @@ def _all(items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | Late, 
 
 
 def _tokens(ctx: StepContext) -> tuple[Late, ...]:
-    """Return the config's tokens, once: a later init must not bring ended or deleted ones back."""
-    if marker_path(BOOTSTRAP_TOKEN) in ctx.facts.files:
+    """Return the config's tokens, once a cluster: a later init must not bring ended or deleted ones back."""
+    if marker_path(BOOTSTRAP_TOKEN) in ctx.facts.files and not applied.another_cluster(ctx):
         return ()
     return tuple(
         Late(TOKEN_PRODUCER, {"bootstrap token": token.description or "for joining nodes"}, token)

@@ -11,7 +11,7 @@ from typing import Any
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript, Wait
 from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, Node, Role
-from kubeadm_py.steps import waits
+from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
@@ -74,7 +74,7 @@ def mark(node: Node, kubeconfig: str, server: str, deadline: timedelta) -> list[
 def plan(ctx: StepContext) -> list[Action]:
     """Mark this control plane, unless it carries these marks already."""
     noted = write([marker(ctx.node)], ctx.facts, title="note the marks")
-    if not noted:
+    if not noted and applied.same_cluster(ctx):
         return []
     marks = mark(
         ctx.node,

@@ -16,6 +16,7 @@ from kubeadm_py.model.facts import FileFact, HostFacts, UnitFact
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import files
 from kubeadm_py.pki.authority import Authorities
+from kubeadm_py.steps import applied
 from kubeadm_py.steps.base import StepContext, sha256
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -44,7 +45,10 @@ def authorities(control_plane: StepContext) -> Iterator[Authorities]:
 @pytest.fixture
 def carry(authorities: Authorities) -> Carry:
     """Return the same host after a stage, as the next probe and the inventory describe it."""
-    producers = files.producers(authorities)
+    producers = {
+        **files.producers(authorities),
+        applied.PRODUCER: lambda _args: applied.authority_note(authorities.ca_pem()),
+    }
 
     def content_of(spec: FileSpec) -> bytes:
         if isinstance(spec.content, Late):

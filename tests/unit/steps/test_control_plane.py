@@ -29,6 +29,8 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps import (
     addons_ready,
+    applied,
+    certs,
     cluster_objects,
     kubelet_bootstrap,
     kubelet_finalize,
@@ -40,6 +42,7 @@ from kubeadm_py.steps import (
 from kubeadm_py.steps.base import differing, is_so
 from kubeadm_py.steps.waits import Workload
 
+CA = f"{paths.PKI_DIR}/ca.crt"
 TOKEN = Secret("abcdef.0123456789abcdef")
 
 
@@ -198,10 +201,10 @@ class TestMarks:
         actions = mark_node.plan(control_plane)
         assert [type(action) for action in actions] == [Wait, RunScript, WriteFiles]
         assert '"node-role.kubernetes.io/control-plane": ""' in actions[1].script
-        assert mark_node.plan(carry(control_plane, actions)) == []
+        assert mark_node.plan(settled(control_plane, carry)) == []
 
     def test_a_new_label_marks_again(self, control_plane, carry):
-        after = carry(control_plane, mark_node.plan(control_plane))
+        after = settled(control_plane, carry)
         assert mark_node.plan(with_node(after, labels={"disk": "ssd"})) != []
 
     def test_taints_of_the_file(self, control_plane):
@@ -243,34 +246,71 @@ class TestWaits:
         assert f"kpy_listens {2379:04X}" not in wait.until + wait.hopeless
 
 
+def settled(ctx, carry):
+    """Return a control plane whose objects and marks are there."""
+    for plan in (certs.plan, cluster_objects.plan, mark_node.plan, applied.plan):
+        ctx = carry(ctx, plan(ctx))
+    return ctx
+
+
+def tokens(actions) -> list[Late]:
+    return [
+        item
+        for action in actions
+        if isinstance(action, ApplyObjects)
+        for item in action.objects
+        if isinstance(item, Late) and item.producer == cluster_objects.TOKEN_PRODUCER
+    ]
+
+
+class TestWhoseObjects:
+    """What was applied was applied to the cluster with one CA."""
+
+    def test_nothing_is_left_after(self, control_plane, carry):
+        after = settled(control_plane, carry)
+        assert [plan(after) for plan in (cluster_objects.plan, mark_node.plan, applied.plan)] == [[], [], []]
+
+    def test_a_replaced_ca_gets_its_cluster_info_and_all_else(self, control_plane, carry, with_file):
+        after = settled(control_plane, carry)
+        replaced = with_file(after, CA, b"another")
+        [apply] = cluster_objects.plan(replaced)
+        assert apply.objects == cluster_objects.plan(control_plane)[0].objects
+        assert len(mark_node.plan(replaced)) == 2
+        assert written(applied.plan(replaced)) == [applied.AUTHORITY]
+        assert cluster_objects.plan(carry(replaced, applied.plan(replaced))) == []
+
+    def test_leftover_notes_do_not_speak_for_a_new_cluster(self, control_plane, carry, with_file):
+        """Real `kubeadm reset` takes the CA and etcd's data, and leaves what we noted."""
+        left = with_file(settled(control_plane, carry), CA, None)
+        [apply] = cluster_objects.plan(left)
+        assert len(tokens([apply])) == 1
+        assert mark_node.plan(left) != []
+        [note] = applied.plan(left)
+        assert isinstance(note.files[0].content, Late), "the CA is made in the same stage"
+
+    def test_without_a_note_of_the_ca_tokens_do_not_come_back(self, control_plane, carry, with_file):
+        """An init that was killed right before its last note had made the tokens."""
+        killed = with_file(settled(control_plane, carry), applied.AUTHORITY, None)
+        [apply] = cluster_objects.plan(killed)
+        assert tokens([apply]) == []
+
+
 class TestObjects:
     def test_one_apply_for_all_and_after(self, control_plane, carry):
         actions = cluster_objects.plan(control_plane)
         assert [type(action) for action in actions] == [ApplyObjects, WriteFiles]
-        after = carry(control_plane, actions[1:])
-        assert cluster_objects.plan(after) == []
+        assert cluster_objects.plan(settled(control_plane, carry)) == []
 
     def test_only_the_groups_that_changed(self, control_plane, carry):
-        after = carry(control_plane, cluster_objects.plan(control_plane)[1:])
+        after = settled(control_plane, carry)
         apply, note = cluster_objects.plan(with_cluster(after, kube_proxy_config={"mode": "nftables"}))
         assert apply.reason == "addon/kube-proxy"
         assert written([note]) == [f"{paths.APPLIED_DIR}/addon-kube-proxy"]
 
     def test_tokens_are_made_once(self, control_plane, carry):
         ctx = with_cluster(control_plane, bootstrap_tokens=(BootstrapToken(TOKEN),))
-
-        def tokens(actions) -> list[Late]:
-            return [
-                item
-                for action in actions
-                if isinstance(action, ApplyObjects)
-                for item in action.objects
-                if isinstance(item, Late) and item.producer == cluster_objects.TOKEN_PRODUCER
-            ]
-
-        actions = cluster_objects.plan(ctx)
-        assert len(tokens(actions)) == 1
-        after = carry(ctx, actions[1:])
+        assert len(tokens(cluster_objects.plan(ctx))) == 1
+        after = settled(ctx, carry)
         moved = with_cluster(after, control_plane_endpoint="api.example.test:6443")
         again = cluster_objects.plan(moved)
         assert "bootstrap-token" in again[0].reason, "cluster-info names another server"
