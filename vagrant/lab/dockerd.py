@@ -63,7 +63,7 @@ def _answers() -> bool:
 
 def _start() -> None:
     _RUN.mkdir(parents=True, exist_ok=True)
-    # What was killed leaves its file, and the next engine waits for it, or refuses to start, while it is a zombie.
+    # What was killed leaves its file, and while it is a zombie the next engine waits for it or refuses.
     for file, program in ((_PID_FILE, "dockerd"), (_CONTAINERD_PID_FILE, "containerd")):
         if _alive(file, program) is None:
             file.unlink(missing_ok=True)
@@ -105,7 +105,7 @@ def _pid() -> int | None:
 
 
 def _alive(pid_file: Path, program: str) -> int | None:
-    """Return the process id in a file, if that program lives: a stale file may name somebody else's process."""
+    """Return the process id in a file, if it is that program's: a stale file may name somebody else's."""
     try:
         pid = int(pid_file.read_text())
         name = Path(f"/proc/{pid}/comm").read_text().strip()

@@ -185,7 +185,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
     ssh.known_hosts.unlink(missing_ok=True)
     if missing:
         say(f"vagrant up: {', '.join(node.name for node in missing)}")
-        # One after the other: Vagrant looks at every container for its ports, and fails on one just being made.
+        # One after the other: Vagrant looks at every container for its ports, and fails on one in the making.
         _vagrant(name, ["up", "--provider=docker", "--no-parallel", *[node.name for node in missing]])
     for node in missing:
         _wait_until_booted(node)
@@ -202,7 +202,7 @@ def _down_in_docker(name: str) -> None:
 
 
 def _clear_leftovers(name: str) -> None:
-    """Remove what runs that were killed left of this lab, and refuse to take one that another checkout uses."""
+    """Remove what killed runs left of this lab, and refuse to take one that another checkout uses."""
     mine = [f"{_CHECKOUT_LABEL}={paths.STATE}"]
     alive = _containers(name, running=True)
     elsewhere = sorted(set(alive) - set(_containers(name, labels=mine, running=True)))
