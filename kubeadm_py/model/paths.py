@@ -27,6 +27,9 @@ ETCD_DATA_DIR = "/var/lib/etcd"
 
 CNI_CONF_DIR = "/etc/cni/net.d"
 CNI_BIN_DIR = "/opt/cni/bin"
+FLANNEL_RUN_DIR = "/run/flannel"
+FLANNEL_SUBNET_ENV = "/run/flannel/subnet.env"
+"""What flannel tells its CNI plugin: the pod network and this node's share of it."""
 BIN_DIR = "/usr/bin"
 
 CONTAINERD_CONFIG = "/etc/containerd/config.toml"

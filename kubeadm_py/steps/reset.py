@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import shlex
 from collections.abc import Iterable
 from datetime import timedelta
@@ -17,10 +19,17 @@ _CLUSTER_ROOTS = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.ETCD_DATA_DIR, 
 _KEY_MATERIAL = (".key", ".crt", ".pub")
 _KUBELETS_OWN = (paths.KUBELET_CONF, paths.BOOTSTRAP_KUBELET_CONF, paths.TMP_DIR)
 """What the kubelet writes by itself, beside its directory."""
-_RUNTIME_STATE = ("/var/lib/cni", "/run/flannel")
+_RUNTIME_STATE = ("/var/lib/cni", paths.FLANNEL_RUN_DIR)
 """What CNI plugins write while pods run."""
 _CONTAINERD_STATE = ("/var/lib/containerd", "/run/containerd")
 _LINKS = ("cni0", "flannel.1", "kube-ipvs0")
+_FLANNEL_LINK = re.compile(r"flannel(-v6)?\.\d+|flannel-wg(-v6)?")
+"""Its links by backend, a VXLAN's with its identifier."""
+_FLANNEL_NETWORK = re.compile(
+    rb"^FLANNEL_(?P<family>(?:IPV6_)?)NETWORK=(?P<network>\S+)$.*?"
+    rb"^FLANNEL_(?P=family)SUBNET=\S+/(?P<length>\d+)$",
+    re.MULTILINE | re.DOTALL,
+)
 _CHAINS = "KUBE-|CNI-|FLANNEL-"
 """Prefixes of the chains that kube-proxy, the kubelet, portmap and flannel own."""
 
@@ -70,6 +79,10 @@ fi
 if [ -e /sys/class/net/kube-ipvs0 ] && command -v ipvsadm >/dev/null 2>&1; then
   ipvsadm --clear 2>/dev/null || true
 fi"""
+# A route may go meanwhile, with the link that it leads over.
+_REMOVE_ROUTES = """ip -{version} route show root {network} |
+  awk '$1 ~ "/{share}$" && $2 == "via" {{print $1, $3}}' |
+  while read -r share node; do ip -{version} route delete "$share" via "$node" || true; done"""
 _LEFT_EMPTY = (
     "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
     "/usr/libexec/kubernetes/kubelet-plugins/volume",
@@ -105,8 +118,10 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         RunScript("stop the kubelet and the pods", _STOP_PODS, timeout=timedelta(minutes=5)),
         RunScript("unmount what pods had mounted", _UNMOUNT),
         RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
+        *_routes(facts),
         RunScript(
-            "remove network links", "\n".join(f"ip link delete {link} 2>/dev/null || true" for link in _LINKS)
+            "remove network links",
+            "\n".join(f"ip link delete {link} 2>/dev/null || true" for link in _links(facts)),
         ),
         Remove(tuple(_of_cluster(inventory, facts, cluster)), reason="the cluster's own"),
         *_restore(inventory, cluster),
@@ -128,6 +143,30 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         RunScript("remove empty directories", _PRUNE if _is_ours(inventory) else _PRUNE_BESIDE_CONTAINERD),
         Remove((paths.STATE_DIR, paths.KUBECTL_CACHE), reason="the inventory itself, last"),
     ]
+
+
+def _links(facts: HostFacts) -> list[str]:
+    present = [one.name for one in facts.interfaces if _FLANNEL_LINK.fullmatch(one.name)]
+    return list(dict.fromkeys([*_LINKS, *present]))
+
+
+def _routes(facts: HostFacts) -> list[Action]:
+    """Remove flannel's plain routes to other nodes, which no link of its own takes along.
+
+    Its backend host-gw makes them, and VXLAN with directRouting. They lead by a gateway to a node's share
+    of the pod network; what else leads into it is somebody else's.
+    """
+    written = facts.files.get(paths.FLANNEL_SUBNET_ENV)
+    lines = []
+    for found in _FLANNEL_NETWORK.finditer((written and written.content) or b""):
+        try:
+            network = ipaddress.ip_network(found["network"].decode(errors="replace"))
+        except ValueError:
+            continue
+        share = int(found["length"])
+        if 0 < network.prefixlen < share:
+            lines.append(_REMOVE_ROUTES.format(version=network.version, network=network, share=share))
+    return [RunScript("remove routes to the pods of other nodes", "\n".join(lines))] if lines else []
 
 
 def _clusters(files: set[str]) -> set[str]:

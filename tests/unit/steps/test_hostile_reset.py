@@ -10,7 +10,7 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Remove, RunScript, WriteFiles
-from kubeadm_py.model.facts import FileFact, HostFacts
+from kubeadm_py.model.facts import FileFact, HostFacts, Interface
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.steps import reset
 
@@ -155,3 +155,82 @@ def test_keys_outside_the_usual_place_do_not_stay_with_the_runtime() -> None:
     assert not removed & hosts
     (kept,) = (spec for action in actions if isinstance(action, WriteFiles) for spec in action.files)
     assert set(Inventory.parse(kept.content).files) == hosts
+
+
+SUBNET_ENV = b"""FLANNEL_NETWORK=10.244.0.0/16
+FLANNEL_SUBNET=10.244.1.1/24
+FLANNEL_IPV6_NETWORK=fd00:244::/56
+FLANNEL_IPV6_SUBNET=fd00:244:0:1::1/64
+FLANNEL_MTU=1500
+FLANNEL_IPMASQ=true
+"""
+OTHERS_ROUTES = (
+    "10.244.200.0/28 via 192.0.2.9",  # not of a node's size
+    "10.244.201.0/24",  # a network of its own
+    "10.245.0.0/24 via 192.0.2.9",  # outside the pod network
+    "10.0.0.0/8 via 192.0.2.9",
+    "default via 192.0.2.9",
+)
+
+
+def network_script(subnet_env: bytes, interfaces: tuple[str, ...] = ()) -> str:
+    known = FileFact(paths.FLANNEL_SUBNET_ENV, 0o644, "root:root", content=subnet_env)
+    facts = HostFacts(files={known.path: known}, interfaces=tuple(Interface(name) for name in interfaces))
+    actions = reset.plan(Inventory("x", units=["kubelet.service"]), facts, keep_artifacts=True)
+    scripts = [a.script for a in actions if isinstance(a, RunScript)]
+    return "\n".join(script for script in scripts if "ip " in script)
+
+
+def _can_route() -> bool:
+    if not shutil.which("unshare") or not shutil.which("ip"):
+        return False
+    asked = ["unshare", "-rn", "ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _can_route(), reason="needs a network namespace of one's own")
+def test_flannels_plain_routes_go_and_others_stay(tmp_path: Path) -> None:
+    others = "\n".join(f"ip route add {route} dev v0" for route in OTHERS_ROUTES)
+    steps = f"""set -eu
+ip link add v0 type veth peer name v1
+ip link set v1 up
+ip link set v0 up
+ip address add 192.0.2.1/24 dev v0
+ip address add fd00:9::1/64 dev v0 nodad
+{others}
+ip -6 route add fd00:7::/64 via fd00:9::2
+{{ ip route; ip -6 route; }} >before
+ip route add 10.244.0.0/24 via 192.0.2.11
+ip route add 10.244.2.0/24 via 192.0.2.22
+ip -6 route add fd00:244:0:2::/64 via fd00:9::2
+sh -eu script
+{{ ip route; ip -6 route; }} | diff before -
+sh -eu script
+"""
+    (tmp_path / "script").write_text(network_script(SUBNET_ENV))
+    done = subprocess.run(
+        ["unshare", "-rn", "sh", "-c", steps], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_flannels_links_go_by_whatever_name_it_gave_them() -> None:
+    present = ("lo", "eth0", "flannel.7", "flannel-v6.7", "flannel-wg", "flannel-wg-v6", "flannel-lab0")
+    script = network_script(SUBNET_ENV, present)
+    named = {line.split()[3] for line in script.splitlines() if line.startswith("ip link delete ")}
+    assert {"flannel.7", "flannel-v6.7", "flannel-wg", "flannel-wg-v6", "cni0"} <= named
+    assert not named & {"lo", "eth0", "flannel-lab0"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"FLANNEL_NETWORK=10.244.0.0/16\n",
+        b"FLANNEL_NETWORK=$(id)\nFLANNEL_SUBNET=;x/24\n",
+        b"FLANNEL_NETWORK=0.0.0.0/0\nFLANNEL_SUBNET=10.244.1.1/24\n",
+        b"FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_IPV6_SUBNET=fd00::1/64\n",
+    ],
+)
+def test_a_strange_subnet_file_removes_no_routes(text: bytes) -> None:
+    assert "route" not in network_script(text)
