@@ -29,8 +29,11 @@ ORDER = (
     "test_token_join",  # w2 comes and goes
     "test_reset",
     "test_refusals",
+    "test_transport",
     "test_failure",  # new control planes
     "test_proxy_modes",
+    "test_pod_routes",
+    "test_ecdsa",
 )
 """Modules in the order in which each finds most of what it needs."""
 
