@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import tarfile
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kubeadm_py.artifacts import checked
 from kubeadm_py.errors import UsageError
 
 IMAGE_NAME = "io.containerd.image.name"
@@ -24,7 +24,6 @@ _INDEX_TYPES = (
 _LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAKE_AGAIN = "make the bundle again"
-_CHUNK = 1 << 20
 _BLOCK = 512
 _DOCUMENT_LIMIT = 8 << 20
 """Manifests and indexes are small; a larger one is not what it says."""
@@ -105,7 +104,7 @@ class ImageArchive:
     def stream(self) -> Iterator[bytes]:
         """Yield the tar piece by piece, the same bytes for the same images; blobs are read as they go.
 
-        Raise BundleError where a blob is not as long as its descriptor says.
+        Raise ChangedError where a blob does not have its digest any more; what came by then is no whole tar.
         """
         yield from _member("oci-layout", _LAYOUT_FILE)
         yield from _member("index.json", self.index)
@@ -232,17 +231,9 @@ def _member(name: str, content: bytes) -> Iterator[bytes]:
 
 def _read(blob: Blob, layout: Path) -> Iterator[bytes]:
     path = blob.path(layout)
-    left = blob.size
     try:
-        with io.FileIO(path) as file:
-            while left and (chunk := file.read(min(_CHUNK, left))):
-                left -= len(chunk)
-                yield chunk
+        yield from checked.chunks(path, blob.size, blob.digest.removeprefix("sha256:"))
     except OSError as error:
         raise BundleError(
             f"cannot read {path}: {error.strerror}", fix="copy the bundle again; it is not complete"
         ) from error
-    if left:
-        raise BundleError(
-            f"{path} is {left} bytes shorter than its manifest says", fix="copy the bundle again"
-        )

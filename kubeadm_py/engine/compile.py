@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+from kubeadm_py.artifacts import checked
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
@@ -29,7 +31,6 @@ from kubeadm_py.model.actions import (
 )
 from kubeadm_py.model.stages import HostPlan
 
-CHUNK = 1 << 20
 STAGE_LOCK_WAIT_SECONDS = 300
 ACTION_SECONDS = 300.0
 """What any other action may take, besides the time for what is sent."""
@@ -261,14 +262,7 @@ def _read(content: bytes | LocalFile) -> Iterator[bytes]:
     if isinstance(content, bytes):
         yield content
         return
-    left = content.size
-    with open(content.path, "rb") as file:  # noqa: PTH123 - a plain stream
-        while left:
-            chunk = file.read(min(CHUNK, left))
-            if not chunk:
-                raise OSError(f"{content.path} is {left} bytes shorter than its bundle says")
-            left -= len(chunk)
-            yield chunk
+    yield from checked.chunks(Path(content.path), content.size, content.sha256)
 
 
 def _tar_header(spec: FileSpec, content: bytes | LocalFile) -> bytes:

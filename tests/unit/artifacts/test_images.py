@@ -10,6 +10,7 @@ import tarfile
 import pytest
 
 from kubeadm_py.artifacts import images
+from kubeadm_py.artifacts.checked import ChangedError
 from kubeadm_py.artifacts.images import BundleError
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
@@ -166,8 +167,21 @@ def test_a_layer_that_shrinks_while_it_is_sent_is_an_error(layout):
     archive = images.archive(layout, [(PROXY, digest)])
     largest = max(archive.blobs, key=lambda blob: blob.size).path(layout)
     largest.write_bytes(largest.read_bytes()[:-3])
-    with pytest.raises(BundleError, match="3 bytes shorter"):
+    with pytest.raises(ChangedError, match=str(largest)) as found:
         list(archive.stream())
+    assert "3 bytes shorter" in found.value.details[1]
     largest.unlink()
     with pytest.raises(BundleError, match="cannot read"):
         list(archive.stream())
+
+
+def test_a_layer_that_is_swapped_while_it_is_sent_is_not_sent_whole(layout):
+    digest = images.read_layout(layout)["amd64"][PROXY]
+    archive = images.archive(layout, [(PROXY, digest)])
+    last = archive.blobs[-1]
+    last.path(layout).write_bytes(b"x" * last.size)
+    stream = archive.stream()
+    before = archive.size - 1024 - (-last.size % 512) - last.size
+    assert sum(len(next(stream)) for _ in range(6 + 3 * (len(archive.blobs) - 1) + 1)) <= before
+    with pytest.raises(ChangedError, match=last.digest.removeprefix("sha256:")):
+        next(stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from kubeadm_py.artifacts.checked import CHUNK, ChangedError
 from kubeadm_py.engine import compile as engine
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
@@ -195,9 +197,9 @@ def test_local_files_are_streamed(sandbox, tmp_path):
         for _ in range(200):
             file.write(pattern)
         file.write(b"end")
-    content = LocalFile(str(big), "unused", big.stat().st_size)
+    content = LocalFile(str(big), hashlib.sha256(big.read_bytes()).hexdigest(), big.stat().st_size)
     script = sandbox.compile(WriteFiles((sandbox.file("bin/tool", content, 0o755), sandbox.file("x", b"x"))))
-    assert max(len(chunk) for chunk in script.stream()) <= engine.CHUNK
+    assert max(len(chunk) for chunk in script.stream()) <= CHUNK
     assert sum(len(chunk) for chunk in script.stream()) == script.size
     assert sandbox.host.run(script.script, stdin=script.stream(), timeout=60).ok
     written = Path(sandbox.path("bin/tool"))
@@ -208,9 +210,36 @@ def test_local_files_are_streamed(sandbox, tmp_path):
 def test_a_local_file_that_shrank_is_an_error_of_ours(sandbox, tmp_path):
     short = tmp_path / "short"
     short.write_bytes(b"123")
-    with pytest.raises(OSError, match="7 bytes shorter than its bundle says"):
+    with pytest.raises(ChangedError, match="short"):
         sandbox.write(sandbox.file("f", LocalFile(str(short), "", 10)))
     assert not os.path.exists(sandbox.path("f"))
+
+
+@pytest.mark.parametrize("size", [3, 512, 1 << 20, (1 << 20) + 1])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_local_file_that_was_swapped_is_not_installed(sandbox, tmp_path, size, last):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"x" * size)
+    content = LocalFile(str(binary), hashlib.sha256(b"y" * size).hexdigest(), size)
+    swapped = sandbox.file("bin/tool", content, 0o755)
+    files = [sandbox.file("bin/other", b"other"), swapped]
+    with pytest.raises(ChangedError, match="binary"):
+        sandbox.write(*(files if last else reversed(files)))
+    # The script may still be at its end.
+    with Path(paths.STAGE_LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    assert os.listdir(sandbox.path("bin")) == []
+
+
+def test_a_swapped_file_is_not_handed_to_a_script(sandbox, tmp_path):
+    archive = tmp_path / "archive"
+    archive.write_bytes(b"x" * 10)
+    content = LocalFile(str(archive), hashlib.sha256(b"y" * 10).hexdigest(), 10)
+    with pytest.raises(ChangedError, match="archive"):
+        sandbox.run(RunScript("unpack", f"touch {sandbox.root}/unpacked", stdin=content))
+    with Path(paths.STAGE_LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    assert not os.path.exists(f"{sandbox.root}/unpacked")
 
 
 def test_a_failing_action_ends_the_stage_with_what_it_said(sandbox):

@@ -1,0 +1,69 @@
+"""What is sent is what was verified, or its end is never sent."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from kubeadm_py.artifacts import checked
+
+CONTENT = bytes(range(256)) * 20
+SIZE = len(CONTENT)
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(checked, "CHUNK", 1024)
+
+
+def read(path, content, size=SIZE, digest=DIGEST):
+    """Return what came before the error, and the error."""
+    path.write_bytes(content)
+    came = bytearray()
+    try:
+        for chunk in checked.chunks(path, size, digest):
+            came += chunk
+    except checked.ChangedError as error:
+        return bytes(came), error
+    return bytes(came), None
+
+
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 1025, len(CONTENT)])
+def test_a_file_that_is_as_it_was(tmp_path, size):
+    content = CONTENT[:size]
+    digest = hashlib.sha256(content).hexdigest()
+    assert read(tmp_path / "f", content, size, digest) == (content, None)
+
+
+@pytest.mark.parametrize("size", [1, 1024, len(CONTENT)])
+def test_a_swapped_file_is_named_and_never_sent_whole(tmp_path, size):
+    swapped = b"x" * size
+    came, error = read(tmp_path / "f", swapped, size)
+    assert len(came) < size
+    assert str(tmp_path / "f") in error.summary
+    found = hashlib.sha256(swapped).hexdigest()
+    assert error.details == (f"expected sha256 {DIGEST}", f"found sha256 {found}")
+    assert "nothing of it was installed" in error.fix
+
+
+def test_a_swap_of_the_first_bytes_is_noticed_too(tmp_path):
+    came, error = read(tmp_path / "f", b"y" + CONTENT[1:])
+    assert error is not None
+    assert len(came) < len(CONTENT)
+
+
+def test_an_empty_file_that_should_be_another_one(tmp_path):
+    assert read(tmp_path / "f", b"", 0, DIGEST)[1] is not None
+
+
+def test_a_file_that_shrank(tmp_path):
+    came, error = read(tmp_path / "f", CONTENT[:-7])
+    assert "7 bytes shorter" in error.details[1]
+    assert len(came) < len(CONTENT) - 7
+
+
+def test_a_file_that_is_gone(tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        list(checked.chunks(tmp_path / "nowhere", 1, DIGEST))
