@@ -1,29 +1,24 @@
-"""Download official releases: checked, resumed where a connection was cut, and kept by content."""
+"""Fetch the official releases that hosts lack, from the cache of this machine where it has them."""
 
 from __future__ import annotations
 
-import fcntl
-import http.client
 import os
 import shutil
 import tarfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPMessage
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 from urllib.parse import urlsplit
 
-from kubeadm_py import __version__
 from kubeadm_py.artifacts import cache, official
+from kubeadm_py.artifacts.download import MIRROR_HINT, DownloadError, Pause, download, text
 from kubeadm_py.artifacts.official import Download
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import UsageError
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
@@ -31,18 +26,9 @@ from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.urls import proves_itself
 
 AT_ONCE = 4
-TRIES = 4
-TIMEOUT_SECONDS = 30.0
-"""Without a byte for this long a connection counts as cut."""
 _CHUNK = 1 << 18
-_CHECKSUM_LIMIT = 1 << 20
-_MIRROR_HINT = "or name a mirror, or a bundle: spec.artifacts in the config"
 
 Say = Callable[[str], None]
-
-
-class DownloadError(KubeadmPyError):
-    """Report a release that could not be downloaded or is not what its checksum says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +46,7 @@ def official_view(
     *,
     cache_folder: Path | None = None,
     say: Say = lambda _line: None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Pause = time.sleep,
 ) -> ArtifactView:
     """Download what these hosts lack and return it as plans read it; nothing where nothing is lacking.
 
@@ -92,7 +78,7 @@ def fetch(
     mirror: str,
     cache_folder: Path,
     say: Say = lambda _line: None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Pause = time.sleep,
 ) -> dict[str, dict[str, LocalFile]]:
     """Return the files of the wanted binaries (architecture -> binary -> version), by architecture and name.
 
@@ -119,7 +105,7 @@ def fetch(
     return found
 
 
-def _obtain(each: Download, folder: Path, say: Say, pause: Callable[[float], None]) -> dict[str, Path]:
+def _obtain(each: Download, folder: Path, say: Say, pause: Pause) -> dict[str, Path]:
     """Return the binaries of one download, from the cache where it has them all.
 
     The cache keeps them below official/<host>/<path of the download>/.
@@ -141,159 +127,17 @@ def _obtain(each: Download, folder: Path, say: Say, pause: Callable[[float], Non
     if all(path.is_file() for path in files.values()):
         return files
     name = parts.path.rpartition("/")[2]
-    sha256 = official.checksum(_text(each.checksum_url, pause), name)
+    sha256 = official.checksum(text(each.checksum_url, pause), name)
     if not sha256:
         raise DownloadError(
-            f"{each.checksum_url} lists no SHA-256 of {name}", fix=f"try again later, {_MIRROR_HINT}"
+            f"{each.checksum_url} lists no SHA-256 of {name}", fix=f"try again later, {MIRROR_HINT}"
         )
     blob = folder / "downloads" / sha256
     say(f"downloading {each.url}")
-    _download(each.url, blob, sha256, pause)
+    download(each.url, blob, sha256, pause)
     for binary, member in each.members.items():
         _extract(blob, member, files[binary], each.url)
     return files
-
-
-def _download(url: str, target: Path, sha256: str, pause: Callable[[float], None]) -> None:
-    """Download to `target`, going on where an earlier try, or an earlier run, was cut off."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.part")
-    with target.with_name(f"{target.name}.lock").open("wb") as lock:
-        # Another run on this machine may be at the same file: its bytes are as good as ours.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (target.is_file() and cache.sha256_file(target) == sha256):
-            _download_alone(url, target, partial, sha256, pause)
-
-
-def _download_alone(
-    url: str, target: Path, partial: Path, sha256: str, pause: Callable[[float], None]
-) -> None:
-    cause = ""
-    for turn in range(TRIES):
-        if turn:
-            pause(2.0**turn)
-        try:
-            _append(url, partial)
-        except _Cut as error:
-            cause = str(error)
-            continue
-        if cache.sha256_file(partial) == sha256:
-            partial.replace(target)
-            return
-        partial.unlink()
-        raise DownloadError(
-            f"{url} does not have the SHA-256 that its publisher lists; what came was deleted",
-            details=[f"expected {sha256}"],
-            fix=f"check the proxy or mirror in between and try again, {_MIRROR_HINT}",
-        )
-    raise DownloadError(
-        f"{url} could not be downloaded in {TRIES} tries: {cause}",
-        fix=f"run the same command again: it goes on where it was cut off; {_MIRROR_HINT}",
-    )
-
-
-class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow redirects, as GitHub answers with one, yet never to where an answer proves nothing any more."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Refuse plain http, from https even to this very machine."""
-        if not proves_itself(newurl) or (req.type == "https" and not newurl.startswith("https:")):
-            raise DownloadError(
-                f"{req.full_url} sends on to {newurl}, which is not https",
-                fix=f"check the proxy or mirror in between, {_MIRROR_HINT}",
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _open(request: urllib.request.Request) -> Any:
-    return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT_SECONDS)
-
-
-class _Cut(Exception):
-    """Say that a connection failed or ended early: worth another try."""
-
-
-def _append(url: str, partial: Path) -> None:
-    have = partial.stat().st_size if partial.exists() else 0
-    request = _request(url)
-    if have:
-        request.add_header("Range", f"bytes={have}-")
-    try:
-        with _open(request) as answer:
-            # A server that does not know ranges answers 200 with the whole file.
-            resumed = have > 0 and answer.status == http.HTTPStatus.PARTIAL_CONTENT
-            with partial.open("ab" if resumed else "wb") as file:
-                expected = answer.headers.get("Content-Length")
-                length = 0
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    length += len(chunk)
-        if expected is not None and length < int(expected):
-            raise _Cut(f"the connection ended after {length} of {expected} bytes")
-    except urllib.error.HTTPError as error:
-        if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            error.close()
-            return
-        raise _refused(url, error) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _Cut(_cause(error)) from error
-
-
-def _text(url: str, pause: Callable[[float], None]) -> str:
-    cause = ""
-    for turn in range(TRIES):
-        if turn:
-            pause(2.0**turn)
-        try:
-            with _open(_request(url)) as answer:
-                content: bytes = answer.read(_CHECKSUM_LIMIT)
-                return content.decode("utf-8", "replace")
-        except urllib.error.HTTPError as error:
-            try:
-                raise _refused(url, error) from error
-            except _Cut as cut:
-                cause = str(cut)
-        except (OSError, http.client.HTTPException) as error:
-            cause = _cause(error)
-    raise DownloadError(
-        f"{url} could not be read in {TRIES} tries: {cause}",
-        fix=f"check the network and the proxy of this machine, {_MIRROR_HINT}",
-    )
-
-
-def _request(url: str) -> urllib.request.Request:
-    return urllib.request.Request(url, headers={"User-Agent": f"kubeadm-py/{__version__}"})  # noqa: S310
-
-
-def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
-    error.close()
-    if error.code == http.HTTPStatus.NOT_FOUND:
-        return DownloadError(
-            f"{url} does not exist (404)",
-            fix=f"check kubernetesVersion: was it released, and does a mirror hold it? {_MIRROR_HINT}",
-        )
-    if (
-        error.code in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.REQUEST_TIMEOUT)
-        or error.code >= 500
-    ):
-        return _Cut(f"the server answered {error.code} {error.reason}")
-    return DownloadError(
-        f"{url} was refused: {error.code} {error.reason}",
-        fix=f"check the proxy and its rules, {_MIRROR_HINT}",
-    )
-
-
-def _cause(error: BaseException) -> str:
-    reason = getattr(error, "reason", None) or error
-    return str(reason) or type(error).__name__
 
 
 def _extract(blob: Path, member: str, target: Path, url: str) -> None:
@@ -312,7 +156,7 @@ def _extract(blob: Path, member: str, target: Path, url: str) -> None:
         unfinished.replace(target)
     except (KeyError, tarfile.TarError, EOFError) as error:
         raise DownloadError(
-            f"{url} does not hold {member}: {error}", fix=f"report this bug, {_MIRROR_HINT}"
+            f"{url} does not hold {member}: {error}", fix=f"report this bug, {MIRROR_HINT}"
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,0 +1,176 @@
+"""Download over HTTP: checked, and going on where a connection was cut."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPMessage
+from pathlib import Path
+from typing import IO, Any
+
+from kubeadm_py import __version__
+from kubeadm_py.artifacts import cache
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.urls import proves_itself
+
+TRIES = 4
+TIMEOUT_SECONDS = 30.0
+"""Without a byte for this long a connection counts as cut."""
+MIRROR_HINT = "or name a mirror, or a bundle: spec.artifacts in the config"
+_CHUNK = 1 << 18
+_TEXT_LIMIT = 1 << 20
+
+Pause = Callable[[float], None]
+"""Wait so many seconds before the next try."""
+
+
+class DownloadError(KubeadmPyError):
+    """Report a release that could not be downloaded or is not what its checksum says."""
+
+
+def download(url: str, target: Path, sha256: str, pause: Pause = time.sleep) -> None:
+    """Download to `target`, going on where an earlier try, or an earlier run, was cut off.
+
+    Nothing is asked where the file is there already. Raise DownloadError with the URL and the cause.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.part")
+    with target.with_name(f"{target.name}.lock").open("wb") as lock:
+        # Another run on this machine may be at the same file: its bytes are as good as ours.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target.is_file() and cache.sha256_file(target) == sha256):
+            _download_alone(url, target, partial, sha256, pause)
+
+
+def _download_alone(url: str, target: Path, partial: Path, sha256: str, pause: Pause) -> None:
+    cause = ""
+    for turn in range(TRIES):
+        if turn:
+            pause(2.0**turn)
+        try:
+            _append(url, partial)
+        except _Cut as error:
+            cause = str(error)
+            continue
+        if cache.sha256_file(partial) == sha256:
+            partial.replace(target)
+            return
+        partial.unlink()
+        raise DownloadError(
+            f"{url} does not have the SHA-256 that its publisher lists; what came was deleted",
+            details=[f"expected {sha256}"],
+            fix=f"check the proxy or mirror in between and try again, {MIRROR_HINT}",
+        )
+    raise DownloadError(
+        f"{url} could not be downloaded in {TRIES} tries: {cause}",
+        fix=f"run the same command again: it goes on where it was cut off; {MIRROR_HINT}",
+    )
+
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects, as GitHub answers with one, yet never to where an answer proves nothing any more."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Refuse plain http, from https even to this very machine."""
+        if not proves_itself(newurl) or (req.type == "https" and not newurl.startswith("https:")):
+            raise DownloadError(
+                f"{req.full_url} sends on to {newurl}, which is not https",
+                fix=f"check the proxy or mirror in between, {MIRROR_HINT}",
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _open(request: urllib.request.Request) -> Any:
+    return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT_SECONDS)
+
+
+class _Cut(Exception):
+    """Say that a connection failed or ended early: worth another try."""
+
+
+def _append(url: str, partial: Path) -> None:
+    have = partial.stat().st_size if partial.exists() else 0
+    request = _request(url)
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        with _open(request) as answer:
+            # A server that does not know ranges answers 200 with the whole file.
+            resumed = have > 0 and answer.status == http.HTTPStatus.PARTIAL_CONTENT
+            with partial.open("ab" if resumed else "wb") as file:
+                expected = answer.headers.get("Content-Length")
+                length = 0
+                while chunk := answer.read(_CHUNK):
+                    file.write(chunk)
+                    length += len(chunk)
+        if expected is not None and length < int(expected):
+            raise _Cut(f"the connection ended after {length} of {expected} bytes")
+    except urllib.error.HTTPError as error:
+        if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            error.close()
+            return
+        raise _refused(url, error) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _Cut(_cause(error)) from error
+
+
+def text(url: str, pause: Pause = time.sleep) -> str:
+    """Return what a small file says; raise DownloadError."""
+    cause = ""
+    for turn in range(TRIES):
+        if turn:
+            pause(2.0**turn)
+        try:
+            with _open(_request(url)) as answer:
+                content: bytes = answer.read(_TEXT_LIMIT)
+                return content.decode("utf-8", "replace")
+        except urllib.error.HTTPError as error:
+            try:
+                raise _refused(url, error) from error
+            except _Cut as cut:
+                cause = str(cut)
+        except (OSError, http.client.HTTPException) as error:
+            cause = _cause(error)
+    raise DownloadError(
+        f"{url} could not be read in {TRIES} tries: {cause}",
+        fix=f"check the network and the proxy of this machine, {MIRROR_HINT}",
+    )
+
+
+def _request(url: str) -> urllib.request.Request:
+    return urllib.request.Request(url, headers={"User-Agent": f"kubeadm-py/{__version__}"})  # noqa: S310
+
+
+def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
+    error.close()
+    if error.code == http.HTTPStatus.NOT_FOUND:
+        return DownloadError(
+            f"{url} does not exist (404)",
+            fix=f"check kubernetesVersion: was it released, and does a mirror hold it? {MIRROR_HINT}",
+        )
+    if (
+        error.code in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.REQUEST_TIMEOUT)
+        or error.code >= 500
+    ):
+        return _Cut(f"the server answered {error.code} {error.reason}")
+    return DownloadError(
+        f"{url} was refused: {error.code} {error.reason}",
+        fix=f"check the proxy and its rules, {MIRROR_HINT}",
+    )
+
+
+def _cause(error: BaseException) -> str:
+    reason = getattr(error, "reason", None) or error
+    return str(reason) or type(error).__name__
