@@ -44,6 +44,9 @@ class FileSpec:
     mode: int = 0o644
     owner: str = "root:root"
     secret: bool = False
+    of_cluster: bool = False
+    """Whether it goes with the cluster where reset leaves what prepared the host; in /etc/kubernetes and the
+    like all files do."""
 
     def __repr__(self) -> str:
         content = "***" if self.secret and isinstance(self.content, bytes) else repr(self.content)

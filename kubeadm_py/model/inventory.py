@@ -18,9 +18,10 @@ SCHEMA = 1
 class Inventory:
     """Hold /var/lib/kubeadm-py/inventory.json.
 
-    `files`: path -> {"sha256", "mode", "made"}; `made` False says that the file was there before us and
-    that its prior content is kept below /var/lib/kubeadm-py/prior. A sha256 is empty where the content
-    is made late (a certificate) or was never finished.
+    `files`: path -> {"sha256", "mode", "made"}, and "cluster": true for what reset takes with the cluster;
+    `made` False says that the file was there before us and that its prior content is kept below
+    /var/lib/kubeadm-py/prior. A sha256 is empty where the content is made late (a certificate) or was never
+    finished.
     """
 
     cluster: str = ""
@@ -102,6 +103,7 @@ class Inventory:
                             "sha256": hashes.get(spec.path, ""),
                             "mode": f"{spec.mode:04o}",
                             "made": made,
+                            **({"cluster": True} if spec.of_cluster else {}),
                         }
                 case MakeDirectories():
                     for path, _mode in action.directories:

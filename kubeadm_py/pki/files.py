@@ -28,8 +28,8 @@ def certificate_files(requests: Iterable[CertificateRequest]) -> list[FileSpec]:
     for request in requests:
         spec = request.describe()
         key, certificate = Late(KEY, spec, request), Late(CERTIFICATE, spec, request)
-        listed.append(FileSpec(request.key_path, key, SECRET_MODE, secret=True))
-        listed.append(FileSpec(request.certificate_path, certificate, PUBLIC_MODE))
+        listed.append(FileSpec(request.key_path, key, SECRET_MODE, secret=True, of_cluster=True))
+        listed.append(FileSpec(request.certificate_path, certificate, PUBLIC_MODE, of_cluster=True))
     return listed
 
 
@@ -39,8 +39,8 @@ def key_pair_files(requests: Iterable[KeyPairRequest]) -> list[FileSpec]:
     for request in requests:
         spec = request.describe()
         private, public = Late(PRIVATE_KEY, spec, request), Late(PUBLIC_KEY, spec, request)
-        listed.append(FileSpec(request.key_path, private, SECRET_MODE, secret=True))
-        listed.append(FileSpec(request.public_key_path, public, SECRET_MODE))
+        listed.append(FileSpec(request.key_path, private, SECRET_MODE, secret=True, of_cluster=True))
+        listed.append(FileSpec(request.public_key_path, public, SECRET_MODE, of_cluster=True))
     return listed
 
 

@@ -38,7 +38,7 @@ def _credentials(ctx: StepContext) -> list[Action]:
     """Give a joining kubelet the CA and its bootstrap token, unless it is a member already."""
     if paths.KUBELET_CONF in ctx.facts.files:
         return []
-    authority = FileSpec(ctx.cluster.ca_cert_path, ctx.joined.ca_pem, 0o644)
+    authority = FileSpec(ctx.cluster.ca_cert_path, ctx.joined.ca_pem, 0o644, of_cluster=True)
     late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, ctx.joined)
     bootstrap = FileSpec(paths.BOOTSTRAP_KUBELET_CONF, late, 0o600, secret=True)
     files = [*differing([authority], ctx.facts), bootstrap]

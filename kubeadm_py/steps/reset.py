@@ -112,7 +112,7 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         return []
     # We write files only: where a directory stands in a file's place by now, it is somebody else's.
     files = {path for path in inventory.files if path not in facts.files or not facts.files[path].directory}
-    cluster = _clusters(files)
+    cluster = _clusters(inventory, files)
     host = files - cluster
     actions: list[Action] = [
         RunScript("stop the kubelet and the pods", _STOP_PODS, timeout=timedelta(minutes=5)),
@@ -169,16 +169,18 @@ def _routes(facts: HostFacts) -> list[Action]:
     return [RunScript("remove routes to the pods of other nodes", "\n".join(lines))] if lines else []
 
 
-def _clusters(files: set[str]) -> set[str]:
+def _clusters(inventory: Inventory, files: set[str]) -> set[str]:
     """Return the files that are the cluster's, keys and certificates in a directory of its own too.
 
-    Nothing here knows the config's certificatesDir: it is where we wrote a CA, a registry's apart.
+    An inventory that does not say so yet is of a host whose certificatesDir nothing here knows: it is where
+    we wrote a CA, a registry's apart.
     """
+    noted = {path for path in files if inventory.files[path].get("cluster") is True}
     roots = tuple(f"{root}/" for root in _CLUSTER_ROOTS)
     registries = f"{paths.CONTAINERD_CERTS_DIR}/"
     keys = {path for path in files if path.endswith(_KEY_MATERIAL) and not path.startswith(registries)}
     authorities = tuple(path.removesuffix("ca.crt") for path in keys if path.endswith("/ca.crt"))
-    return {
+    return noted | {
         path for path in files if path.startswith(roots) or (path in keys and path.startswith(authorities))
     }
 

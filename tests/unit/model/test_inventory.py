@@ -80,6 +80,7 @@ def test_what_is_recorded():
                 (
                     FileSpec("/etc/theirs", b"x"),
                     FileSpec("/etc/ours", b"y", 0o600),
+                    FileSpec("/srv/cluster.crt", b"z", of_cluster=True),
                     FileSpec(paths.INVENTORY, b""),
                 )
             ),
@@ -94,6 +95,7 @@ def test_what_is_recorded():
     assert inventory.files == {
         "/etc/theirs": {"sha256": "", "mode": "0644", "made": False},
         "/etc/ours": {"sha256": "abc", "mode": "0600", "made": True},
+        "/srv/cluster.crt": {"sha256": "", "mode": "0644", "made": True, "cluster": True},
     }
     assert inventory.directories == ["/var/lib/etcd"], "a directory that was there is not ours"
     assert (inventory.units, inventory.images) == (["kubelet.service"], {"a:1": "sha256:1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,12 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Remove, RunScript, WriteFiles
 from kubeadm_py.model.facts import FileFact, HostFacts, Interface
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.steps import reset
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.pki import files as pki_files
+from kubeadm_py.pki import requests as pki_requests
+from kubeadm_py.steps import kubelet_start, reset
+from kubeadm_py.steps.base import StepContext
 
 FOREIGN = """\
 *filter
@@ -155,6 +161,28 @@ def test_keys_outside_the_usual_place_do_not_stay_with_the_runtime() -> None:
     assert not removed & hosts
     (kept,) = (spec for action in actions if isinstance(action, WriteFiles) for spec in action.files)
     assert set(Inventory.parse(kept.content).files) == hosts
+
+
+@pytest.mark.parametrize("external", [True, False])
+def test_what_a_cluster_wrote_under_any_name_goes_with_it(control_plane: StepContext, external: bool) -> None:
+    """A worker's caCertPath, and the keys of a control plane whose CA is the operator's own."""
+    if external:
+        cluster = replace(control_plane.cluster, certificates_dir="/srv/pki")
+        requests = pki_requests.requests(cluster, control_plane.node)
+        specs = [spec for spec in pki_files.certificate_files(requests) if "ca." not in spec.path]
+        specs += pki_files.key_pair_files(pki_requests.key_pair_requests(cluster))
+        assert "/srv/pki/apiserver.key" in {spec.path for spec in specs}
+        actions = [WriteFiles(tuple(specs))]
+    else:
+        cluster = replace(control_plane.cluster, ca_cert_path="/srv/trust/demo.crt")
+        joined = JoinedCluster("https://10.0.0.11:6443", b"pem", Secret(""))
+        actions = kubelet_start.plan(replace(control_plane, cluster=cluster, joined=joined))
+    inventory = Inventory("demo", {"/srv/host.crt": {"sha256": "", "mode": "0644", "made": True}})
+    inventory.extend(actions, HostFacts(), {})
+    planned = reset.plan(inventory, HostFacts(), keep_artifacts=True)
+    (kept,) = (spec for action in planned if isinstance(action, WriteFiles) for spec in action.files)
+    assert isinstance(kept.content, bytes)
+    assert set(Inventory.parse(kept.content).files) == {"/srv/host.crt"}
 
 
 SUBNET_ENV = b"""FLANNEL_NETWORK=10.244.0.0/16
