@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ LABEL = "kubeadm-py.io/addon"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
-class _OneLineDumper(yaml.SafeDumper):
+class _OneLineDumper(yaml.CSafeDumper):
     """Write text that holds line breaks in double quotes, where they are escaped."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
@@ -67,6 +68,23 @@ def render_objects(
     Templates see `parameters`, `cluster`, `image(name)` and `digest_of(file)`, the digest of a file
     that was rendered before.
     """
+    digests: dict[str, str] = {}
+    context = {
+        "parameters": parameters,
+        "cluster": cluster_facts(cluster),
+        "image": lambda wanted: images[wanted],
+        "digest_of": lambda file: digests[file],
+    }
+    objects: list[Mapping[str, Any]] = []
+    for path in sorted((folder / "manifests").glob("*.yaml.j2")):
+        text = _render(name, path, context)
+        digests[path.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        objects += [_label(document, name) for document in _parse(name, path, text)]
+    return objects
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -76,20 +94,18 @@ def render_objects(
     )
     environment.filters["to_yaml"] = to_yaml
     environment.filters["to_json"] = lambda value: json.dumps(value, sort_keys=False)
-    digests: dict[str, str] = {}
-    environment.globals["image"] = lambda wanted: images[wanted]
-    environment.globals["digest_of"] = lambda file: digests[file]
-    objects: list[Mapping[str, Any]] = []
-    for path in sorted((folder / "manifests").glob("*.yaml.j2")):
-        text = _render(environment, name, path, {"parameters": parameters, "cluster": cluster_facts(cluster)})
-        digests[path.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
-        objects += [_label(document, name) for document in _parse(name, path, text)]
-    return objects
+    return environment
 
 
-def _render(environment: jinja2.Environment, name: str, path: Path, context: Mapping[str, Any]) -> str:
+@lru_cache(maxsize=64)
+def _template(text: str) -> jinja2.Template:
+    """Compile a template once for all the runs and hosts that render it."""
+    return _environment().from_string(text)
+
+
+def _render(name: str, path: Path, context: Mapping[str, Any]) -> str:
     try:
-        return environment.from_string(path.read_text(encoding="utf-8")).render(context)
+        return _template(path.read_text(encoding="utf-8")).render(context)
     except jinja2.TemplateError as error:
         raise UsageError(f"add-on {name}: {path.name} cannot be rendered", details=[str(error)]) from error
     except KeyError as error:
@@ -100,7 +116,7 @@ def _render(environment: jinja2.Environment, name: str, path: Path, context: Map
 
 def _parse(name: str, path: Path, text: str) -> list[dict[str, Any]]:
     try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
+        documents = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document is not None]
     except yaml.YAMLError as error:
         raise UsageError(
             f"add-on {name}: {path.name} does not render to YAML", details=str(error).splitlines()

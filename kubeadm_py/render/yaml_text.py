@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
 import yaml
@@ -23,9 +22,10 @@ _BREAKS_BUT_NOT_EVERYWHERE = re.compile("[\r\x85\u2028\u2029\ufeff]")
 """Line breaks of YAML 1.1 that 1.2 reads as text, and the byte order mark: escaped, never raw."""
 
 _STRING = "tag:yaml.org,2002:str"
+_UNLIMITED = 1 << 30
 
 
-class _BlockDumper(yaml.SafeDumper):
+class _BlockDumper(yaml.CSafeDumper):
     """Write block YAML as kubeadm does."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the name is PyYAML's
@@ -37,7 +37,7 @@ class _FlowDumper(_BlockDumper):
     """Write one value on one line, every string in double quotes."""
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     plain = str(text)
     if _BREAKS_BUT_NOT_EVERYWHERE.search(plain):
         return dumper.represent_scalar(_STRING, plain, style='"')
@@ -48,7 +48,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_STRING, plain, style='"' if ambiguous else None)
 
 
-def _represent_quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_quoted(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_STRING, str(text), style='"')
 
 
@@ -69,7 +69,7 @@ def dump(value: object, *, sort_keys: bool = True) -> bytes:
         sort_keys=sort_keys,
         default_flow_style=False,
         allow_unicode=True,
-        width=sys.maxsize,
+        width=_UNLIMITED,
     )
     return text.encode()
 
@@ -77,6 +77,6 @@ def dump(value: object, *, sort_keys: bool = True) -> bytes:
 def inline(value: object) -> str:
     """Return `value` as YAML on one line that can stand wherever a template needs a value."""
     text: str = yaml.dump(
-        value, Dumper=_FlowDumper, sort_keys=False, default_flow_style=True, width=sys.maxsize
+        value, Dumper=_FlowDumper, sort_keys=False, default_flow_style=True, width=_UNLIMITED
     )
     return text.removesuffix("...\n").rstrip("\n")
