@@ -17,6 +17,7 @@ from kubeadm_py.engine.events import (
     HostDone,
     HostProgress,
     HostStarted,
+    Notice,
     StageDone,
     StageStarted,
     Timing,
@@ -229,6 +230,8 @@ class _MarkerReader:
         elif word == "note":
             self._note = rest
             self._bus.emit(HostProgress(self._stage, self._host, rest))
+        elif word == "warning":
+            self._bus.emit(Notice("warning", rest, self._host))
         elif word == "failed":
             index, _, code = rest.partition(" ")
             self._failed = self._index(index), int(code)

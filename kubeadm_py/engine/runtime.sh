@@ -30,6 +30,11 @@ kpy_mark() {
   printf '##kubeadm-py %s\n' "$*" >&3 || exit 141
 }
 
+# kpy_warn TEXT: tell the operator what stays so after this action.
+kpy_warn() {
+  kpy_mark "warning $*"
+}
+
 # The run may have ended while the lock was waited for: then what follows, the inventory first, is stale.
 kpy_mark locked
 

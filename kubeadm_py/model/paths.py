@@ -27,6 +27,7 @@ ETCD_DATA_DIR = "/var/lib/etcd"
 
 CNI_CONF_DIR = "/etc/cni/net.d"
 CNI_BIN_DIR = "/opt/cni/bin"
+CNI_STATE_DIR = "/var/lib/cni"
 FLANNEL_RUN_DIR = "/run/flannel"
 FLANNEL_SUBNET_ENV = "/run/flannel/subnet.env"
 """What flannel tells its CNI plugin: the pod network and this node's share of it."""

@@ -6,12 +6,12 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Iterable
-from datetime import timedelta
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteFiles
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.steps import reset_pods
 from kubeadm_py.steps.prepare.swap import plan_restore_swap
 
 _CLUSTER_ROOTS = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.ETCD_DATA_DIR, paths.APPLIED_DIR)
@@ -19,8 +19,6 @@ _CLUSTER_ROOTS = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.ETCD_DATA_DIR, 
 _KEY_MATERIAL = (".key", ".crt", ".pub")
 _KUBELETS_OWN = (paths.KUBELET_CONF, paths.BOOTSTRAP_KUBELET_CONF, paths.TMP_DIR)
 """What the kubelet writes by itself, beside its directory."""
-_RUNTIME_STATE = ("/var/lib/cni", paths.FLANNEL_RUN_DIR)
-"""What CNI plugins write while pods run."""
 _CONTAINERD_STATE = ("/var/lib/containerd", "/run/containerd")
 _LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 _FLANNEL_LINK = re.compile(r"flannel(-v6)?\.\d+|flannel-wg(-v6)?")
@@ -33,22 +31,6 @@ _FLANNEL_NETWORK = re.compile(
 _CHAINS = "KUBE-|CNI-|FLANNEL-"
 """Prefixes of the chains that kube-proxy, the kubelet, portmap and flannel own."""
 
-_STOP_PODS = """systemctl stop kubelet.service 2>/dev/null || true
-if command -v crictl >/dev/null 2>&1 && crictl --timeout 5s version >/dev/null 2>&1; then
-  for turn in 1 2 3 4 5; do
-    pods=$(crictl pods -q)
-    [ -n "$pods" ] || break
-    crictl --timeout 30s stopp $pods >/dev/null 2>&1 || true
-    crictl --timeout 30s rmp -f $pods >/dev/null 2>&1 || true
-  done
-  left=$(crictl pods -q)
-  if [ -n "$left" ]; then
-    echo "these pods do not go: $left" >&2
-    exit 1
-  fi
-fi
-# The pods' cgroups, when systemd holds them.
-systemctl stop kubepods.slice 2>/dev/null || true"""
 # Longest paths first: what is mounted inside goes before its mount point.
 _UNMOUNT = f"""mounts=$(awk '{{print $2}}' /proc/mounts | grep '^{paths.KUBELET_DIR}/' | sort -r || true)
 [ -n "$mounts" ] || {{ echo unchanged; exit 0; }}
@@ -83,6 +65,15 @@ fi"""
 _REMOVE_ROUTES = """ip -{version} route show root {network} |
   awk '$1 ~ "/{share}$" && $2 == "via" {{print $1, $3}}' |
   while read -r share node; do ip -{version} route delete "$share" via "$node" || true; done"""
+# By network: cbr0 is flannel's in addons/flannel, cni-loopback the one that containerd itself gives each pod.
+# Other tools (podman, nerdctl) keep theirs in the same directories.
+_CNI_STATE = f"""cd {paths.CNI_STATE_DIR} 2>/dev/null || {{ echo unchanged; exit 0; }}
+rm -rf --one-file-system -- flannel networks/cbr0
+for noted in results/cbr0-* results/cni-loopback-*-lo; do
+  if [ -e "$noted" ]; then rm -f -- "$noted"; fi
+done
+cd /
+for empty in /networks /results ""; do rmdir "{paths.CNI_STATE_DIR}$empty" 2>/dev/null || true; done"""
 _LEFT_EMPTY = (
     "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
     "/usr/libexec/kubernetes/kubelet-plugins/volume",
@@ -115,7 +106,7 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
     cluster = _clusters(inventory, files)
     host = files - cluster
     actions: list[Action] = [
-        RunScript("stop the kubelet and the pods", _STOP_PODS, timeout=timedelta(minutes=5)),
+        reset_pods.stop(runtime_stays=keep_artifacts or not _is_ours(inventory)),
         RunScript("unmount what pods had mounted", _UNMOUNT),
         RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
         *_routes(facts),
@@ -124,6 +115,7 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
             "\n".join(f"ip link delete {link} 2>/dev/null || true" for link in _links(facts)),
         ),
         Remove(tuple(_of_cluster(inventory, facts, cluster)), reason="the cluster's own"),
+        RunScript("remove what plugins noted of pods", _CNI_STATE),
         *_restore(inventory, cluster),
     ]
     if keep_artifacts:
@@ -196,7 +188,15 @@ def _of_cluster(inventory: Inventory, facts: HostFacts, cluster: set[str]) -> li
     data = [path for path in inventory.directories if path not in (paths.KUBELET_DIR, paths.MANIFESTS_DIR)]
     etcd = [path for path in data if not path.startswith(("/etc/cni", "/opt/cni"))]
     network = [path for path in facts.files if path.startswith(f"{paths.CNI_CONF_DIR}/10-flannel")]
-    return [*made, *_KUBELETS_OWN, paths.KUBELET_DIR, paths.APPLIED_DIR, *etcd, *network, *_RUNTIME_STATE]
+    return [
+        *made,
+        *_KUBELETS_OWN,
+        paths.KUBELET_DIR,
+        paths.APPLIED_DIR,
+        *etcd,
+        *network,
+        paths.FLANNEL_RUN_DIR,
+    ]
 
 
 def _runtime(inventory: Inventory) -> list[Action]:
@@ -216,6 +216,7 @@ def _runtime(inventory: Inventory) -> list[Action]:
         )
     if ours:
         actions.append(RunScript("stop containerd", "systemctl stop containerd.service || true"))
+        actions.append(reset_pods.clear_away())
         actions.append(Remove(_CONTAINERD_STATE, reason="the runtime was ours"))
     return actions
 

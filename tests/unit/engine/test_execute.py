@@ -16,6 +16,7 @@ from kubeadm_py.engine.events import (
     HostDone,
     HostProgress,
     HostStarted,
+    Notice,
     StageDone,
     StageStarted,
 )
@@ -76,6 +77,14 @@ class Work:
 @pytest.fixture
 def host():
     return FakeHost("w1")
+
+
+def test_a_hosts_warning_is_a_notice(host):
+    host.answer("# stage prepare", lines("begin 0", "warning a shim is left", "done 0 changed"))
+    work = Work(host)
+    assert work.executor.run(stage("w1")).errors == {}
+    (notice,) = [event for event in work.events if isinstance(event, Notice)]
+    assert (notice.level, notice.text, notice.host) == ("warning", "a shim is left", "w1")
 
 
 def test_events_in_their_order(host):

@@ -242,6 +242,11 @@ def test_a_swapped_file_is_not_handed_to_a_script(sandbox, tmp_path):
     assert not os.path.exists(f"{sandbox.root}/unpacked")
 
 
+def test_an_action_can_warn(sandbox):
+    assert sandbox.run(RunScript("w", "kpy_warn 'left behind: %s \\\\ x'; echo done")).ok
+    assert sandbox.markers == ["begin 0", r"warning left behind: %s \\ x", "done 0 changed"]
+
+
 def test_a_failing_action_ends_the_stage_with_what_it_said(sandbox):
     sandbox.markers = []
     result = sandbox.run(

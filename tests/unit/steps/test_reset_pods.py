@@ -1,0 +1,268 @@
+"""The end of pods, run for real: crictl, systemctl and the processes are stand-ins."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Remove, RunScript
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.steps import reset, reset_pods
+
+POD = "1f2e3d4c-0000-4000-8000-00000000000a"
+STATIC = "79f535064de5d40d4b9f87f4a827d9c7"
+FOREIGN = "99999999-0000-4000-8000-00000000000b"
+
+
+class Host:
+    """A host below a folder: /proc, the kubelet's pods, crictl and systemctl."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.log.touch()
+        (folder / "bin").mkdir()
+        (folder / "proc/1").mkdir(parents=True)
+        (folder / "proc/1/cgroup").write_text("0::/init.scope\n")
+        (folder / "proc/1/comm").write_text("systemd\n")
+        self.command("sleep", "exit 0")
+        self.command("systemctl", 'case "$*" in *LoadState*) echo not-found ;; esac')
+
+    def command(self, name: str, body: str) -> None:
+        file = self.folder / "bin" / name
+        file.write_text(f'#!/bin/sh\nF={self.folder}\nprintf "%s\\n" "{name} $*" >>$F/log\n{body}\n')
+        file.chmod(0o755)
+
+    def pod(self, uid: str) -> None:
+        (self.folder / f"var/lib/kubelet/pods/{uid}").mkdir(parents=True)
+
+    def process(self, pid: int, comm: str, cgroup: str) -> None:
+        proc = self.folder / f"proc/{pid}"
+        proc.mkdir()
+        (proc / "comm").write_text(f"{comm}\n")
+        (proc / "cgroup").write_text(f"{cgroup}\n")
+
+    def stop(self, *, runtime_stays: bool = True, immune: str = "") -> tuple[int, str]:
+        """Run the script; killing a process takes it away, unless the signal is `immune`."""
+        action = reset_pods.stop(runtime_stays=runtime_stays)
+        script = action.script.replace("/proc/", f"{self.folder}/proc/").replace(
+            paths.KUBELET_DIR, f"{self.folder}{paths.KUBELET_DIR}"
+        )
+        script = script.replace(paths.CRICTL_CONFIG, f"{self.folder}/crictl.yaml")
+        frame = f"""kpy_warn() {{ echo "warning $*" >>{self.log}; }}
+kill() {{
+  echo "kill $*" >>{self.log}
+  case " {immune} " in *" $2 "*) ;; *) rm -r "{self.folder}/proc/$3" ;; esac
+}}
+"""
+        done = subprocess.run(
+            ["sh", "-euc", frame + script],
+            env={"PATH": f"{self.folder}/bin:/usr/bin:/bin", "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.returncode, done.stderr
+
+    @property
+    def done(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    @property
+    def warnings(self) -> list[str]:
+        return [line.removeprefix("warning ") for line in self.done if line.startswith("warning ")]
+
+
+@pytest.fixture
+def host(tmp_path) -> Host:
+    return Host(tmp_path)
+
+
+@pytest.fixture
+def running(host) -> Host:
+    """A host with a pod and a static pod, one process of each, and without a runtime."""
+    host.pod(POD)
+    host.pod(STATIC)
+    host.process(100, "coredns", f"0::/kubepods/burstable/pod{POD}/0abc")
+    slices = "0::/kubepods.slice/kubepods-burstable.slice"
+    host.process(200, "etcd", f"{slices}/kubepods-burstable-pod{STATIC}.slice/cri-containerd-0def.scope")
+    host.process(300, "sshd", "0::/system.slice/ssh.service")
+    return host
+
+
+def test_with_a_runtime_its_pods_go(host):
+    host.command(
+        "crictl", 'case "$*" in "pods -q") [ -e $F/gone ] || echo p1 ;; *rmp*) touch $F/gone ;; esac'
+    )
+    assert host.stop() == (0, "")
+    assert "crictl --timeout 30s rmp -f p1" in host.done
+    assert host.done[-1] == "systemctl stop kubepods.slice"
+    assert host.warnings == []
+
+
+def test_pods_that_do_not_go_are_named(host):
+    host.command("crictl", 'case "$*" in "pods -q") echo p1 ;; esac')
+    code, said = host.stop()
+    assert code == 1
+    assert "these pods do not go: p1" in said
+    assert "reboot" in said
+
+
+@pytest.mark.parametrize(
+    ("config", "unit"),
+    [("", "containerd.service"), ("runtime-endpoint: unix:///var/run/crio/crio.sock", "crio.service")],
+)
+def test_a_runtime_that_is_stopped_is_started(running, config, unit):
+    (running.folder / "crictl.yaml").write_text(config)
+    running.command("crictl", "[ -e $F/started ] || exit 1")
+    running.command(
+        "systemctl",
+        f'case "$*" in *LoadState*{unit}) echo loaded ;; "start {unit}") touch $F/started ;; esac',
+    )
+    assert running.stop() == (0, "")
+    assert f"systemctl start {unit}" in running.done
+    assert not [line for line in running.done if line.startswith("kill ")]
+    assert running.warnings == []
+
+
+def test_without_a_runtime_the_kubelets_pods_are_ended_by_their_cgroups(running):
+    running.pod("5a5a")
+    running.process(400, "redis", f"0::/kubepods/besteffort/pod{FOREIGN}/0aaa")
+    assert running.stop() == (0, "")
+    assert [line for line in running.done if line.startswith("kill ")] == [
+        "kill -s TERM 100",
+        "kill -s TERM 200",
+    ]
+    [said] = running.warnings
+    assert "ended without it" in said
+    assert said.endswith("once it runs again: crictl rmp --all --force")
+    assert "systemctl stop kubepods.slice" not in running.done, "there is a process that is not ours in it"
+
+
+def test_what_ends_with_the_runtime_needs_no_advice(running):
+    assert running.stop(runtime_stays=False)[0] == 0
+    assert "crictl rmp" not in running.warnings[0]
+    assert running.done[-1] == "systemctl stop kubepods.slice"
+
+
+def test_what_does_not_heed_is_killed(running):
+    assert running.stop(immune="TERM")[0] == 0
+    kills = [line for line in running.done if line.startswith("kill ")]
+    assert kills == [f"kill -s {signal} {pid}" for signal in ("TERM", "KILL") for pid in (100, 200)]
+
+
+def test_what_does_not_end_at_all_is_named(running):
+    code, said = running.stop(immune="TERM KILL")
+    assert code == 1
+    assert f"100 {POD} coredns" in said
+    assert f"200 {STATIC} etcd" in said
+    assert "mend containerd.service" in said
+
+
+@pytest.mark.parametrize("name", ["kubelet", "k3s-server", "kubelite"])
+def test_pods_that_another_kubelet_may_own_are_left_alone_and_named(running, name):
+    running.process(500, name, "0::/system.slice/k3s.service")
+    code, said = running.stop()
+    assert code == 1
+    assert "pid 500" in said
+    assert f"100 {POD} coredns" in said
+    assert not [line for line in running.done if line.startswith("kill ")]
+
+
+def test_a_host_without_runtime_and_pods_is_no_news(host):
+    assert host.stop() == (0, "")
+    assert host.warnings == []
+    host.pod(POD)
+    assert host.stop() == (0, "")
+    [said] = host.warnings
+    assert "no process of a pod runs" in said
+
+
+def plan(**made: bool) -> list:
+    entries = {path: {"sha256": "", "mode": "0644", "made": ours} for path, ours in made.items()}
+    return reset.plan(Inventory("demo", entries), HostFacts(), keep_artifacts=False)
+
+
+def script_of(actions: list, title: str) -> str:
+    (script,) = [one.script for one in actions if isinstance(one, RunScript) and one.title == title]
+    return script
+
+
+def test_the_plugins_notes_of_our_network_go_and_those_of_others_stay(tmp_path):
+    state = tmp_path / "cni"
+    ours = [
+        "networks/cbr0/10.244.0.2",
+        "networks/cbr0/last_reserved_ip.0",
+        f"results/cbr0-{'a' * 64}-eth0",
+        f"results/cni-loopback-{'a' * 64}-lo",
+        f"flannel/{'a' * 64}",
+    ]
+    theirs = ["networks/podman/10.88.0.2", f"results/podman-{'b' * 64}-eth0", "nerdctl/x"]
+
+    def run() -> None:
+        script = script_of(plan(**{"/etc/x": True}), "remove what plugins noted of pods")
+        subprocess.run(["sh", "-euc", script.replace(paths.CNI_STATE_DIR, str(state))], check=True)
+
+    run()
+    for name in [*ours, *theirs]:
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).touch()
+    run()
+    assert sorted(str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()) == sorted(
+        theirs
+    )
+    assert not (state / "flannel").exists()
+    for name in theirs:
+        (state / name).unlink()
+    (state / "nerdctl").rmdir()
+    (state / "networks/podman").rmdir()
+    run()
+    assert not state.exists()
+
+
+def test_no_plan_removes_the_plugins_directory_as_a_whole():
+    for action in plan(**{paths.CONTAINERD_UNIT: True}):
+        assert not (isinstance(action, Remove) and paths.CNI_STATE_DIR in action.paths)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_dead_runtimes_mounts_are_cleared_away_only_if_it_was_ours(ours):
+    actions = plan(**{paths.CONTAINERD_UNIT: ours})
+    titles = [one.title for one in actions if isinstance(one, RunScript)]
+    assert ("unmount what containers had mounted" in titles) is ours
+
+
+def test_only_the_shims_and_mounts_of_the_cri_are_cleared_away(tmp_path):
+    proc = tmp_path / "proc"
+    shims = {10: "k8s.io", 11: "moby", 12: "k8s.io"}
+    for pid, namespace in shims.items():
+        (proc / str(pid)).mkdir(parents=True)
+        (proc / f"{pid}/comm").write_text("containerd-shim\n" if pid != 12 else "grep\n")
+        (proc / f"{pid}/cmdline").write_text(
+            f"/bin/containerd-shim-runc-v2\0-namespace\0{namespace}\0-id\0x\0"
+        )
+    tasks = "/run/containerd/io.containerd.runtime.v2.task"
+    cri = "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/a/shm"
+    mounts = ["/", f"{tasks}/k8s.io/a", f"{tasks}/k8s.io/a/rootfs", f"{tasks}/moby/b/rootfs", cri]
+    (proc / "mounts").write_text("".join(f"x {mount} overlay rw 0 0\n" for mount in mounts))
+    umount = tmp_path / "umount"
+    umount.write_text(f'#!/bin/sh\necho "umount $*" >>{tmp_path}/log\n')
+    umount.chmod(0o755)
+    script = script_of(plan(**{paths.CONTAINERD_UNIT: True}), "unmount what containers had mounted")
+    frame = f'kill() {{ echo "kill $*" >>{tmp_path}/log; }}\n'
+    subprocess.run(
+        ["sh", "-euc", frame + script.replace("/proc/", f"{proc}/")],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "LC_ALL": "C"},
+        check=True,
+    )
+    assert (tmp_path / "log").read_text().splitlines() == [
+        "kill -s KILL 10",
+        f"umount {tasks}/k8s.io/a/rootfs",
+        f"umount {tasks}/k8s.io/a",
+        f"umount {cri}",
+    ]
