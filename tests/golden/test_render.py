@@ -173,9 +173,13 @@ def test_kubeconfigs_mean_the_same(tree: Path, oracle: Path) -> None:
     assert ours == json.loads((oracle / "kubeconfigs.json").read_text())
 
 
+def read_objects(path: Path) -> list[dict[str, Any]]:
+    return list(yaml.load_all(path.read_text(), yaml.CSafeLoader))
+
+
 def test_objects_come_in_kubeadms_order(tree: Path, oracle: Path) -> None:
-    theirs = [identity(item) for item in yaml.safe_load_all((oracle / "objects.yaml").read_text())]
-    ours = [identity(item) for item in yaml.safe_load_all((tree / "objects.yaml").read_text())]
+    theirs = [identity(item) for item in read_objects(oracle / "objects.yaml")]
+    ours = [identity(item) for item in read_objects(tree / "objects.yaml")]
     assert ours == ["ClusterRoleBinding kubeadm:cluster-admins", *theirs]
 
 
@@ -185,7 +189,7 @@ def identity(item: dict[str, Any]) -> str:
 
 
 def test_cluster_info_carries_the_rendered_ca(tree: Path) -> None:
-    documents = yaml.safe_load_all((tree / "objects.yaml").read_text())
+    documents = read_objects(tree / "objects.yaml")
     (info,) = [item for item in documents if identity(item) == "ConfigMap kube-public/cluster-info"]
     (cluster,) = yaml.safe_load(info["data"]["kubeconfig"])["clusters"]
     ca = (tree / "hosts/cp1/etc/kubernetes/pki/ca.crt").read_bytes()

@@ -520,9 +520,10 @@ return 1"""
 
     def test_hopeless_ends_at_once(self, sandbox):
         started = time.monotonic()
+        a_second_a_turn = "kpy_clock() { kpy_seconds=$((kpy_seconds + 1)); }"
         wait = Wait(
             "w",
-            "echo waiting; return 1",
+            f"{a_second_a_turn}; echo waiting; return 1",
             timedelta(minutes=4),
             0.01,
             hopeless="echo 'it ended 4 times'; return 0",

@@ -202,6 +202,7 @@ class _Session(paramiko.ServerInterface):
             sock = socket.create_connection(destination, 2)
         except OSError:
             return paramiko.OPEN_FAILED_CONNECT_FAILED
+        sock.settimeout(None)
         self._server._sockets.append(sock)
         self._server.spawn(self._join, sock, chanid)
         return paramiko.OPEN_SUCCEEDED
@@ -221,7 +222,9 @@ class _Session(paramiko.ServerInterface):
                     channel.sendall(data)
             except OSError:
                 pass
-            channel.close()
+            # The client may have gone; paramiko says so in several ways.
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                channel.close()
 
         self._server.spawn(back)
         try:
@@ -229,6 +232,9 @@ class _Session(paramiko.ServerInterface):
                 sock.sendall(data)
         except OSError:
             pass
+        # It wakes the thread that reads from it; close alone would leave that waiting.
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
         sock.close()
 
 

@@ -80,7 +80,8 @@ def test_an_error_of_the_source_of_the_input_is_raised(here):
         here.run("cat", stdin=broken(), timeout=20)
 
 
-def test_children_left_behind_do_not_keep_us_waiting(here):
+def test_children_left_behind_do_not_keep_us_waiting(here, monkeypatch):
+    monkeypatch.setattr(local, "_LINGER", 0.2)
     started = time.monotonic()
     assert here.run("sleep 30 & echo started", timeout=20).stdout == b"started\n"
     assert time.monotonic() - started < 15

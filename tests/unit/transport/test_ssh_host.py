@@ -15,6 +15,7 @@ from kubeadm_py.errors import (
     UsageError,
     WaitTimeoutError,
 )
+from kubeadm_py.transport.ssh import execution
 
 BIG = bytes(range(256)) * (5 * 4096)
 
@@ -99,7 +100,8 @@ def test_a_deadline_names_what_was_running(server, host):
     assert caught.value.host == "n1"
 
 
-def test_children_left_behind_do_not_keep_us_waiting(server, host):
+def test_children_left_behind_do_not_keep_us_waiting(server, host, monkeypatch):
+    monkeypatch.setattr(execution, "_LINGER", 0.2)
     started = time.monotonic()
     assert host(server).run("sleep 30 & echo started", timeout=20).stdout == b"started\n"
     assert time.monotonic() - started < 15
