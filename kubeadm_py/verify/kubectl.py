@@ -27,10 +27,18 @@ class Output:
         return self.exit_code == 0
 
     @property
+    def lines(self) -> list[str]:
+        """Return its errors, or what else it printed where it names none, a line each."""
+        return _lines(self.stderr) or _lines(self.stdout)
+
+    @property
     def said(self) -> str:
-        """Return the last lines of what it printed, errors first, for a message."""
-        lines = [line for line in f"{self.stderr}\n{self.stdout}".splitlines() if line.strip()]
-        return " | ".join(lines[:3]) or f"exit code {self.exit_code}"
+        """Return the first of its lines, for a message."""
+        return " | ".join(self.lines[:3]) or f"exit code {self.exit_code}"
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
 
 
 class Kubectl:

@@ -35,7 +35,7 @@ def test_api(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
         server = f"https://{node.local_endpoint}"
         output = kubectl.run(f"k --server {shlex.quote(server)} get --raw '/readyz?verbose'")
         if not output.ok:
-            bad = [line for line in output.said.split(" | ") if "[-]" in line] or [output.said]
+            bad = [line for line in output.lines if "[-]" in line] or [output.said]
             look = kubectl.look("--server", server, "get", "--raw", "/readyz?verbose")
             problems.append(Problem(f"{server}/readyz: {'; '.join(bad)}", "ok", host=node.name, look=look))
     expect_none(problems)

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from kubeadm_py.errors import ExitCode, HostKeyError, KubeadmPyError, UnreachableError, UsageError
+from kubeadm_py.transport.base import Result
 from kubeadm_py.verify import run as verify_run
 from kubeadm_py.verify.checks import Level
 from kubeadm_py.verify.report import Outcome, summary
@@ -219,6 +220,28 @@ def test_each_fault_of_the_cluster_fails_exactly_its_check(fault, fake):
     report = verify(fake.cluster, level="cluster", hosts=fake.host_for)
     assert failures(report) == [(check, "")]
     assert report.exit_code is ExitCode.VERIFY
+
+
+def _answering(fake, text, result):
+    return lambda node: fake.host_for(node).answer(text, result)
+
+
+def test_an_api_server_that_is_not_ready_names_the_part_that_is_not(fake):
+    parts = "\n".join(
+        ["[+]ping ok", "[+]log ok", "[+]etcd ok", "[-]poststarthook/x failed", "readyz check failed"]
+    )
+    said = f'Error from server (InternalError): an error on the server ("{parts}") has prevented the request'
+    hosts = _answering(fake, "/readyz?verbose", Result(1, b"", said.encode()))
+    (failed,) = verify(fake.cluster, level="cluster", hosts=hosts).failures
+    assert failed.problems[0].found == "https://10.99.0.11:6443/readyz: [-]poststarthook/x failed"
+
+
+def test_an_answer_that_was_cut_off_is_told_by_its_error(fake):
+    said = b"Unable to connect to the server: net/http: request canceled"
+    hosts = _answering(fake, "k -n kube-flannel get", Result(1, b'{\n"apiVersion": "v1",\n', said))
+    (failed,) = verify(fake.cluster, level="cluster", hosts=hosts).failures
+    assert failed.check == "components"
+    assert failed.problems[0].found.endswith(f": {said.decode()}")
 
 
 def test_what_needs_a_failed_check_is_skipped_with_the_first_cause(fake):
