@@ -27,6 +27,8 @@ class Strict(BaseModel):
         alias_generator=to_camel,
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
+        # A file holds few of the kinds; building all of them is a third of what reading it costs.
+        defer_build=True,
     )
 
 

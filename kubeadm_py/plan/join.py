@@ -55,28 +55,21 @@ def join(
     source = open_source(run.cluster)
     left_out = phases.skipped(phases.JOIN, run.cluster.join_skip_phases, run.options.skip_phases)
     run.use(replace(run.cluster, join_skip_phases=left_out))
+    now = datetime.now(UTC)
     first = next(iter(run.cluster.control_planes), None)
-    host = leaders.approach(run, first) if first is not None else None
+    errand = leaders.Errand(run, first, [node.name for node in targets], now) if first is not None else None
     try:
         run.look(targets, lock=not run.options.dry_run)
-    except BaseException:
-        if host is not None:
-            host.close()
-        raise
-    if complete is not None:
-        run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
-    work = _Join(run, source, list(run.sessions), datetime.now(UTC))
-    if first is None or host is None:
-        return work.through(None, discovery_file)
-    run.interrupt.check()
-    leader = leaders.ask(
-        run,
-        first,
-        host,
-        list(run.sessions),
-        mint=not work.all_members() and not run.options.dry_run,
-        now=work.now,
-    )
+        if complete is not None:
+            run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
+        work = _Join(run, source, list(run.sessions), now)
+        if errand is None:
+            return work.through(None, discovery_file)
+        run.interrupt.check()
+        leader = errand.leader(mint=not work.all_members() and not run.options.dry_run)
+    finally:
+        if errand is not None:
+            errand.forget()
     try:
         return work.through(leader, discovery_file)
     finally:

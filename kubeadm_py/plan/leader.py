@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import shlex
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,8 @@ from kubeadm_py.transport.base import Host, Result
 TOKEN_TTL = timedelta(minutes=30)
 """A minted token is deleted when the join ends; this bounds its life should we be killed before."""
 TIMEOUT_SECONDS = 120.0
+FORGET_WITHIN_SECONDS = 5.0
+"""How long an errand that is no longer needed may take to end by itself and tidy up."""
 _CA = "##kubeadm-py ca "
 _CONFIGS = "##kubeadm-py configs "
 _NODES = "##kubeadm-py nodes "
@@ -80,46 +82,94 @@ class Leader:
         return document if isinstance(document, dict) else {}
 
 
-def approach(run: Run, node: Node) -> Host:
-    """Begin to connect to a control plane while the joining hosts are looked at; failures show in `ask`."""
-    host = run.connect(node)
+class Errand:
+    """Ask a control plane in one round trip that goes on while the joining hosts are looked at.
 
-    def connect() -> None:
-        with contextlib.suppress(KubeadmPyError):
-            host.connect()
-
-    threading.Thread(target=connect, daemon=True).start()
-    return host
-
-
-def ask(run: Run, node: Node, host: Host, names: Sequence[str], *, mint: bool, now: datetime) -> Leader:
-    """Mint a token, read the CA, the cluster's configuration and its nodes, and probe: in one round trip.
-
-    `names` are the joining hosts'.
+    It reads the CA, the cluster's configuration and its nodes, and probes. A token is minted only once
+    `leader` says so: nothing changes before all hosts are reached.
     """
-    host.connect()
-    probe = probe_script(extra_paths=interesting_paths(run.cluster, node), cri_socket=node.cri_socket)
-    token = bootstrap.generate() if mint else None
-    stdin = b""
-    if token is not None:
-        wanted = BootstrapToken(token, f"kubeadm-py join by {run.operator}", TOKEN_TTL)
-        stdin = json.dumps(bootstrap.secret_object(wanted, now)).encode()
-    try:
-        script = _script(run.cluster.certificates_dir, names, probe, mint=mint)
-        result = host.run(script, stdin=stdin, timeout=TIMEOUT_SECONDS)
-        return _leader(run, node, host, result, probe, token)
-    except BaseException:
-        if token is not None:
-            delete_token(run, host, bootstrap.Token.parse(token).id)
-        host.close()
-        raise
+
+    def __init__(self, run: Run, node: Node, names: Sequence[str], now: datetime) -> None:
+        self._run = run
+        self._node = node
+        self._host = run.connect(node)
+        self._token = bootstrap.generate()
+        wanted = BootstrapToken(self._token, f"kubeadm-py join by {run.operator}", TOKEN_TTL)
+        self._secret = json.dumps(bootstrap.secret_object(wanted, now)).encode() + b"\n"
+        self._probe = probe_script(
+            extra_paths=interesting_paths(run.cluster, node), cri_socket=node.cri_socket
+        )
+        self._script = _script(run.cluster.certificates_dir, names, self._probe)
+        self._connected = False
+        self._minting: Future[bool] = Future()
+        self._result: Future[Result] = Future()
+        # A daemon: the second Ctrl-C leaves at once.
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def leader(self, *, mint: bool) -> Leader:
+        """Say whether a token is needed and return the control plane, once it has answered."""
+        self._minting.set_result(mint)
+        token = self._token if mint else None
+        try:
+            while not self._result.done():
+                # With a timeout, so that a signal is seen everywhere.
+                self._thread.join(0.5)
+            return self._leader(self._result.result(), token)
+        except BaseException:
+            if token is not None and self._connected:
+                delete_token(self._run, self._host, bootstrap.Token.parse(token).id)
+            self._host.close()
+            raise
+
+    def forget(self) -> None:
+        """End it without a token and close the connection."""
+        if not self._minting.done():
+            self._minting.set_result(False)
+            self._thread.join(FORGET_WITHIN_SECONDS)
+            self._host.close()
+
+    def _ask(self) -> None:
+        try:
+            self._host.connect()
+            self._connected = True
+            self._result.set_result(
+                self._host.run(self._script, stdin=self._input(), timeout=TIMEOUT_SECONDS)
+            )
+        except BaseException as error:
+            self._result.set_exception(error)
+
+    def _input(self) -> Iterator[bytes]:
+        if self._minting.result():
+            yield self._secret
+
+    def _leader(self, result: Result, token: Secret | None) -> Leader:
+        ca_pem = _field(result.stdout, _CA)
+        if not result.ok or not ca_pem:
+            lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
+            config = self._run.config_name
+            raise KubeadmPyError(
+                "this control plane cannot help the hosts to join",
+                host=self._node.name,
+                details=lines[-5:],
+                fix=f"kubeadm-py init --config {config}" if config else "kubeadm-py init",
+            )
+        facts = facts_in(result.stdout, self._node.name)
+        inventory = Inventory.parse(facts.inventory, self._node.name)
+        session = Session(self._node, self._host, facts, inventory, self._probe)
+        configs = _configs(_field(result.stdout, _CONFIGS))
+        return Leader(session, ca_pem, token, configs, _ready(_field(result.stdout, _NODES)))
 
 
-def _script(certificates_dir: str, names: Sequence[str], probe: str, *, mint: bool) -> str:
-    """Return the errand; its parts run at the same time, for each kubectl takes a while to start."""
+def _script(certificates_dir: str, names: Sequence[str], probe: str) -> str:
+    """Return the errand; its parts run at the same time, for each kubectl takes a while to start.
+
+    A token's Secret comes on one line of standard input, or none does.
+    """
     configs = ["get", "configmap", "kubelet-config", "kubeadm-config", "-n", "kube-system", "-o", "json"]
     nodes = ["get", "node", *names, "--ignore-not-found", "-o", "json"]
-    create = f"{kubectl.command(['create', '-f', '-'])} >/dev/null || exit 1" if mint else ""
+    # The plain request needs no discovery of what the API server has, which costs several more.
+    create = ["create", "--raw", f"/api/v1/namespaces/{NAMESPACE}/secrets", "-f", "-"]
     return f"""# ask a control plane
 umask 077
 printf '{_CA}'; base64 -w0 {shlex.quote(f"{certificates_dir}/ca.crt")} || exit 1
@@ -134,7 +184,9 @@ kpy_nodes=$!
 (
 {probe}
 ) </dev/null >"$kpy_answers/facts" &
-{create}
+if IFS= read -r kpy_secret; then
+  printf '%s\\n' "$kpy_secret" | {kubectl.command(create)} >/dev/null || exit 1
+fi
 wait $kpy_configs || exit 1
 wait $kpy_nodes || exit 1
 wait
@@ -142,22 +194,6 @@ printf '{_CONFIGS}'; base64 -w0 "$kpy_answers/configs"; echo
 printf '{_NODES}'; base64 -w0 "$kpy_answers/nodes"; echo
 cat "$kpy_answers/facts"
 """
-
-
-def _leader(run: Run, node: Node, host: Host, result: Result, probe: str, token: Secret | None) -> Leader:
-    ca_pem = _field(result.stdout, _CA)
-    if not result.ok or not ca_pem:
-        lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
-        raise KubeadmPyError(
-            "this control plane cannot help the hosts to join",
-            host=node.name,
-            details=lines[-5:],
-            fix=f"kubeadm-py init --config {run.config_name}" if run.config_name else "kubeadm-py init",
-        )
-    facts = facts_in(result.stdout, node.name)
-    session = Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe)
-    configs = _configs(_field(result.stdout, _CONFIGS))
-    return Leader(session, ca_pem, token, configs, _ready(_field(result.stdout, _NODES)))
 
 
 def deletion(token_id: str) -> str:

@@ -30,7 +30,9 @@ def plan(ctx: StepContext) -> list[Action]:
     if actions or not running:
         # A kubelet of the package may be looping without its config: `restart` covers both cases.
         reason = "its files changed" if changed and running else "it is not running"
-        actions.append(Unit(UNIT, state="restarted", enabled=True, reason=reason))
+        enabled = unit is not None and unit.enabled == "enabled"
+        # Enabling costs a reload of all units, even where nothing changes.
+        actions.append(Unit(UNIT, state="restarted", enabled=None if enabled else True, reason=reason))
     return actions
 
 

@@ -58,6 +58,9 @@ class Host(Protocol):
 
     name: str
 
+    def approach(self) -> None:
+        """Begin to connect and return at once; the next `connect` tells how that ended."""
+
     def connect(self) -> None:
         """Connect and authenticate; a no-op when connected."""
 

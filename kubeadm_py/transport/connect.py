@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kubeadm_py.model.cluster import Node
+from collections.abc import Iterable
+
+from kubeadm_py.model.cluster import SSH, Node
 from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.local import LocalHost
 
@@ -15,3 +17,26 @@ def host_for(node: Node, *, connect_timeout: float = 10.0) -> Host:
     from kubeadm_py.transport.ssh.host import SSHHost
 
     return SSHHost(node.name, node.ssh, connect_timeout=connect_timeout)
+
+
+class Approached:
+    """Begin to connect to nodes before anything is asked of them, while the program is still loading.
+
+    Called with a node it returns its Host, as `host_for` does; whichever are never called for are closed by
+    `close`.
+    """
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._hosts: dict[tuple[str, SSH | None], Host] = {}
+        for node in nodes:
+            host = self._hosts[node.name, node.ssh] = host_for(node)
+            host.approach()
+
+    def __call__(self, node: Node) -> Host:
+        """Return the node's Host, once; a second call makes a new one."""
+        return self._hosts.pop((node.name, node.ssh), None) or host_for(node)
+
+    def close(self) -> None:
+        """Close what nobody called for."""
+        while self._hosts:
+            self._hosts.popitem()[1].close()

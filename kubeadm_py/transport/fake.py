@@ -119,6 +119,9 @@ class FakeHost:
         """Return the scripts that were run or held, in order."""
         return [call.text for call in self.calls if call.kind in {"run", "hold"}]
 
+    def approach(self) -> None:
+        """Do nothing: what a connection is like shows in `connect`."""
+
     def connect(self) -> None:
         """Record it; fail where `unreachable` is set."""
         self.calls.append(Call("connect"))

@@ -33,6 +33,9 @@ class LocalHost:
     def __repr__(self) -> str:
         return f"LocalHost({self.name!r})"
 
+    def approach(self) -> None:
+        """Do nothing: we are there."""
+
     def connect(self) -> None:
         """Do nothing: we are there."""
 

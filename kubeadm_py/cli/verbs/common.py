@@ -1,4 +1,4 @@
-"""Share what the verbs have in common: reading the config, choosing hosts, keeping the run's log."""
+"""Share what the verbs have in common: a run that is shown and logged, what the reader warned of, plans."""
 
 from __future__ import annotations
 
@@ -6,44 +6,23 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kubeadm_py.cli.frame import Display, told
-from kubeadm_py.config.load import Loaded, load
+from kubeadm_py.config.load import Loaded
 from kubeadm_py.engine.events import EventBus, Notice
-from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.run import Options, Run
 from kubeadm_py.plan.show import as_json, as_text
 from kubeadm_py.report.runlog import RunLog
-from kubeadm_py.transport.connect import host_for
-
-MIXABLE = frozenset({"node-name"})
-"""kubeadm's flags that may go with --config (contract, section 1), besides those that all verbs share."""
-
+from kubeadm_py.transport.connect import Approached, host_for
 
 KEPT_LOGS = 50
 """Run logs that are kept; the oldest go first."""
-
-
-def read_config(path: str, *, allow_unknown_fields: bool = False, joining: bool = False) -> Loaded:
-    """Read the config; `-` is standard input."""
-    stdin = sys.stdin.buffer if path == "-" else None
-    return load(path, stdin=stdin, allow_unknown_fields=allow_unknown_fields, joining=joining)
-
-
-def refuse_mixing(config: str, flags: Sequence[str]) -> None:
-    """Refuse kubeadm's own flags beside --config, as kubeadm does."""
-    mixed = sorted(set(flags) - MIXABLE)
-    if config and mixed:
-        raise UsageError(
-            "can not mix '--config' with arguments [" + " ".join(mixed) + "]",
-            fix="put these settings into the file, or leave --config out",
-        )
 
 
 def state_folder() -> Path:
@@ -54,32 +33,31 @@ def state_folder() -> Path:
     return folder
 
 
-def choose(cluster: ResolvedCluster, names: Sequence[str]) -> list[Node]:
-    """Return the hosts of the file by these names; raise UsageError that names the unknown ones."""
-    known = {node.name: node for node in cluster.nodes}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UsageError(
-            f"--host {', '.join(unknown)}: no such host in the config",
-            fix="its hosts are: " + ", ".join(known),
-        )
-    return [known[name] for name in dict.fromkeys(names)]
-
-
 @contextmanager
 def a_run(
-    verb: str, cluster: ResolvedCluster, display: Display, options: Options, config: str = ""
+    verb: str,
+    cluster: ResolvedCluster,
+    display: Display,
+    options: Options,
+    config: str = "",
+    *,
+    connect: Approached | None = None,
 ) -> Iterator[Run]:
-    """Make a run whose events are shown, and kept in a log of its own."""
+    """Make a run whose events are shown, and kept in a log of its own.
+
+    `connect` has the hosts that the verb has begun to connect to.
+    """
     bus = EventBus()
     with ExitStack() as stack:
+        if connect is not None:
+            stack.callback(connect.close)
         stack.enter_context(told(display, bus))
         try:
             bus.subscribe(stack.enter_context(_run_log(verb, cluster.name)))
         except OSError as error:
             # A full or read-only home is no reason not to mend a cluster.
             bus.emit(Notice("warning", f"this run is not logged: {error}"))
-        yield Run(verb, cluster, bus, host_for, options, config_name=config)
+        yield Run(verb, cluster, bus, connect or host_for, options, config_name=config)
 
 
 def _run_log(verb: str, cluster: str) -> RunLog:

@@ -6,7 +6,7 @@ import json
 import sys
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import images
@@ -14,7 +14,7 @@ from kubeadm_py.model import images
 
 def validate(path: str, *, allow_unknown_fields: bool) -> None:
     """Read the config whole, add-ons included, and say that it is good."""
-    loaded = common.read_config(path, allow_unknown_fields=allow_unknown_fields)
+    loaded = reading.read_config(path, allow_unknown_fields=allow_unknown_fields)
     addons.resolve(loaded.cluster)
     for problem in loaded.warnings:
         sys.stderr.write(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}\n")
@@ -24,7 +24,7 @@ def validate(path: str, *, allow_unknown_fields: bool) -> None:
 
 def images_list(path: str, *, output: str) -> None:
     """Print the images that control planes, workers and add-ons run."""
-    cluster = common.read_config(path).cluster if path else from_init_flags()
+    cluster = reading.read_config(path).cluster if path else from_init_flags()
     listed = images.control_plane_images(cluster)
     listed += addons.images(addons.resolve(cluster), cluster)
     listed = list(dict.fromkeys(listed))

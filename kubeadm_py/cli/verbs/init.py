@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import at_hosts, from_init_flags
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.plan import init
-from kubeadm_py.plan.run import Options, Run, RunEnd, running
+from kubeadm_py.transport.connect import Approached
+
+if TYPE_CHECKING:
+    from kubeadm_py.plan.init import InitReport
+    from kubeadm_py.plan.run import Run, RunEnd
 
 
 def run(
@@ -29,10 +32,10 @@ def run(
     allow_unknown_fields: bool,
 ) -> None:
     """Bring up the first control plane of the config, or the one that flags describe."""
-    common.refuse_mixing(config, [name.replace("_", "-") for name in flags])
+    reading.refuse_mixing(config, [name.replace("_", "-") for name in flags])
     loaded: Loaded | None = None
     if config:
-        loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
         cluster = renamed(loaded, flags.get("node_name", ""))
         if not loaded.has_cluster_document:
             cluster = at_hosts(cluster, hosts)
@@ -40,8 +43,14 @@ def run(
             _only_the_first(cluster, hosts)
     else:
         cluster = from_init_flags(hosts=hosts, **flags)
+    connect = Approached(cluster.control_planes)
+    # Loaded while the connections are made: each takes about as long as the other.
+    from kubeadm_py.cli.verbs import common
+    from kubeadm_py.plan import init
+    from kubeadm_py.plan.run import Options, running
+
     options = Options(frozenset(ignore), tuple(skip_phases), dry_run)
-    with common.a_run("init", cluster, display, options, config) as a_run:
+    with common.a_run("init", cluster, display, options, config, connect=connect) as a_run:
         common.tell_warnings(a_run, loaded)
         with running(a_run, hosts=cluster.control_planes[:1]) as end:
             report = init.init(a_run, complete=None if loaded and loaded.has_cluster_document else complete)
@@ -61,7 +70,7 @@ def _only_the_first(cluster: ResolvedCluster, hosts: Sequence[str]) -> None:
         )
 
 
-def _conclude(run: Run, end: RunEnd, report: init.InitReport, config: str) -> None:
+def _conclude(run: Run, end: RunEnd, report: InitReport, config: str) -> None:
     name = run.cluster.control_planes[0].name
     if report.changed == 0:
         end.verdict = f"{name} matches {config or 'what was asked for'}: nothing changed"

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import at_hosts, from_join_flags
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
-from kubeadm_py.plan import join
-from kubeadm_py.plan.run import Options, running
+from kubeadm_py.transport.connect import Approached
 
 
 def run(
@@ -32,10 +31,10 @@ def run(
     allow_unknown_fields: bool,
 ) -> None:
     """Join hosts of the config, or the hosts that flags describe."""
-    common.refuse_mixing(config, [*flags, *(["API:PORT"] if endpoint else [])])
+    reading.refuse_mixing(config, [*flags, *(["API:PORT"] if endpoint else [])])
     loaded: Loaded | None = None
     if config:
-        loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields, joining=True)
+        loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields, joining=True)
         cluster = renamed(loaded, flags.get("node-name", ""))
         if not loaded.has_cluster_document:
             cluster = at_hosts(cluster, hosts)
@@ -45,8 +44,14 @@ def run(
         targets = list(cluster.nodes)
     known = loaded is not None and loaded.has_cluster_document
     discovery_file = cluster.discovery.file if cluster.discovery and not known else ""
+    connect = Approached([*targets, *cluster.control_planes[:1]])
+    # Loaded while the connections are made: each takes about as long as the other.
+    from kubeadm_py.cli.verbs import common
+    from kubeadm_py.plan import join
+    from kubeadm_py.plan.run import Options, running
+
     options = Options(frozenset(ignore), tuple(skip_phases), dry_run)
-    with common.a_run("join", cluster, display, options, config) as a_run:
+    with common.a_run("join", cluster, display, options, config, connect=connect) as a_run:
         common.tell_warnings(a_run, loaded)
         with running(a_run, hosts=targets) as end:
             report = join.join(
@@ -74,7 +79,7 @@ def run(
 def _targets(cluster: ResolvedCluster, hosts: Sequence[str], loaded: Loaded) -> list[Node]:
     if not loaded.has_cluster_document:
         return list(cluster.nodes)
-    targets = common.choose(cluster, hosts)
+    targets = reading.choose(cluster, hosts)
     if not targets:
         raise UsageError(
             "--host is missing: which hosts of the file are to join?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import reading
 from kubeadm_py.errors import UnreachableError, UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.transport.base import Host
@@ -21,8 +21,8 @@ def leader(config: str, hosts: Sequence[str]) -> Iterator[tuple[ResolvedCluster 
     cluster: ResolvedCluster | None = None
     candidates = [Node("localhost", Role.CONTROL_PLANE, ("127.0.0.1",))]
     if config:
-        cluster = common.read_config(config).cluster
-        candidates = common.choose(cluster, hosts) if hosts else list(cluster.control_planes)
+        cluster = reading.read_config(config).cluster
+        candidates = reading.choose(cluster, hosts) if hosts else list(cluster.control_planes)
     elif hosts:
         raise UsageError("--host names hosts of a config", fix="add --config FILE")
     host = _first(candidates)

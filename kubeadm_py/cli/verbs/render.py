@@ -11,7 +11,7 @@ from typing import Any
 
 from kubeadm_py.artifacts.bundle import BundleError
 from kubeadm_py.artifacts.plan import ArtifactView
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.complete import complete
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.facts.profiles import load_saved, plain_debian_12
@@ -37,11 +37,11 @@ def run(
     allow_unknown_fields: bool,
 ) -> None:
     """Render the config into an empty or new folder, 0700, and say what is there."""
-    loaded = common.read_config(config, allow_unknown_fields=allow_unknown_fields)
+    loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
     for problem in loaded.warnings:
         _tell(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}")
     cluster = loaded.cluster
-    chosen = [node.name for node in common.choose(cluster, hosts)] or [node.name for node in cluster.nodes]
+    chosen = [node.name for node in reading.choose(cluster, hosts)] or [node.name for node in cluster.nodes]
     target = Path(output).expanduser()
     _refuse_unless_empty(target)
     known = _facts(cluster, chosen, facts)

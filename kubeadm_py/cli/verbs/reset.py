@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import common, reading
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.stages import Plan
@@ -25,8 +25,8 @@ def run(
 ) -> None:
     """Reset hosts of the config, all of them where none is named, or this very machine."""
     if config:
-        cluster = common.read_config(config).cluster
-        targets = common.choose(cluster, hosts) if hosts else list(cluster.nodes)
+        cluster = reading.read_config(config).cluster
+        targets = reading.choose(cluster, hosts) if hosts else list(cluster.nodes)
     else:
         cluster = from_init_flags(hosts=hosts)
         targets = list(cluster.nodes)

@@ -7,7 +7,7 @@ from json import dumps, loads
 from pathlib import Path
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import reading
 from kubeadm_py.errors import ExitCode, UsageError
 from kubeadm_py.verify.checks import Level
 from kubeadm_py.verify.report import CheckResult, summary, to_json
@@ -19,7 +19,7 @@ def run(display: Display, *, config: str, level: str, read_only: bool, junit: st
     levels = [each.value for each in Level]
     if level not in levels:
         raise UsageError(f"--level {level!r}: one of {', '.join(levels)}")
-    cluster = common.read_config(config).cluster
+    cluster = reading.read_config(config).cluster
     progress = _Progress(sys.stderr.isatty() and display.format == "text")
     report = verify(
         cluster,

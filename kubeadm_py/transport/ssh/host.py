@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import paramiko
@@ -35,16 +36,44 @@ class SSHHost:
         self._ssh = ssh
         self._connect_timeout = connect_timeout
         self._lock = threading.Lock()
+        self._connecting = threading.Lock()
         self._tunnel_lock = threading.Lock()
         self._link: Link | None = None
+        self._approached: Future[None] | None = None
         self._password: Secret | None = None
 
     def __repr__(self) -> str:
         return f"SSHHost({self.name!r})"
 
+    def approach(self) -> None:
+        """Begin to connect and return at once; the next `connect` tells how that ended."""
+        with self._lock:
+            if self._approached is not None:
+                return
+            approached = self._approached = Future[None]()
+
+        def work() -> None:
+            try:
+                self._connect()
+            except BaseException as error:
+                approached.set_exception(error)
+            else:
+                approached.set_result(None)
+
+        # A daemon: whoever leaves at once does not wait for a machine that may never answer.
+        threading.Thread(target=work, daemon=True).start()
+
     def connect(self) -> None:
         """Connect and authenticate; a no-op when connected."""
         with self._lock:
+            approached, self._approached = self._approached, None
+        if approached is not None:
+            approached.result()
+            return
+        self._connect()
+
+    def _connect(self) -> None:
+        with self._connecting:
             if self._link is not None and self._link.transport.is_active():
                 return
             if self._ssh.sudo_password_file and self._password is None:
@@ -104,6 +133,15 @@ class SSHHost:
 
     def close(self) -> None:
         """Close the connection; a no-op when closed."""
+        with self._lock:
+            approached, self._approached = self._approached, None
+        if approached is not None and not approached.done():
+            # Nobody waits for a machine that may never answer, and no connection is left behind either.
+            approached.add_done_callback(lambda _: self._disconnect())
+            return
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         with self._lock:
             link, self._link = self._link, None
         if link is not None:

@@ -99,7 +99,6 @@ def test_a_dry_run_takes_no_lock_mints_nothing_and_writes_nothing(joined):
     report = joined.join("w1", dry_run=True)
     assert (w1.trips, cp1.trips) == (["run"], ["run"])
     assert "flock -n" not in w1.scripts[0]
-    assert "create -f" not in cp1.scripts[0]
     assert (w1.facts, cp1.facts) == before
     assert joined.api.minted == []
     steps = [step.step for host in report.plan.stages[-1].hosts for step in host.steps]
@@ -148,7 +147,9 @@ def test_one_unreachable_host_stops_the_join_before_anything(make_world):
     assert caught.value.exit_code is ExitCode.UNREACHABLE
     assert world.machines["w1"].trips == ["hold"]
     assert released(world.machines["w1"])
-    assert world.machines["cp1"].trips == [], "no token is minted"
+    assert world.api.minted == []
+    assert world.machines["cp1"].trips == ["run"], "no token is minted, so none is deleted"
+    assert world.machines["cp1"].calls[-1].kind == "close"
 
 
 @pytest.mark.parametrize("stage", ["prepare", "join"])
@@ -234,7 +235,7 @@ def test_the_token_goes_when_the_rest_of_the_errand_fails(joined):
 def test_nothing_is_minted_before_the_rest_of_the_errand_is_done(joined):
     joined.join("w1")
     script = joined.machines["cp1"].scripts[0]
-    assert script.index("ca.crt") < script.index("kubeadm_py_probe\n") < script.index("create -f -")
+    assert script.index("ca.crt") < script.index("kubeadm_py_probe\n") < script.index("create --raw")
 
 
 def test_a_token_that_cannot_be_deleted_is_told_and_hides_nothing(joined):

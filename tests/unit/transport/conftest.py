@@ -97,6 +97,10 @@ class ParamikoServer:
                 except paramiko.SSHException:
                     continue
 
+    def open_connections(self) -> int:
+        """Count the connections that are there now."""
+        return sum(transport.is_active() for transport in self._transports)
+
     def drop(self) -> None:
         """Cut all connections as a dying machine's peer sees it."""
         for client in self._sockets:
