@@ -90,7 +90,7 @@ MALFORMED = {
     "two documents": (b"a: b\n---\nc: d\n", "it is not YAML"),
     "utf8": (b"\xff\xfe\x00", "it is not UTF-8 text"),
     "aliases": (b"a: &a [1]\nb: [*a, *a]\n", r"it uses YAML aliases \(line 2\)"),
-    "deep": (b"[" * 100_000, "it is not YAML"),
+    "deep": (b"[\n" * 100_000, "it is not YAML"),
     "python": (b"!!python/object/apply:os.system [id]\n", "it is not YAML"),
     "date": (b"a: 2026-99-99\n", "it is not YAML"),
     "huge": (b" " * (kubeconfig.MAXIMUM_SIZE + 1), "it is larger than 10 MiB"),
