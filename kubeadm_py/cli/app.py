@@ -340,6 +340,15 @@ def preflight(
     config: options.Config,
     host: options.Hosts = None,
     ignore_preflight_errors: options.IgnorePreflight = None,
+    save_facts: Annotated[
+        str,
+        typer.Option(
+            "--save-facts",
+            help="Folder to save what each host's probe says to: NAME.json, as render --facts reads it.",
+            metavar="DIR",
+            rich_help_panel=options.OURS,
+        ),
+    ] = "",
     format_: options.Format = "text",
     no_color: options.NoColor = False,
     verbosity: options.Verbosity = 0,
@@ -350,7 +359,13 @@ def preflight(
     def body() -> None:
         from kubeadm_py.cli.verbs import preflight
 
-        preflight.run(display, config=config, hosts=host or [], ignore=options.split(ignore_preflight_errors))
+        preflight.run(
+            display,
+            config=config,
+            hosts=host or [],
+            ignore=options.split(ignore_preflight_errors),
+            save_facts=save_facts,
+        )
 
     guarded(display, body)
 
@@ -363,7 +378,10 @@ def render(
     ],
     host: options.Hosts = None,
     facts: Annotated[
-        str, typer.Option(help="Saved answer of a probe; else a plain Debian 12.", metavar="FILE")
+        str,
+        typer.Option(
+            help="What preflight --save-facts saved of the host; else a plain Debian 12.", metavar="FILE"
+        ),
     ] = "",
     no_secrets: Annotated[bool, typer.Option("--no-secrets", help="Leave out files that hold keys.")] = False,
     allow_unknown_fields: options.AllowUnknown = False,

@@ -44,6 +44,8 @@ class Session:
     probe: str
     """The probe's script for this host, to look again."""
     held: Held | None = None
+    answer: bytes = b""
+    """What the last look's probe printed: its JSON, as facts.profiles.load_saved reads it."""
 
     @property
     def name(self) -> str:
@@ -53,6 +55,7 @@ class Session:
     def learn(self, output: bytes, round_trip: float = 0.0) -> None:
         """Take over the facts that a probe printed somewhere in `output`."""
         self.facts = facts_in(output, self.name, round_trip)
+        self.answer = answer_in(output)
         self.inventory = Inventory.parse(self.facts.inventory, self.name)
 
     def close(self) -> None:
@@ -67,16 +70,22 @@ class Session:
 
 def facts_in(output: bytes, host: str, round_trip: float = 0.0) -> HostFacts:
     """Return the facts that a probe printed; raise KubeadmPyError where it printed none."""
-    marker = PROBE_MARKER.encode()
-    for line in reversed(output.splitlines()):
-        if line.startswith(marker):
-            return parse(line[len(marker) :], round_trip=round_trip, operator_clock=time.time())
+    answer = answer_in(output)
+    if answer:
+        return parse(answer, round_trip=round_trip, operator_clock=time.time())
     raise KubeadmPyError(
         "the probe ended without an answer",
         host=host,
         details=output.decode(errors="replace").splitlines()[-5:],
         fix="is /bin/sh a POSIX shell there, and is there room in /run and /tmp?",
     )
+
+
+def answer_in(output: bytes) -> bytes:
+    """Return the last answer of a probe in what a script printed; empty where there is none."""
+    marker = PROBE_MARKER.encode()
+    found = (line for line in reversed(output.splitlines()) if line.startswith(marker))
+    return next(found, b"").removeprefix(marker)
 
 
 def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = True) -> Session:
@@ -90,7 +99,8 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
     if not lock:
         result = host.run(_PREAMBLE + probe, timeout=PROBE_TIMEOUT_SECONDS)
         facts = facts_in(result.stdout, node.name, time.monotonic() - started)
-        return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe)
+        inventory = Inventory.parse(facts.inventory, node.name)
+        return Session(node, host, facts, inventory, probe, answer=answer_in(result.stdout))
     timeout = PROBE_TIMEOUT_SECONDS + STAGE_PATIENCE_SECONDS
     held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=timeout)
     round_trip = time.monotonic() - started
@@ -98,10 +108,12 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
         raise _locked(node.name, held.result.stdout)
     if _WAITED.encode() in held.result.stdout:
         round_trip = 0.0  # The clocks are compared by it.
-    facts = facts_in(held.result.stdout + held.result.stderr, node.name, round_trip)
+    output = held.result.stdout + held.result.stderr
+    facts = facts_in(output, node.name, round_trip)
     if not held.alive():
         raise UnreachableError("the connection that holds this host's lock was lost at once", host=node.name)
-    return Session(node, host, facts, Inventory.parse(facts.inventory, node.name), probe, held)
+    inventory = Inventory.parse(facts.inventory, node.name)
+    return Session(node, host, facts, inventory, probe, held, answer_in(output))
 
 
 def _lock_script(verb: str, probe: str) -> str:

@@ -219,6 +219,33 @@ class TestPreflight:
         assert not any(event["type"] == "found" and event["severity"] == "error" for event in events)
         assert "nothing was changed" in events[-1]["verdict"]
 
+    def test_what_probes_say_is_saved_for_render(
+        self, kpy, config, server, another_server, open_, known, tmp_path
+    ):
+        known(server, another_server)
+        path = config(*open_)
+        save = ("preflight", "--config", path, "--save-facts", "facts")
+        ended = kpy(*save)
+        assert ended.code == 3, "what stands in the way is of use to whoever looks"
+        assert "cp1, w1: facts are saved in facts" in ended.out
+        saved = tmp_path / "facts"
+        assert sorted(each.name for each in saved.iterdir()) == ["cp1.json", "w1.json"]
+        assert saved.stat().st_mode & 0o777 == 0o700
+        assert {each.stat().st_mode & 0o777 for each in saved.iterdir()} == {0o600}
+        (saved / "w1.json").write_text("an earlier one")
+        assert kpy(*save, "--host", "w1").code == 3
+        assert json.loads((saved / "w1.json").read_text())["probe"] == 1
+        render = ("render", "--config", path, "--host", "w1", "-o", "out", "--no-secrets")
+        ended = kpy(*render, "--facts", "facts/w1.json")
+        assert ended.code == 0, ended.text
+
+    def test_facts_cannot_be_saved_in_a_file(self, kpy, config, server, another_server, open_, known, write):
+        known(server, another_server)
+        file = write("taken", "x")
+        ended = kpy("preflight", "--config", config(*open_), "--save-facts", file)
+        assert (ended.code, "taken cannot be written: File exists" in ended.text) == (2, True), ended.text
+        assert "reach and probe" not in ended.text, "found before any host is reached"
+
     def test_one_host(self, kpy, config, server, another_server, open_, known):
         known(server, another_server)
         ended = kpy("preflight", "--config", config(*open_), "--host", "w1", "--format", "json")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common
+from kubeadm_py.cli.verbs import common, reading, saving
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import at_hosts
 from kubeadm_py.engine.events import Notice
@@ -18,20 +18,27 @@ from kubeadm_py.plan.sources import open_source
 from kubeadm_py.preflight.context import plural
 
 
-def run(display: Display, *, config: str, hosts: Sequence[str], ignore: Sequence[str]) -> None:
+def run(
+    display: Display, *, config: str, hosts: Sequence[str], ignore: Sequence[str], save_facts: str = ""
+) -> None:
     """Check all hosts of the config, or those that --host names; no lock is taken, nothing is changed."""
-    loaded = common.read_config(config)
+    loaded = reading.read_config(config)
     cluster = loaded.cluster if loaded.has_cluster_document else at_hosts(loaded.cluster, hosts)
-    targets = (common.choose(cluster, hosts) if loaded.has_cluster_document else []) or list(cluster.nodes)
+    targets = (reading.choose(cluster, hosts) if loaded.has_cluster_document else []) or list(cluster.nodes)
     options = Options(ignore_preflight_errors=frozenset(ignore))
     with common.a_run("preflight", cluster, display, options, config) as a_run:
         common.tell_warnings(a_run, loaded)
         with running(a_run, hosts=targets) as end:
             source = open_source(cluster)
             resolved = addons.resolve(cluster)
+            folder = saving.open_folder(save_facts) if save_facts else None
             a_run.look(targets, lock=False)
             if not loaded.has_cluster_document:
                 a_run.use(complete(cluster, {name: each.facts for name, each in a_run.sessions.items()}))
+            if folder is not None:
+                saving.save_facts(a_run.sessions.values(), folder)
+                names = ", ".join(a_run.sessions)
+                a_run.bus.emit(Notice("info", f"{names}: facts are saved in {save_facts}"))
             found, waiting = preflight.survey(
                 a_run, artifacts=source.view, addon_images=addons.images(resolved, a_run.cluster)
             )

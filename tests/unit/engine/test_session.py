@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.session import facts_in, open_session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, UnreachableError
 from kubeadm_py.facts.collect import PROBE_MARKER
+from kubeadm_py.facts.profiles import load_saved
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.transport.base import Result
@@ -150,6 +152,17 @@ def test_the_last_answer_counts():
     line = ANSWER.read_bytes().strip()
     broken = PROBE_MARKER.encode() + b"{}"
     assert facts_in(b"noise\n" + broken + b"\n" + line + b"\nmore\n", "w1").hostname == "w2"
+
+
+@pytest.mark.parametrize("lock", [True, False])
+def test_a_session_keeps_the_probes_own_words(lock):
+    line = ANSWER.read_bytes().strip()
+    host = FakeHost("w1", default=Result(0, b"noise\n" + line + b"\n##kubeadm-py held\n", b""))
+    session = open_session(NODE, host, "probe", verb="preflight", lock=lock)
+    assert load_saved(session.answer).files == session.facts.files != {}
+    assert json.loads(session.answer)["probe"] == 1
+    session.learn(line.replace(b'"probe":1', b'"probe":1,"again":1'))
+    assert json.loads(session.answer)["again"] == 1
 
 
 def test_an_answer_that_was_cut():
