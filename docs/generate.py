@@ -152,7 +152,7 @@ New fields and new types may be added; those below keep their meaning.
             if field.name != "time"
         ]
         parts.append(_table(("Field", "Type"), rows))
-    for record in (events.RunHost, events.Timing, events.Cause):
+    for record in (events.RunHost, events.StageAhead, events.Timing, events.Cause):
         doc = " ".join(inspect.getdoc(record).split())  # type: ignore[union-attr]  # so has every record
         rows = [
             (f"`{field.name}`", f"`{_json_type(str(field.type))}`") for field in dataclasses.fields(record)

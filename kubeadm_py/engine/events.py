@@ -46,6 +46,14 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class StageAhead:
+    """Name a stage that is to come: its short name, and what it does."""
+
+    stage: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Stand for one thing that happened at `time` (Unix seconds; by default now)."""
 
@@ -73,6 +81,15 @@ class RunStarted(Event):
     version: str
     hosts: tuple[RunHost, ...]
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagesAhead(Event):
+    """List the stages that follow the look at the hosts, in order; one without any work never starts."""
+
+    type: ClassVar[str] = "stages-ahead"
+
+    stages: tuple[StageAhead, ...]
 
 
 @dataclass(frozen=True, slots=True)

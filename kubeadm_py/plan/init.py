@@ -20,7 +20,7 @@ from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
-from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition
+from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition, ahead
 from kubeadm_py.render import engine
 from kubeadm_py.steps import addons_ready
 from kubeadm_py.steps.base import StepContext
@@ -60,6 +60,8 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
     threading.Thread(target=engine.preload, daemon=True).start()
     keys = KeyStock(run.cluster.encryption_algorithm, wanted)
     try:
+        if not run.options.dry_run:
+            run.bus.emit(ahead(PREPARE, CONTROL_PLANE))
         # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
         run.look(run.cluster.control_planes, lock=not run.options.dry_run)
         if complete is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kubeadm_py.engine.events import StageAhead, StagesAhead
 from kubeadm_py.steps import (
     addons_ready,
     applied,
@@ -28,6 +29,11 @@ class StageDefinition:
     id: str
     title: str
     steps: tuple[Step, ...]
+
+
+def ahead(*stages: StageDefinition) -> StagesAhead:
+    """Return the event that says which stages a run has before it."""
+    return StagesAhead(tuple(StageAhead(stage.id, stage.title) for stage in stages))
 
 
 PREPARE = StageDefinition("prepare", "runtime, kubelet, images", prepare.STEPS)

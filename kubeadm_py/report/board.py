@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from kubeadm_py.engine.events import Event, HostDone, HostProgress, HostStarted, StageDone, StageStarted
+from kubeadm_py.engine.events import (
+    Event,
+    HostDone,
+    HostProgress,
+    HostStarted,
+    StageDone,
+    StagesAhead,
+    StageStarted,
+)
 from kubeadm_py.report.text import Glyphs, between, cut, duration, pad, plural, width_of, wrap
 
 _NAME_MOST = 24
@@ -25,7 +33,7 @@ class _Stage:
 
 
 class Board:
-    """Hold the stages that are under way; feed it events, ask it for lines.
+    """Hold the stages that are under way and to come; feed it events, ask it for lines.
 
     Times are Unix seconds, as in events.
     """
@@ -33,6 +41,7 @@ class Board:
     def __init__(self, glyphs: Glyphs) -> None:
         self._glyphs = glyphs
         self._stages: dict[str, _Stage] = {}
+        self._ahead: dict[str, str] = {}
         self._widest = 8
 
     @property
@@ -43,8 +52,12 @@ class Board:
     def take(self, event: Event) -> None:
         """Learn from an event."""
         match event:
+            case StagesAhead():
+                self._ahead = {ahead.stage: ahead.title for ahead in event.stages}
+                self._widest = max(self._widest, *(width_of(stage) for stage in self._ahead), 0)
             case StageStarted():
                 self._widest = max(self._widest, width_of(event.stage))
+                self._pass(event.stage)
                 self._stages[event.stage] = _Stage(event, {name: _Host() for name in event.hosts})
             case HostStarted():
                 self._host(event.stage, event.host).began = event.time
@@ -69,16 +82,38 @@ class Board:
         return [between(first, took, width, self._glyphs.more), *rest]
 
     def lines(self, width: int, height: int, now: float | None = None) -> list[str]:
-        """Return the lines of what is under way, at most `height` of them, none wider than `width`."""
+        """Return the lines of what is under way and to come, at most `height`, none wider than `width`."""
         now = time.time() if now is None else now
         shown: list[str] = []
-        room = max(height - len(self._stages), len(self._stages))
+        hosts = sum(len(stage.hosts) for stage in self._stages.values())
+        coming = self._coming(width, height - len(self._stages) - hosts)
+        room = max(height - len(self._stages) - len(coming), len(self._stages))
         for name, stage in self._stages.items():
             took = duration(max(now - stage.event.time, 0.0))
             left = self._prefix(self._glyphs.running, name) + self._glyphs.text(stage.event.title)
             shown.append(between(left, took, width, self._glyphs.more))
             shown += self._host_lines(stage, width, max(room // len(self._stages), 1), now)
-        return shown
+        return shown + coming
+
+    def _pass(self, stage: str) -> None:
+        """Strike off a stage that begins, and those before it: they had nothing to do."""
+        names = list(self._ahead)
+        if stage in names:
+            for name in names[: names.index(stage) + 1]:
+                del self._ahead[name]
+
+    def _coming(self, width: int, most: int) -> list[str]:
+        """Return a line a stage to come; what is under way needs the room more."""
+        if most < 1:
+            return []
+        lines = [
+            cut(self._prefix(self._glyphs.waiting, name) + self._glyphs.text(title), width, self._glyphs.more)
+            for name, title in self._ahead.items()
+        ]
+        if len(lines) <= most:
+            return lines
+        rest = plural(len(lines) - most + 1, "more stage")
+        return [*lines[: most - 1], cut(f"      and {rest}", width, self._glyphs.more)]
 
     def _host(self, stage: str, host: str) -> _Host:
         known = self._stages.setdefault(stage, _Stage(StageStarted(stage, "", ())))

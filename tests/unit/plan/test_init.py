@@ -52,6 +52,21 @@ def test_a_bare_host_takes_three_round_trips(make_world):
     assert released(cp1)
 
 
+def test_what_is_to_come_is_announced_before_any_host_is_reached(world):
+    world.init()
+    kinds = [event.type for event in world.events]
+    ahead = world.events[kinds.index("stages-ahead")]
+    assert [stage.stage for stage in ahead.stages] == ["prepare", "control"]
+    assert kinds.index("stages-ahead") < kinds.index("stage-started")
+    started = [event.stage for event in world.events if event.type == "stage-started"]
+    assert started == ["look", *(stage.stage for stage in ahead.stages if stage.stage in started)]
+
+
+def test_a_dry_run_has_nothing_before_it(world):
+    world.init(dry_run=True)
+    assert "stages-ahead" not in [event.type for event in world.events]
+
+
 def test_what_init_leaves(world):
     report = world.init()
     cp1 = world.machines["cp1"]

@@ -17,7 +17,9 @@ from kubeadm_py.engine.events import (
     RunDone,
     RunHost,
     RunStarted,
+    StageAhead,
     StageDone,
+    StagesAhead,
     StageStarted,
     Timing,
 )
@@ -35,6 +37,10 @@ NAMES = tuple(host.name for host in HOSTS)
 def opening() -> list[Event]:
     return [
         RunStarted("apply", "demo", "v1.36.3", HOSTS, "bundle ./bundle (1.36.3, 41 files)", time=START),
+        StagesAhead(
+            (StageAhead("prepare", "runtime, kubelet, images"), StageAhead("control", "control plane")),
+            time=START,
+        ),
         StageStarted("look", "reach and probe", NAMES, time=START),
         *(HostStarted("look", name, time=START) for name in NAMES),
         *(HostDone("look", name, 0.9, time=START + 1) for name in NAMES),

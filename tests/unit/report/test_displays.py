@@ -10,7 +10,16 @@ import time
 import pytest
 from rich.cells import cell_len
 
-from kubeadm_py.engine.events import EventBus, HostDone, HostProgress, HostStarted, StageStarted
+from kubeadm_py.engine.events import (
+    EventBus,
+    HostDone,
+    HostProgress,
+    HostStarted,
+    StageAhead,
+    StageDone,
+    StagesAhead,
+    StageStarted,
+)
 from kubeadm_py.report import open_reporter
 from kubeadm_py.report.board import Board
 from kubeadm_py.report.console import ConsoleReporter
@@ -124,6 +133,50 @@ class TestBoard:
             board.take(event)
         golden("board-60", "\n".join(board.lines(60, 20, now=104)) + "\n")
         golden("board-140", "\n".join(board.lines(140, 20, now=104)) + "\n")
+
+    @pytest.mark.parametrize("width", [60, 80, 140])
+    def test_it_shows_what_is_still_to_come(self, golden, width):
+        """As ux.md sketches it: what is done stays above the board, what comes stands dim below."""
+        board = Board(UNICODE)
+        board.take(
+            StagesAhead(
+                (
+                    StageAhead("prepare", "runtime, kubelet, images"),
+                    StageAhead("control", "control plane, add-ons: flannel, local-path-storage, metallb"),
+                    StageAhead("ready-for-work", "labels"),
+                )
+            )
+        )
+        shown = [board.lines(width, 20, now=100)]
+        board.take(StageStarted("look", "reach and probe", ("cp1",), time=100))
+        board.take(HostStarted("look", "cp1", time=100))
+        shown.append(board.lines(width, 20, now=101))
+        board.take(StageDone("look", 1.4))
+        shown.append(board.lines(width, 20, now=102))
+        board.take(StageStarted("prepare", "runtime, kubelet, images", ("cp1",), time=102))
+        shown.append(board.lines(width, 20, now=103))
+        assert all(cell_len(line) <= width for lines in shown for line in lines)
+        golden(f"ahead-{width}", "\n\n".join("\n".join(lines) for lines in shown) + "\n")
+
+    def test_a_stage_without_work_is_not_awaited_for_ever(self):
+        board = Board(UNICODE)
+        ahead = tuple(StageAhead(name, name) for name in ("prepare", "join", "ready"))
+        board.take(StagesAhead(ahead))
+        board.take(StageStarted("join", "join", ("w1",), time=100))
+        assert not any("prepare" in line for line in board.lines(80, 20, now=101))
+        board.take(StageStarted("something else", "beside the plan", ("w1",), time=100))
+        assert sum("ready" in line for line in board.lines(80, 20, now=101)) == 1
+
+    def test_what_is_to_come_leaves_room_for_what_is_under_way(self):
+        board = self.board([f"cp{number}" for number in range(5)])
+        board.take(StagesAhead(tuple(StageAhead(f"s{number}", "later") for number in range(9))))
+        for height in range(4, 20):
+            lines = board.lines(80, height, now=101)
+            assert len(lines) <= height
+            assert "control" in lines[0]
+            assert sum("cp" in line for line in lines) >= min(5, height // 2 - 1), lines
+        assert sum("later" in line for line in board.lines(80, 15, now=101)) == 9
+        assert "      and 7 more stages" in board.lines(80, 9, now=101)
 
     def test_it_fits_the_terminal_with_many_hosts(self):
         hosts = [f"node-{number}" for number in range(200)]
