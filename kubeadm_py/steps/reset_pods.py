@@ -91,8 +91,14 @@ else
     kpy_warn "crictl reaches no container runtime; no process of a pod runs$forget"
   fi
 fi
-# Empty by now; what else is in it is another kubelet's.
-if ! grep -qs :/kubepods /proc/[0-9]*/cgroup; then systemctl stop kubepods.slice 2>/dev/null || true; fi"""
+# Empty in a moment; what stays in it is another kubelet's.
+for turn in 1 2 3 4 5 6; do
+  if ! grep -qs :/kubepods /proc/[0-9]*/cgroup; then
+    systemctl stop kubepods.slice 2>/dev/null || true
+    break
+  fi
+  sleep 0.5
+done"""
 _FORGET = "; what $unit remembers of them goes with, once it runs again: crictl rmp --all --force"
 
 # Only what the CRI's containers are known by: other users of containerd have namespaces of their own.

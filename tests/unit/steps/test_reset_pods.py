@@ -144,6 +144,14 @@ def test_without_a_runtime_the_kubelets_pods_are_ended_by_their_cgroups(running)
     assert "systemctl stop kubepods.slice" not in running.done, "there is a process that is not ours in it"
 
 
+def test_the_slice_goes_once_the_last_process_has_ended(host):
+    host.command("crictl", "exit 0")
+    host.process(100, "pause", "0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-a.scope")
+    host.command("sleep", "rm -rf $F/proc/100")
+    assert host.stop() == (0, "")
+    assert host.done[-1] == "systemctl stop kubepods.slice"
+
+
 def test_what_ends_with_the_runtime_needs_no_advice(running):
     assert running.stop(runtime_stays=False)[0] == 0
     assert "crictl rmp" not in running.warnings[0]
