@@ -185,7 +185,7 @@ kpy_nodes=$!
 {probe}
 ) </dev/null >"$kpy_answers/facts" &
 if IFS= read -r kpy_secret; then
-  printf '%s\\n' "$kpy_secret" | {kubectl.command(create)} >/dev/null || exit 1
+  printf '%s\\n' "$kpy_secret" | ({kubectl.command(create)}) >/dev/null || exit 1
 fi
 wait $kpy_configs || exit 1
 wait $kpy_nodes || exit 1
