@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -44,13 +44,17 @@ _OTHER_SYSCTLS = ("net.ipv4.conf.all.rp_filter", "net.netfilter.nf_conntrack_max
 
 
 def probe_script(
-    *, extra_paths: Iterable[str] = (), cri_socket: str = "", hash_binaries: bool = False
+    *,
+    extra_paths: Iterable[str] = (),
+    cri_socket: str = "",
+    hash_binaries: bool = False,
+    parts: Sequence[str] = (),
 ) -> str:
     """Return the POSIX shell text that prints the probe's line, and only that.
 
     It neither exits nor changes the shell that runs it. `extra_paths` are files and directories to describe
     besides the usual ones; `cri_socket` is the runtime's endpoint, containerd's by default.
-    `hash_binaries` costs about a second a host.
+    `hash_binaries` costs about a second a host. `parts` are those to ask for; none: all.
     """
     units = [f"{name}.service" for name in (*TIME_SERVICES, *_OTHER_UNITS)]
     questions: Mapping[str, Iterable[str]] = {
@@ -62,6 +66,7 @@ def probe_script(
         "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
         "CRI_SOCKET": [cri_socket.removeprefix("unix://")],
         "HASH_BINARIES": ["1" if hash_binaries else ""],
+        "PARTS": [" ".join(parts)],
     }
     assignments = (f"PROBE_{name}={shlex.quote(chr(10).join(items))}\n" for name, items in questions.items())
     return "".join(assignments) + _text()

@@ -11,8 +11,8 @@
 #
 # Runs inside other scripts, so everything happens in one subshell, which reads nothing from stdin.
 # facts/collect.py sets what to ask about, one item a line each: PROBE_PATHS, PROBE_BINARIES, PROBE_SYSCTLS,
-# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS; also PROBE_CRI_SOCKET (a path) and PROBE_HASH_BINARIES (1: hash
-# binaries too, about a second for 300 MB).
+# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS; also PROBE_CRI_SOCKET (a path), PROBE_HASH_BINARIES (1: hash
+# binaries too, about a second for 300 MB) and PROBE_PARTS (words; empty: all parts).
 kubeadm_py_probe() (
 set +eu
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -451,26 +451,33 @@ filtered() {
   done
 }
 
+# All parts are asked at the same time, for each waits for a tool of its own.
+ask() {
+  case " ${PROBE_PARTS-} " in
+    '  ' | *" $1 "*) emit "$@" & ;;
+  esac
+}
+
 {
   printf '##kubeadm-py facts {"probe":1,"parts":[["",""]\n'
-  emit version version kubelet --version &
-  emit version version kubectl version --client &
-  emit files files &
-  emit images images &
-  emit runtime runtime &
-  emit units units &
-  emit resolve resolve &
-  emit clock clock &
-  emit version version containerd --version &
-  emit version version ctr --version &
-  emit version version runc --version &
-  emit version version crictl --version &
-  emit version version etcdctl version &
-  emit version version etcdutl version &
-  emit version plugins &
-  emit network network &
-  emit kernel kernel &
-  emit system system
+  ask version version kubelet --version
+  ask version version kubectl version --client
+  ask files files
+  ask images images
+  ask runtime runtime
+  ask units units
+  ask resolve resolve
+  ask clock clock
+  ask version version containerd --version
+  ask version version ctr --version
+  ask version version runc --version
+  ask version version crictl --version
+  ask version version etcdctl version
+  ask version version etcdutl version
+  ask version plugins
+  ask network network
+  ask kernel kernel
+  ask system system
   wait
   IFS=' ' read -r end _ 2>/dev/null </proc/uptime
   printf '],"begin":"%s","end":"%s","clock":"%s"}' "$begin" "$end" "$(date +%s.%N)"

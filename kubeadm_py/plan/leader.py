@@ -33,11 +33,11 @@ from kubeadm_py.transport.base import Host, Result
 TOKEN_TTL = timedelta(minutes=30)
 """A minted token is deleted when the join ends; this bounds its life should we be killed before."""
 TIMEOUT_SECONDS = 120.0
+CONFIG_MAPS = ("kubelet-config", "kubeadm-config")
 FORGET_WITHIN_SECONDS = 5.0
 """How long an errand that is no longer needed may take to end by itself and tidy up."""
 _CA = "##kubeadm-py ca "
-_CONFIGS = "##kubeadm-py configs "
-_NODES = "##kubeadm-py nodes "
+_OBJECTS = "##kubeadm-py objects "
 
 
 @dataclass(slots=True)
@@ -96,8 +96,9 @@ class Errand:
         self._token = bootstrap.generate()
         wanted = BootstrapToken(self._token, f"kubeadm-py join by {run.operator}", TOKEN_TTL)
         self._secret = json.dumps(bootstrap.secret_object(wanted, now)).encode() + b"\n"
+        # What it applied and what it made: all that a join asks of a control plane.
         self._probe = probe_script(
-            extra_paths=interesting_paths(run.cluster, node), cri_socket=node.cri_socket
+            extra_paths=interesting_paths(run.cluster, node), parts=("files", "system")
         )
         self._script = _script(run.cluster.certificates_dir, names, self._probe)
         self._connected = False
@@ -157,8 +158,15 @@ class Errand:
         facts = facts_in(result.stdout, self._node.name)
         inventory = Inventory.parse(facts.inventory, self._node.name)
         session = Session(self._node, self._host, facts, inventory, self._probe)
-        configs = _configs(_field(result.stdout, _CONFIGS))
-        return Leader(session, ca_pem, token, configs, _ready(_field(result.stdout, _NODES)))
+        items = _items(_field(result.stdout, _OBJECTS))
+        configs: dict[str, str] = {}
+        for item in items:
+            if item["kind"] == "ConfigMap":
+                configs.update(item["data"])
+        ready = frozenset(
+            item["metadata"]["name"] for item in items if item["kind"] == "Node" and is_ready(item)
+        )
+        return Leader(session, ca_pem, token, configs, ready)
 
 
 def _script(certificates_dir: str, names: Sequence[str], probe: str) -> str:
@@ -166,8 +174,9 @@ def _script(certificates_dir: str, names: Sequence[str], probe: str) -> str:
 
     A token's Secret comes on one line of standard input, or none does.
     """
-    configs = ["get", "configmap", "kubelet-config", "kubeadm-config", "-n", "kube-system", "-o", "json"]
-    nodes = ["get", "node", *names, "--ignore-not-found", "-o", "json"]
+    configs = [f"configmap/{name}" for name in CONFIG_MAPS]
+    objects = ["get", "-n", "kube-system", *configs, *(f"node/{name}" for name in names)]
+    objects += ["--ignore-not-found", "-o", "json"]
     # The plain request needs no discovery of what the API server has, which costs several more.
     create = ["create", "--raw", f"/api/v1/namespaces/{NAMESPACE}/secrets", "-f", "-"]
     return f"""# ask a control plane
@@ -177,21 +186,17 @@ echo
 mkdir -p -m 0700 {paths.RUN_DIR} || exit 1
 kpy_answers=$(mktemp -d {paths.RUN_DIR}/ask.XXXXXX) || exit 1
 trap 'rm -rf "$kpy_answers"' EXIT
-({kubectl.command(configs)}) </dev/null >"$kpy_answers/configs" &
-kpy_configs=$!
-({kubectl.command(nodes)}) </dev/null >"$kpy_answers/nodes" &
-kpy_nodes=$!
+({kubectl.command(objects)}) </dev/null >"$kpy_answers/objects" &
+kpy_objects=$!
 (
 {probe}
 ) </dev/null >"$kpy_answers/facts" &
 if IFS= read -r kpy_secret; then
   printf '%s\\n' "$kpy_secret" | ({kubectl.command(create)}) >/dev/null || exit 1
 fi
-wait $kpy_configs || exit 1
-wait $kpy_nodes || exit 1
+wait $kpy_objects || exit 1
 wait
-printf '{_CONFIGS}'; base64 -w0 "$kpy_answers/configs"; echo
-printf '{_NODES}'; base64 -w0 "$kpy_answers/nodes"; echo
+printf '{_OBJECTS}'; base64 -w0 "$kpy_answers/objects"; echo
 cat "$kpy_answers/facts"
 """
 
@@ -231,15 +236,8 @@ def _field(output: bytes, marker: str) -> bytes:
     return b""
 
 
-def _configs(raw: bytes) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in json.loads(raw)["items"] if raw else ():
-        found.update(item["data"])
-    return found
-
-
-def _ready(raw: bytes) -> frozenset[str]:
-    """Return the names of the Ready nodes in what kubectl printed: a list, one node, or nothing."""
+def _items(raw: bytes) -> list[dict[str, Any]]:
+    """Return the objects in what kubectl printed: a list, one object, or nothing."""
     document = json.loads(raw) if raw.strip() else {}
-    items = document.get("items", [document] if document else [])
-    return frozenset(node["metadata"]["name"] for node in items if is_ready(node))
+    items: list[dict[str, Any]] = document.get("items", [document] if document else [])
+    return items

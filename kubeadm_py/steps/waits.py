@@ -18,6 +18,8 @@ HOPELESS_EXITS = 3
 HOPELESS_STARTS = 4
 """The same of a kubelet, which systemd starts again."""
 _LOG_LINES = 12
+_WATCH_SECONDS = 3
+"""How long one watch goes on before the operator is told what is missing."""
 
 # The kubelet keeps one dead container a component and may go on counting where an earlier cluster stopped, so
 # what counts is how far the attempts went since the first look.
@@ -239,8 +241,14 @@ return 1"""
 
 
 def node_ready(name: str, kubeconfig: str, server: str, deadline: timedelta) -> Wait:
-    """Wait until this node is Ready; a kubelet's own kubeconfig may ask that about itself."""
+    """Wait until this node is Ready; a kubelet's own kubeconfig may ask that about itself.
+
+    One watch waits, for a kubectl every moment takes from pods that start the processor that they need.
+    """
     command = kubectl(kubeconfig, server)
+    watched = (
+        f"{command} wait --for=condition=Ready {shlex.quote(f'node/{name}')} --timeout={_WATCH_SECONDS}s"
+    )
     condition = '{.status.conditions[?(@.type=="Ready")].'
     template = condition + "status} " + condition + "message}"
     until = f"""answer=$({command} get node {shlex.quote(name)} -o jsonpath={shlex.quote(template)} 2>&1) \
@@ -248,6 +256,7 @@ def node_ready(name: str, kubeconfig: str, server: str, deadline: timedelta) -> 
 case $answer in
   True*) return 0 ;;
 esac
+{watched} >/dev/null 2>&1 && return 0
 echo "not Ready: ${{answer#* }}" | cut -c 1-300
 return 1"""
     return Wait(

@@ -158,17 +158,17 @@ class Machine(FakeHost):
             assert "create --raw /api/v1/namespaces/kube-system/secrets -f -" in call.text
             self.api.remember(json.loads(call.data))
         maps = [self.api.config_map(name) for name in ("kubelet-config", "kubeadm-config")]
-        listed = json.dumps({"items": [{"data": data} for data in maps]}).encode()
-        output += b"##kubeadm-py configs " + base64.b64encode(listed) + b"\n"
-        nodes = [
+        items: list[dict[str, Any]] = [{"kind": "ConfigMap", "data": data} for data in maps]
+        items += [
             {
+                "kind": "Node",
                 "metadata": {"name": name},
                 "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]},
             }
             for name, ready in self.api.nodes.items()
-            if f" {name} " in call.text
+            if f" node/{name} " in call.text
         ]
-        output += b"##kubeadm-py nodes " + base64.b64encode(json.dumps({"items": nodes}).encode()) + b"\n"
+        output += b"##kubeadm-py objects " + base64.b64encode(json.dumps({"items": items}).encode()) + b"\n"
         if self.errand_fails:
             return Result(1, output, b"base64: /etc/kubernetes/pki/ca.crt: Input/output error\n")
         output += b"##kubeadm-py ca " + base64.b64encode(self.api.ca_pem) + b"\n"

@@ -355,8 +355,16 @@ class TestNodeReady:
         shell.answers("True kubelet is posting ready status")
         assert self.until(shell) == (0, [])
 
+    def command(self, shell, said, watched):
+        shell.command("kubectl", f'case "$*" in *" wait "*) exit {watched} ;; esac; echo "{said}"')
+
+    def test_ready_while_it_is_watched(self, shell):
+        self.command(shell, "False not yet", watched=0)
+        assert self.until(shell) == (0, [])
+
     def test_why_it_is_not(self, shell):
-        shell.answers("False container runtime network not ready: cni plugin not initialized")
+        said = "False container runtime network not ready: cni plugin not initialized"
+        self.command(shell, said, watched=1)
         assert self.until(shell) == (
             1,
             ["not Ready: container runtime network not ready: cni plugin not initialized"],
