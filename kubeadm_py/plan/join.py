@@ -25,7 +25,7 @@ from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import Complete, joining_producers
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source, open_source
-from kubeadm_py.plan.workflows import JOIN_WORKER, PREPARE
+from kubeadm_py.plan.workflows import JOIN_WORKER, JOINED, PREPARE, ahead
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.steps import addons_ready, mark_node, waits
 from kubeadm_py.steps.base import StepContext
@@ -59,6 +59,8 @@ def join(
     first = next(iter(run.cluster.control_planes), None)
     errand = leaders.Errand(run, first, [node.name for node in targets], now) if first is not None else None
     try:
+        if not run.options.dry_run:
+            run.bus.emit(ahead(PREPARE, JOIN_WORKER, *([JOINED] if first is not None else [])))
         run.look(targets, lock=not run.options.dry_run)
         if complete is not None:
             run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
@@ -215,7 +217,7 @@ class _Join:
         if not actions:
             return []
         steps = (PlannedStep("finish", "labels and add-ons", tuple(actions)),)
-        stage = Stage("ready", "labels, add-ons", (HostPlan(session.name, steps),))
+        stage = Stage(JOINED.id, JOINED.title, (HostPlan(session.name, steps),))
         executor.sessions = {session.name: session}
         result = executor.run(stage)
         self.token_deleted = not result.errors

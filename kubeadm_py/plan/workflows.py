@@ -67,3 +67,6 @@ JOIN_WORKER = StageDefinition(
         kubelet_bootstrap.STEP,
     ),
 )
+
+JOINED = StageDefinition("ready", "labels, add-ons", ())
+"""What the control plane does for hosts that have joined; plan.join knows its actions."""
