@@ -23,23 +23,33 @@ _EDIT_FSTAB = f"""entry='[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]+[^[:s
 sed -E -i --follow-symlinks "s,^$entry([[:space:]]|\\$),{MARKER}&," {host_settings.FSTAB}"""
 _RESTORE_FSTAB = f"sed -i --follow-symlinks 's,^{MARKER},,' {host_settings.FSTAB}"
 
+_SERVICES = ("zramswap.service", "zram-config.service", "dphys-swapfile.service")
+"""What makes swap at boot without a swap unit: Debian's and Ubuntu's zram, Raspberry Pi OS's swap file."""
+
+# Reset starts what is recorded, so only what was on is: what was disabled or masked before us stays so.
 _SWITCH_OFF = f"""record={host_settings.MASKED_SWAP_UNITS}
 mkdir -p -m 0700 {paths.STATE_DIR}
+off() {{
+  if systemctl is-enabled --quiet -- "$1"; then
+    systemctl disable --quiet -- "$1"
+    echo "disable $1" >>"$record"
+  fi
+}}
 # /etc/fstab is edited by itself; units that follow another one are names of the same device.
 systemctl list-units --all --type=swap --plain --no-legend --no-pager | while read -r unit rest; do
+  [ "$(systemctl show -p LoadState --value -- "$unit")" != masked ] || continue
   [ "$(systemctl show -p SourcePath --value -- "$unit")" = /etc/fstab ] && continue
   [ -z "$(systemctl show -p Following --value -- "$unit")" ] || continue
   if systemctl mask --quiet -- "$unit" 2>/dev/null; then
     echo "mask $unit" >>"$record"
   else
-    systemctl disable --quiet -- "$unit"
-    echo "disable $unit" >>"$record"
+    off "$unit"
   fi
 done
-for service in zramswap.service zram-config.service; do
+for service in {" ".join(_SERVICES)}; do
   systemctl cat -- "$service" >/dev/null 2>&1 || continue
-  systemctl disable --quiet --now -- "$service"
-  echo "disable $service" >>"$record"
+  off "$service"
+  systemctl stop -- "$service"
 done
 systemctl daemon-reload
 swapoff -a

@@ -90,11 +90,14 @@ SYSTEMCTL = r"""
 echo "$*" >>systemctl.log
 case $* in
   list-units*) printf '%s\n' 'dev-sda2.swap loaded active' 'dev-zram0.swap loaded active' \
-    'dev-disk-by\x2duuid-9.swap loaded active' 'swapfile.swap loaded active' ;;
+    'dev-disk-by\x2duuid-9.swap loaded active' 'swapfile.swap loaded active' \
+    'dev-zram1.swap masked inactive' 'data.swap loaded active' ;;
+  'show -p LoadState --value -- dev-zram1.swap') echo masked ;;
   'show -p SourcePath --value -- dev-sda2.swap') echo /etc/fstab ;;
   'show -p Following --value -- dev-disk-by\x2duuid-9.swap') echo dev-sda2.swap ;;
-  'mask --quiet -- swapfile.swap') exit 1 ;;
-  'cat -- zramswap.service') exit 0 ;;
+  'mask --quiet -- swapfile.swap' | 'mask --quiet -- data.swap') exit 1 ;;
+  'is-enabled --quiet -- data.swap' | 'is-enabled --quiet -- zram-config.service') exit 1 ;;
+  'cat -- zramswap.service' | 'cat -- zram-config.service' | 'cat -- dphys-swapfile.service') exit 0 ;;
   'cat -- '*) exit 1 ;;
 esac
 """
@@ -119,8 +122,15 @@ def test_units_that_bring_swap_back_are_masked_and_unmasked(cluster, machine, bu
         "mask dev-zram0.swap",
         "disable swapfile.swap",
         "disable zramswap.service",
+        "disable dphys-swapfile.service",
     ]
-    assert (tmp_path / "systemctl.log").read_text().splitlines()[-2:] == ["daemon-reload", "swapoff"]
+    log = (tmp_path / "systemctl.log").read_text().splitlines()
+    assert log[-2:] == ["daemon-reload", "swapoff"]
+    stopped = [line.removeprefix("stop -- ") for line in log if line.startswith("stop ")]
+    assert stopped == ["zramswap.service", "zram-config.service", "dphys-swapfile.service"]
+    # What was off or masked before us stays so, and reset will not bring it to life.
+    assert "mask --quiet -- dev-zram1.swap" not in log
+    assert not [line for line in log if line.startswith("disable") and line.endswith("data.swap")]
 
     swaps.write_text("Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n")
     failed = shell(here(off.script), systemctl=SYSTEMCTL, swapoff="exit 0")
@@ -133,6 +143,7 @@ def test_units_that_bring_swap_back_are_masked_and_unmasked(cluster, machine, bu
     (tmp_path / "systemctl.log").unlink()
     assert shell(here(on_again.script), systemctl=SYSTEMCTL).returncode == 0
     assert (tmp_path / "systemctl.log").read_text().splitlines() == [
+        "enable --quiet -- dphys-swapfile.service",
         "enable --quiet -- swapfile.swap",
         "enable --quiet -- zramswap.service",
         "unmask --quiet -- dev-zram0.swap",
