@@ -26,9 +26,9 @@ PROXY_MODE_MODULES = {
     "": ("nf_conntrack",),
     "iptables": ("nf_conntrack",),
     "nftables": ("nf_conntrack", "nf_tables"),
-    "ipvs": ("nf_conntrack", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"),
+    "ipvs": ("nf_conntrack", "ip_vs"),
 }
-"""What kube-proxy needs by mode; ipvs adds its scheduler's module. '' is kube-proxy's own default."""
+"""What kube-proxy needs by mode; ipvs needs its scheduler's besides. '' is kube-proxy's own default."""
 
 SYSCTLS = {
     "net.ipv4.ip_forward": 1,

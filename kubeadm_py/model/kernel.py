@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from kubeadm_py.model import host_settings
+from kubeadm_py.model.cluster import ResolvedCluster
 
 REQUIRED_OPTIONS = (
     ("NAMESPACES",),
@@ -53,6 +57,18 @@ MODULE_OPTIONS = {
     "ip_set": "IP_SET",
 }
 """Module -> the option (without CONFIG_) that says whether it is built in."""
+
+
+def proxy_modules(cluster: ResolvedCluster) -> tuple[str, ...]:
+    """Return the modules that kube-proxy needs in its mode: what preflight asks for is what is loaded."""
+    if cluster.proxy_disabled:
+        return ()
+    mode = str(cluster.kube_proxy_config.get("mode") or "")
+    wanted = host_settings.PROXY_MODE_MODULES.get(mode, ())
+    if mode != "ipvs":
+        return wanted
+    ipvs: Mapping[str, Any] = cluster.kube_proxy_config.get("ipvs") or {}
+    return (*wanted, f"ip_vs_{ipvs.get('scheduler') or 'rr'}")
 
 
 def probed_options() -> tuple[str, ...]:

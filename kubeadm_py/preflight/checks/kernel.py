@@ -107,14 +107,8 @@ def kube_proxy_mode(ctx: CheckContext) -> Iterator[Hit]:
     """Look for what kube-proxy's mode needs of the kernel."""
     if ctx.cluster.proxy_disabled:
         return
-    config = ctx.cluster.kube_proxy_config
-    mode = str(config.get("mode") or "")
-    wanted = list(host_settings.PROXY_MODE_MODULES.get(mode, ()))
-    if mode == "ipvs":
-        ipvs = config.get("ipvs")
-        scheduler = str((ipvs.get("scheduler") if isinstance(ipvs, dict) else "") or "rr")
-        wanted = [one for one in wanted if not one.startswith("ip_vs_")] + [f"ip_vs_{scheduler}"]
-    missing = lacking(ctx, wanted)
+    mode = str(ctx.cluster.kube_proxy_config.get("mode") or "")
+    missing = lacking(ctx, kernel.proxy_modules(ctx.cluster))
     if missing:
         yield Hit(
             f"kube-proxy's mode {mode or 'iptables'} needs {', '.join(missing)}; the kernel lacks it",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from kubeadm_py.model import host_settings, kernel, paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript
@@ -42,14 +41,7 @@ done""",
 
 def wanted_modules(cluster: ResolvedCluster) -> tuple[str, ...]:
     """List the modules that a host of this cluster needs, by kube-proxy's mode."""
-    wanted = list(host_settings.MODULES)
-    if not cluster.proxy_disabled:
-        mode = str(cluster.kube_proxy_config.get("mode") or "")
-        wanted += host_settings.PROXY_MODE_MODULES.get(mode, ())
-        if mode == "ipvs":
-            ipvs: Mapping[str, Any] = cluster.kube_proxy_config.get("ipvs") or {}
-            wanted.append("ip_vs_" + str(ipvs.get("scheduler") or "rr"))
-    return tuple(dict.fromkeys(wanted))
+    return tuple(dict.fromkeys((*host_settings.MODULES, *kernel.proxy_modules(cluster))))
 
 
 def _loadable(module: str, facts: HostFacts) -> bool:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from kubeadm_py.model import paths
+from kubeadm_py.model import kernel, paths
 from kubeadm_py.model.actions import RunScript, WriteFiles
 from kubeadm_py.model.cluster import Networking
+from kubeadm_py.preflight.checks.kernel import kube_proxy_mode
+from kubeadm_py.preflight.context import CheckContext
 from kubeadm_py.steps.prepare.settings import (
     plan_modules,
     plan_sysctls,
@@ -26,7 +28,7 @@ from kubeadm_py.steps.prepare.settings import (
         ({"mode": "nftables"}, ("overlay", "br_netfilter", "nf_conntrack", "nf_tables")),
         (
             {"mode": "ipvs"},
-            ("overlay", "br_netfilter", "nf_conntrack", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"),
+            ("overlay", "br_netfilter", "nf_conntrack", "ip_vs", "ip_vs_rr"),
         ),
         (
             {"mode": "ipvs", "ipvs": {"scheduler": "nq"}},
@@ -35,9 +37,6 @@ from kubeadm_py.steps.prepare.settings import (
                 "br_netfilter",
                 "nf_conntrack",
                 "ip_vs",
-                "ip_vs_rr",
-                "ip_vs_wrr",
-                "ip_vs_sh",
                 "ip_vs_nq",
             ),
         ),
@@ -45,6 +44,21 @@ from kubeadm_py.steps.prepare.settings import (
 )
 def test_modules_follow_the_proxy_mode(cluster, config, expected):
     assert wanted_modules(replace(cluster, kube_proxy_config=config)) == expected
+
+
+@pytest.mark.parametrize("scheduler", ["rr", "lc", "dh", "sh", "sed", "nq"])
+def test_preflight_refuses_what_could_not_be_loaded(cluster, machine, scheduler):
+    """A kernel that has all but the scheduler: refused by its module's name before anything is changed."""
+    ipvs = replace(cluster, kube_proxy_config={"mode": "ipvs", "ipvs": {"scheduler": scheduler}})
+    needed = f"ip_vs_{scheduler}"
+    present = frozenset(wanted_modules(ipvs)) - {needed}
+    facts = replace(machine, kernel_builtin=present, modules_loadable=frozenset(), modules_known=True)
+    context = CheckContext(ipvs, ipvs.nodes[0], facts, "init")
+    (hit,) = kube_proxy_mode(context)
+    assert hit.found == f"kube-proxy's mode ipvs needs {needed}; the kernel lacks it"
+    enough = replace(facts, kernel_builtin=present | {needed})
+    assert list(kube_proxy_mode(replace(context, facts=enough))) == []
+    assert kernel.MODULE_OPTIONS[needed] in kernel.probed_options()
 
 
 def test_without_kube_proxy_only_the_network_asks(cluster):
