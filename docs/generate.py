@@ -73,6 +73,11 @@ BEHAVIOUR = (
         "With `artifacts.source: preinstalled` runtime, kubelet and tools are left to the operator here, too.",
     ),
     (
+        "A proxy of the host's variables whose URL holds a password is not written into pods; preflight warns.",
+        "Written into the static pods and the DaemonSet kube-proxy.",
+        "Who may read pods would read it. Where a component needs it: extraEnvs.",
+    ),
+    (
         "API objects are written by one server-side apply.",
         "Created or updated one by one.",
         "It is one round trip, and it leaves fields that others own alone.",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+WITHHELD_USER = "//withheld@"
+"""What the probe writes in a proxy's URL where its user and password stand."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileFact:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kubeadm_py.model.cluster import Arg
+from kubeadm_py.model.facts import WITHHELD_USER
 from kubeadm_py.model.versions import EXTRA_ARGS_KEEP_ORDER_SINCE, Version
 
 
@@ -27,11 +28,14 @@ def extra_value(extra: Iterable[Arg], name: str) -> str | None:
 
 
 def proxy_variables(environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the variables whose name ends in _proxy, in any case, sorted, as core/v1 EnvVars."""
+    """Return the variables whose name ends in _proxy, in any case, sorted, as core/v1 EnvVars.
+
+    A URL with a password is left out: nobody told it to us, and who may read pods would read it there.
+    """
     return [
         {"name": name, "value": value}
         for name, value in sorted(environment.items())
-        if name.lower().endswith("_proxy") and value
+        if name.lower().endswith("_proxy") and value and WITHHELD_USER not in value
     ]
 
 

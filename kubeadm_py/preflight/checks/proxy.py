@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from kubeadm_py.model.cluster import split_host_port
+from kubeadm_py.model.facts import WITHHELD_USER
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit, Target
 
@@ -30,6 +31,16 @@ def http_proxy_cidr(ctx: CheckContext) -> Iterator[Hit]:
             yield Hit(
                 f"https into {network} takes the proxy {proxy}", f"add {network} to no_proxy on the host"
             )
+
+
+def proxy_credentials(ctx: CheckContext) -> Iterator[Hit]:
+    """Look for proxies that static pods and kube-proxy will not be told of."""
+    names = sorted(name for name, value in ctx.facts.environment.items() if WITHHELD_USER in value)
+    if names:
+        yield Hit(
+            f"{', '.join(names)} of the host names a user or a password, which no pod is told",
+            "where a component needs the proxy: extraEnvs in ClusterConfiguration",
+        )
 
 
 def proxy_for(host: str, environment: Mapping[str, str]) -> str:
@@ -87,5 +98,14 @@ CHECKS = (
         CONTROL_PLANES,
         "https to services and pods takes no proxy.",
         http_proxy_cidr,
+    ),
+    Check(
+        "ProxyCredentials",
+        Severity.WARNING,
+        Gate.HOST,
+        CONTROL_PLANES,
+        "The host's proxy variables hold no password: they become variables of pods.",
+        proxy_credentials,
+        kubeadm=False,
     ),
 )

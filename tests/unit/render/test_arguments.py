@@ -62,6 +62,12 @@ def test_a_component_obeys_the_last_of_equal_flags() -> None:
     assert extra_value(args(("a", "")), "a") == ""
 
 
+def test_a_proxy_whose_password_the_probe_withheld_is_not_handed_on() -> None:
+    """With the placeholder in its place every request would be refused by the proxy."""
+    environment = {"https_proxy": "http://withheld@proxy:3128", "no_proxy": "10.0.0.0/8"}
+    assert proxy_variables(environment) == [{"name": "no_proxy", "value": "10.0.0.0/8"}]
+
+
 def test_only_proxy_variables_with_a_value_are_taken_in_any_case() -> None:
     environment = {
         "no_proxy": "x",
