@@ -22,8 +22,8 @@ _REFERENCES = (
 def read(where: str) -> bytes:
     """Return the kubeconfig at a path or an https URL, which the system's authorities must vouch for.
 
-    Of a file on this machine, the files that it names are put into it; what cannot be read stays named, for it
-    may belong to another cluster. Raise UsageError or UnreachableError.
+    Of a file on this machine, the files that it names are put into it; what cannot be read stays named, for
+    it may belong to another cluster. Raise UsageError or UnreachableError.
     """
     if where.startswith("https://"):
         return _fetch(where)

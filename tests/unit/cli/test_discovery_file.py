@@ -128,7 +128,7 @@ class TestFromAURL:
         assert caught.value.fix
 
     def test_it_is_never_taken_from_plain_http(self, server: str) -> None:
-        with pytest.raises(UsageError, match="sends on to http://127.0.0.1:1/discovery.conf"):
+        with pytest.raises(UsageError, match=r"sends on to http://127\.0\.0\.1:1/discovery\.conf"):
             discovery_file.read(f"{server}/plain")
 
     def test_nobody_listens(self) -> None:
