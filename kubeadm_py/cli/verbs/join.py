@@ -58,7 +58,7 @@ def run(
                 a_run,
                 targets,
                 complete=None if known else complete,
-                discovery_file=_read(discovery_file) if discovery_file else None,
+                discovery_file=_discovery(discovery_file),
             )
             if dry_run:
                 end.verdict = common.show_plan(report.plan, display)
@@ -107,6 +107,14 @@ def _tokens(flags: Mapping[str, Any]) -> dict[str, Any]:
     if file:
         chosen["token"] = (sys.stdin.read() if file == "-" else _read(file).decode(errors="replace")).strip()
     return chosen
+
+
+def _discovery(file: str) -> bytes | None:
+    if not file:
+        return None
+    from kubeadm_py.cli.verbs import discovery_file
+
+    return discovery_file.read(file)
 
 
 def _read(path: str) -> bytes:
