@@ -108,6 +108,12 @@ class TestJoiningByFlags:
         assert ended.code == 7, ended.text
         assert self.TOKEN not in ended.text
 
+    def test_a_discovery_file_that_cannot_be_fetched(self, kpy, closed):
+        url = f"https://127.0.0.1:{closed[0]}/discovery.conf"
+        ended = kpy("join", "--discovery-file", url, "--host", f"nobody@127.0.0.1:{closed[1]}")
+        assert ended.code == 7, ended.text
+        assert f"the discovery file {url} cannot be fetched: " in ended.text
+
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
