@@ -98,7 +98,8 @@ def _refuse_foreign(document: dict[str, Any], additions: dict[str, dict[str, Any
 def _taken(kind: str, name: str, what: str) -> KubeadmPyError:
     return KubeadmPyError(
         f"{what} already has a {kind} named {name!r} that belongs to another cluster",
-        fix=f"Choose another context name, or remove it first: kubectl config delete-{kind} {name}",
+        fix=f"To replace it add --yes, or remove it first: kubectl config delete-{kind} {name}; to keep both"
+        " give this cluster another metadata.name.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import tempfile
@@ -57,17 +58,33 @@ def _own_kubeconfig() -> Path:
 
 
 def _merge(target: Path, content: bytes, name: str, *, replace: bool) -> Path | None:
-    existing = target.read_bytes() if target.exists() else b""
-    merged = kubeconfig_merge.merge(existing, content, f"kubernetes-admin@{name}", replace=replace)
+    try:
+        existing = target.read_bytes() if target.exists() else b""
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be read: {error.strerror}", fix="name another file in $KUBECONFIG"
+        ) from error
+    context = f"kubernetes-admin@{name}"
+    merged = kubeconfig_merge.merge(existing, content, context, replace=replace, what=str(target))
     if merged == existing:
         return None
     backup = None
     if existing:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        backup = target.with_name(f"{target.name}.{stamp}.bak")
+        backup = _backup(target)
         _write(backup, existing)
     _write(target, merged)
     return backup
+
+
+def _backup(target: Path) -> Path:
+    """Return the name of a backup that does not exist yet, not even where one was made this very second."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = target.with_name(f"{target.name}.{stamp}.bak")
+    for number in itertools.count(2):
+        if not path.exists():
+            break
+        path = target.with_name(f"{target.name}.{stamp}-{number}.bak")
+    return path
 
 
 def _kept(name: str, content: bytes) -> Path:
