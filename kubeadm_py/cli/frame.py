@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from kubeadm_py.cli import streams
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 
 FORMATS = ("text", "json")
@@ -40,17 +40,29 @@ def guarded(display: Display, body: Callable[[], ExitCode | None]) -> None:
             _show(error, display)
         raise typer.Exit(int(error.exit_code)) from None
     except BrokenPipeError:
-        # Somebody closed the pipe (`| head`): the interpreter must not flush into it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Somebody closed the pipe (`| head`).
+        streams.abandon_output()
         raise typer.Exit(int(ExitCode.FAILED)) from None
     except KeyboardInterrupt:
+        _show(StoppedError("stopped by Ctrl-C"), display)
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     except Exception as error:
-        if display.verbosity >= TRACEBACKS_FROM:
+        if isinstance(error, OSError) and streams.is_full(error):
+            streams.abandon_output()
+            error = _no_room(error)
+        elif display.verbosity >= TRACEBACKS_FROM:
             raise
-        _show(_unexpected(error), display)
+        else:
+            error = _unexpected(error)
+        _show(error, display)
         raise typer.Exit(int(ExitCode.FAILED)) from None
     raise typer.Exit(int(code or ExitCode.DONE))
+
+
+class StoppedError(KubeadmPyError):
+    """Report that a person stopped a command that had not begun a run, or needs none."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 def _check_format(display: Display) -> None:
@@ -68,6 +80,13 @@ def _unexpected(error: Exception) -> KubeadmPyError:
             f"in {place.name}, {Path(place.filename).name}:{place.lineno}",
         ],
         fix="please report this as a bug, with what the same command prints with -v 5 (where it has -v)",
+    )
+
+
+def _no_room(error: OSError) -> KubeadmPyError:
+    return KubeadmPyError(
+        f"standard output cannot be written: {error.strerror}",
+        fix="make room where it goes, and run the command again",
     )
 
 
@@ -94,6 +113,13 @@ def told(display: Display, bus: object) -> Iterator[None]:
     reporter = open_reporter(
         display.format, stream=sys.stdout, no_color=display.no_color, verbosity=display.verbosity
     )
-    with reporter as subscriber:
-        bus.subscribe(subscriber)
-        yield
+    try:
+        with reporter as subscriber:
+            bus.subscribe(subscriber)
+            yield
+    finally:
+        streams.give_up_if_unwritable()
+        for failure in bus.failures:
+            # The run went on without its display or its log; `| head` is no accident.
+            if not isinstance(failure, BrokenPipeError):
+                sys.stderr.write(f"warning: not all of this run was shown and logged: {failure}\n")

@@ -132,3 +132,45 @@ def test_a_locale_without_utf_8_is_no_reason_to_fail(kpy, write, locale):
     ended = kpy("preflight", "--config", write("c.yaml", UNREACHABLE), env=env)
     assert ended.code == 7
     assert ended.text.isascii()
+
+
+class TestOutputThatTakesNothing:
+    """A disk that is full, a stream that is closed: said on standard error, and never as a fault of ours."""
+
+    def run(self, command: str, environment: dict[str, str], cwd: object) -> subprocess.CompletedProcess[str]:
+        words = ["bash", "-c", f"kubeadm-py {command}"]
+        return subprocess.run(
+            words, capture_output=True, text=True, env=environment, cwd=cwd, timeout=60, check=False
+        )
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    @pytest.mark.parametrize("command", ["version", "version -o json", "addon list", "--help", "init --help"])
+    def test_a_full_disk(self, environment, tmp_path, command, unbuffered):
+        ended = self.run(f"{command} >/dev/full", {**environment, "PYTHONUNBUFFERED": unbuffered}, tmp_path)
+        assert ended.returncode == 1
+        assert "standard output cannot be written: No space left on device" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert "itself" not in ended.stderr
+        assert "Exception ignored" not in ended.stderr
+
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [("version", 0), ("--help", 0), ("preflight --config c.yaml", 7), ("init --x", 2)],
+    )
+    def test_closed_streams(self, environment, write, tmp_path, command, code):
+        write("c.yaml", UNREACHABLE)
+        assert self.run(f"{command} <&- >&- 2>&-", environment, tmp_path).returncode == code
+
+    @pytest.mark.parametrize("format", ["text", "json"])
+    def test_a_run_goes_on_and_says_so(self, environment, write, tmp_path, format):
+        write("c.yaml", UNREACHABLE)
+        command = f"preflight --config c.yaml --format {format} >/dev/full"
+        ended = self.run(command, environment, tmp_path)
+        assert ended.returncode == 7
+        assert "not all of this run was shown and logged: [Errno 28] No space left on device" in ended.stderr
+
+    def test_a_pipe_that_is_closed_leaves_the_exit_code_the_runs(self, environment, write, tmp_path):
+        write("c.yaml", UNREACHABLE)
+        command = "preflight --config c.yaml | true; exit ${PIPESTATUS[0]}"
+        ended = self.run(command, environment, tmp_path)
+        assert (ended.returncode, ended.stderr) == (7, "")
