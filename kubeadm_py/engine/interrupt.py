@@ -18,6 +18,14 @@ class InterruptedRunError(KubeadmPyError):
     exit_code = ExitCode.INTERRUPTED
 
 
+def stopped() -> InterruptedRunError:
+    """Return what is said of a run that was stopped between two stages."""
+    return InterruptedRunError(
+        "stopped by Ctrl-C; nothing new was begun",
+        fix="run the same command again: it goes on where it stopped",
+    )
+
+
 class Interrupt:
     """Remember that a person asked to stop, and tell whoever has to know."""
 
@@ -37,10 +45,7 @@ class Interrupt:
     def check(self) -> None:
         """Raise InterruptedRunError if a stop was asked for: call it before anything new begins."""
         if self.asked:
-            raise InterruptedRunError(
-                "stopped by Ctrl-C; nothing new was begun",
-                fix="run the same command again: it goes on where it stopped",
-            )
+            raise stopped()
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         if self.asked:

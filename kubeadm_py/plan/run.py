@@ -22,7 +22,7 @@ from kubeadm_py.engine.events import (
     StageStarted,
     Timing,
 )
-from kubeadm_py.engine.interrupt import Interrupt
+from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
 from kubeadm_py.errors import ExitCode, KubeadmPyError, worst
 from kubeadm_py.facts.collect import interesting_paths, probe_script
@@ -32,6 +32,7 @@ from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.fanout import fan_out
 
 Connect = Callable[[Node], Host]
+STOPPING = "stopping: nothing new is begun, what runs on hosts may end; Ctrl-C again leaves at once"
 
 
 class RunFailedError(KubeadmPyError):
@@ -151,16 +152,23 @@ def running(run: Run, *, hosts: Sequence[Node], source: str = "") -> Iterator[Ru
     named = tuple(RunHost(node.name, node.role.value) for node in hosts)
     run.bus.emit(RunStarted(run.verb, run.cluster.name, version, named, source))
     end = RunEnd()
+    run.interrupt.on_stop(lambda: run.bus.emit(Notice("warning", STOPPING)))
     try:
         with run.interrupt.handling():
             yield end
     except KubeadmPyError as error:
         errors = error.errors if isinstance(error, RunFailedError) else (error,)
+        code = error.exit_code
+        if run.interrupt.asked and code is not ExitCode.INTERRUPTED:
+            # What failed on the way out is told too, but it is not why the run ended.
+            errors = (stopped(), *errors)
+            code = ExitCode.INTERRUPTED
         for each in errors:
             run.bus.emit(Failed.of(each))
         causes = tuple(Cause(int(each.exit_code), each.host, each.summary) for each in errors)
-        end = RunEnd(f"{run.verb} failed", (), error.exit_code, causes)
+        end = RunEnd(f"{run.verb} failed", (), code, causes)
         error.told = True
+        error.exit_code = code
         raise
     except Exception as error:
         cause = Cause(int(ExitCode.FAILED), "", f"{type(error).__name__}: {error}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 import pytest
 
-from kubeadm_py.engine.events import Failed, Found, HostDone, RunDone, RunStarted, StageDone
+from kubeadm_py.engine.events import Failed, Found, HostDone, Notice, RunDone, RunStarted, StageDone
+from kubeadm_py.engine.interrupt import InterruptedRunError
 from kubeadm_py.errors import (
     ExitCode,
     HostKeyError,
@@ -15,7 +19,7 @@ from kubeadm_py.errors import (
     WaitTimeoutError,
 )
 from kubeadm_py.model.findings import Finding, Severity
-from kubeadm_py.plan.run import RunFailedError, running
+from kubeadm_py.plan.run import STOPPING, RunFailedError, running
 
 
 def test_a_run_that_works(world):
@@ -142,3 +146,39 @@ def test_a_lock_that_cannot_be_freed_stops_nothing(world, monkeypatch):
     run.close()
     assert run.sessions == {}
     assert world.machines["cp1"].calls[-1].kind == "close"
+
+
+def test_a_stop_is_acknowledged_and_graver_than_what_fails_because_of_it(world):
+    run = world.a_run("init")
+    acknowledged = threading.Event()
+    run.bus.subscribe(lambda event: acknowledged.set() if isinstance(event, Notice) else None)
+
+    def work():
+        with running(run, hosts=run.cluster.control_planes):
+            run.interrupt._stop(signal.SIGINT, None)
+            assert acknowledged.wait(10)
+            raise UnreachableError("the connection was lost", host="cp1")
+
+    with pytest.raises(UnreachableError) as caught:
+        work()
+    assert caught.value.exit_code == ExitCode.INTERRUPTED
+    [notice] = world.event(Notice)
+    assert notice.text == STOPPING
+    [done] = world.event(RunDone)
+    assert done.exit_code == 130
+    assert [(cause.exit_code, cause.host) for cause in done.causes] == [(130, ""), (7, "cp1")]
+    assert [failed.exit_code for failed in world.event(Failed)] == [130, 7]
+
+
+def test_a_stop_that_is_told_already_is_told_once(world):
+    run = world.a_run("init")
+
+    def work():
+        with running(run, hosts=run.cluster.control_planes):
+            run.interrupt._stop(signal.SIGINT, None)
+            run.interrupt.check()
+
+    with pytest.raises(InterruptedRunError):
+        work()
+    [done] = world.event(RunDone)
+    assert [cause.exit_code for cause in done.causes] == [130]
