@@ -54,19 +54,28 @@ def target_of(config: pytest.Config) -> Target:
         hosts = (getattr(options, "hosts", None) or "").split(",")
         if hosts == [""]:
             raise pytest.UsageError("name the hosts: --hosts=ssh://cp1,ssh://w1")
-        found = testinfra.get_hosts(
-            hosts,
-            connection=options.connection,
-            ssh_config=options.ssh_config,
-            ssh_identity_file=options.ssh_identity_file,
-            sudo=options.sudo,
-            sudo_user=options.sudo_user,
-        )
+        try:
+            found = testinfra.get_hosts(
+                hosts,
+                connection=options.connection,
+                ssh_config=options.ssh_config,
+                ssh_identity_file=options.ssh_identity_file,
+                sudo=options.sudo,
+                sudo_user=options.sudo_user,
+            )
+        except RuntimeError as error:
+            raise pytest.UsageError(f"--hosts: {error}") from error
         try:
             config.stash[TARGET] = discover(found)
         except KubeadmPyError as error:
             raise pytest.UsageError("; ".join([str(error), *error.details, error.fix])) from error
     return config.stash[TARGET]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Find the cluster before anything is collected: whoever mistyped a host reads that, and no traceback."""
+    target_of(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import (
     Dns,
@@ -47,7 +47,7 @@ class Target:
         def one(node: Node) -> Survey | KubeadmPyError:
             try:
                 script = survey.script(self.cluster, node)
-                answer = self.hosts[node.name].run(script, timeout=survey.TIMEOUT)
+                answer = _ask(self.hosts[node.name], script, timeout=survey.TIMEOUT)
                 return survey.parse(answer.stdout)
             except KubeadmPyError as error:
                 return error
@@ -64,7 +64,7 @@ class Target:
         first_error: KubeadmPyError | None = None
         for node in self.cluster.control_planes:
             try:
-                self.hosts[node.name].run("true", timeout=20.0)
+                _ask(self.hosts[node.name], "true", timeout=20.0)
             except KubeadmPyError as error:
                 first_error = first_error or error
                 continue
@@ -90,9 +90,10 @@ def discover(hosts: Sequence[Any]) -> Target:
             f"none of the hosts has {paths.ADMIN_CONF}",
             fix="name a control-plane host in --hosts; add --sudo where the user is not root",
         )
-    answer = control_plane.run(
+    answer = _ask(
+        control_plane,
         f"KUBECONFIG={paths.ADMIN_CONF}; export KUBECONFIG; kubectl get nodes -o json && echo '{_SPLIT}' && "
-        "kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'"
+        "kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'",
     )
     if answer.rc != 0:
         raise UsageError(
@@ -158,9 +159,21 @@ def _live_node(node: Mapping[str, Any]) -> Node:
     )
 
 
+def _ask(host: Any, script: str, **options: Any) -> Any:
+    """Run a script on a testinfra host; its own backends raise RuntimeError where ssh itself fails."""
+    try:
+        return host.run(script, **options)
+    except RuntimeError as error:
+        said = getattr(error.args[0] if error.args else None, "stderr", "") or str(error)
+        raise UnreachableError(
+            f"{host.backend.get_hostname()} cannot be reached: {said.strip()}",
+            fix="try it by hand, with the same --ssh-config: ssh -F FILE HOST",
+        ) from error
+
+
 def _look_at(host: Any) -> tuple[set[str], bool]:
-    answer = host.run(
-        f"ip -o addr show scope global | awk '{{ print $4 }}'; test -r {paths.ADMIN_CONF} && echo yes"
+    answer = _ask(
+        host, f"ip -o addr show scope global | awk '{{ print $4 }}'; test -r {paths.ADMIN_CONF} && echo yes"
     )
     lines = answer.stdout.split()
     return {line.partition("/")[0] for line in lines if line != "yes"}, "yes" in lines
