@@ -273,6 +273,7 @@ def verify(
     ] = "",
     format_: options.Format = "text",
     no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
     verbosity: options.Verbosity = 0,
 ) -> None:
     """Prove the live cluster with a testinfra suite."""
@@ -288,6 +289,7 @@ def verify(
             read_only=read_only,
             junit=junit,
             json=json_,
+            allow_unknown_fields=allow_unknown_fields,
         )
 
     guarded(display, body)
@@ -312,6 +314,7 @@ def reset(
     dry_run: options.DryRun = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
     verbosity: options.Verbosity = 0,
 ) -> None:
     """Take hosts back to what they were.
@@ -330,6 +333,7 @@ def reset(
             yes=yes or force,
             keep_artifacts=keep_artifacts,
             dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
         )
 
     guarded(display, body)
@@ -351,6 +355,7 @@ def preflight(
     ] = "",
     format_: options.Format = "text",
     no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
     verbosity: options.Verbosity = 0,
 ) -> None:
     """Check hosts against a config and change nothing."""
@@ -365,6 +370,7 @@ def preflight(
             hosts=host or [],
             ignore=options.split(ignore_preflight_errors),
             save_facts=save_facts,
+            allow_unknown_fields=allow_unknown_fields,
         )
 
     guarded(display, body)

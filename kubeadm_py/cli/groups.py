@@ -34,6 +34,7 @@ def token_create(
         bool, typer.Option("--print-join-command", help="Print the lines that join a worker.")
     ] = False,
     dry_run: options.DryRun = False,
+    allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Create a bootstrap token and print it."""
 
@@ -50,6 +51,7 @@ def token_create(
             usages=options.split(usages),
             print_join_command=print_join_command,
             dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
         )
 
     guarded(Display(), body)
@@ -62,13 +64,16 @@ def token_list(
     output: Annotated[
         str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
     ] = "text",
+    allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """List the cluster's bootstrap tokens."""
 
     def body() -> None:
         from kubeadm_py.cli.verbs import token as tokens
 
-        tokens.list_(config=config, hosts=host or [], output=output)
+        tokens.list_(
+            config=config, hosts=host or [], output=output, allow_unknown_fields=allow_unknown_fields
+        )
 
     guarded(Display(), body)
 
@@ -78,13 +83,16 @@ def token_delete(
     tokens_: Annotated[list[str], typer.Argument(help="Token ids, or whole tokens.", metavar="TOKEN...")],
     config: options.Config = "",
     host: options.Hosts = None,
+    allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Delete bootstrap tokens."""
 
     def body() -> None:
         from kubeadm_py.cli.verbs import token as tokens
 
-        tokens.delete(config=config, hosts=host or [], names=tokens_)
+        tokens.delete(
+            config=config, hosts=host or [], names=tokens_, allow_unknown_fields=allow_unknown_fields
+        )
 
     guarded(Display(), body)
 
@@ -119,13 +127,14 @@ def config_images_list(
     output: Annotated[
         str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
     ] = "text",
+    allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """List the images that a config needs, add-ons included."""
 
     def body() -> None:
         from kubeadm_py.cli.verbs import config as configs
 
-        configs.images_list(config, output=output)
+        configs.images_list(config, output=output, allow_unknown_fields=allow_unknown_fields)
 
     guarded(Display(), body)
 
@@ -147,13 +156,22 @@ def kubeconfig_get(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="With --merge: replace an older cluster of the same name.")
     ] = False,
+    allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Fetch admin.conf from a control plane: print it, keep it, or merge it into your own."""
 
     def body() -> None:
         from kubeadm_py.cli.verbs import kubeconfig
 
-        kubeconfig.get(config=config, hosts=host or [], merge=merge, path=path, output=output, replace=yes)
+        kubeconfig.get(
+            config=config,
+            hosts=host or [],
+            merge=merge,
+            path=path,
+            output=output,
+            replace=yes,
+            allow_unknown_fields=allow_unknown_fields,
+        )
 
     guarded(Display(), body)
 

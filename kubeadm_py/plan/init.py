@@ -53,7 +53,7 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
         )
     # Wrong phases and add-ons are refused before any host is reached.
-    left_out = phases.skipped(phases.INIT, run.cluster.init_skip_phases, run.options.skip_phases)
+    left_out = phases.skipped(phases.init(), run.cluster.init_skip_phases, run.options.skip_phases)
     run.use(replace(run.cluster, init_skip_phases=left_out))
     addons.resolve(run.cluster)
     wanted = 0 if run.options.dry_run else KEYS_OF_A_CONTROL_PLANE

@@ -6,7 +6,7 @@ import base64
 import json
 import shlex
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ import yaml
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session, facts_in
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.facts.collect import interesting_paths, probe_script
+from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_script
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import BootstrapToken, Node
@@ -51,6 +51,8 @@ class Leader:
     configs: dict[str, str]
     ready_nodes: frozenset[str]
     """Those of the joining hosts' names that Ready nodes of the cluster have."""
+    wait_for_token: Callable[[], None] = lambda: None
+    """Return once the token is known to the cluster; raise KubeadmPyError where it was not taken."""
 
     @property
     def token_id(self) -> str:
@@ -102,6 +104,8 @@ class Errand:
         )
         self._script = _script(run.cluster.certificates_dir, names, self._probe)
         self._connected = False
+        self._lines: list[str] = []
+        self._answered = threading.Event()
         self._minting: Future[bool] = Future()
         self._result: Future[Result] = Future()
         # A daemon: the second Ctrl-C leaves at once.
@@ -109,14 +113,18 @@ class Errand:
         self._thread.start()
 
     def leader(self, *, mint: bool) -> Leader:
-        """Say whether a token is needed and return the control plane, once it has answered."""
+        """Say whether a token is needed and return the control plane, once it has answered.
+
+        The token is being minted meanwhile: see Leader.wait_for_token.
+        """
         self._minting.set_result(mint)
         token = self._token if mint else None
         try:
-            while not self._result.done():
-                # With a timeout, so that a signal is seen everywhere.
-                self._thread.join(0.5)
-            return self._leader(self._result.result(), token)
+            while not self._answered.wait(0.5):
+                pass  # In pieces, so that a signal is seen everywhere.
+            if self._result.done():
+                self._check(self._result.result())
+            return self._leader(token)
         except BaseException:
             if token is not None and self._connected:
                 delete_token(self._run, self._host, bootstrap.Token.parse(token).id)
@@ -134,19 +142,31 @@ class Errand:
         try:
             self._host.connect()
             self._connected = True
-            self._result.set_result(
-                self._host.run(self._script, stdin=self._input(), timeout=TIMEOUT_SECONDS)
+            answer = self._host.run(
+                self._script, stdin=self._input(), timeout=TIMEOUT_SECONDS, on_line=self._listen
             )
+            self._result.set_result(answer)
         except BaseException as error:
             self._result.set_exception(error)
+        finally:
+            self._answered.set()
+
+    def _listen(self, line: str) -> None:
+        self._lines.append(line)
+        if line.startswith(PROBE_MARKER):
+            self._answered.set()
 
     def _input(self) -> Iterator[bytes]:
         if self._minting.result():
             yield self._secret
 
-    def _leader(self, result: Result, token: Secret | None) -> Leader:
-        ca_pem = _field(result.stdout, _CA)
-        if not result.ok or not ca_pem:
+    def _wait_for_token(self) -> None:
+        while not self._result.done():
+            self._thread.join(0.5)
+        self._check(self._result.result())
+
+    def _check(self, result: Result) -> None:
+        if not result.ok:
             lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
             config = self._run.config_name
             raise KubeadmPyError(
@@ -155,10 +175,13 @@ class Errand:
                 details=lines[-5:],
                 fix=f"kubeadm-py init --config {config}" if config else "kubeadm-py init",
             )
-        facts = facts_in(result.stdout, self._node.name)
+
+    def _leader(self, token: Secret | None) -> Leader:
+        output = "\n".join(self._lines).encode()
+        facts = facts_in(output, self._node.name)
         inventory = Inventory.parse(facts.inventory, self._node.name)
         session = Session(self._node, self._host, facts, inventory, self._probe)
-        items = _items(_field(result.stdout, _OBJECTS))
+        items = _items(_field(output, _OBJECTS))
         configs: dict[str, str] = {}
         for item in items:
             if item["kind"] == "ConfigMap":
@@ -166,7 +189,7 @@ class Errand:
         ready = frozenset(
             item["metadata"]["name"] for item in items if item["kind"] == "Node" and is_ready(item)
         )
-        return Leader(session, ca_pem, token, configs, ready)
+        return Leader(session, _field(output, _CA), token, configs, ready, self._wait_for_token)
 
 
 def _script(certificates_dir: str, names: Sequence[str], probe: str) -> str:
@@ -191,13 +214,13 @@ kpy_objects=$!
 (
 {probe}
 ) </dev/null >"$kpy_answers/facts" &
-if IFS= read -r kpy_secret; then
-  printf '%s\\n' "$kpy_secret" | ({kubectl.command(create)}) >/dev/null || exit 1
-fi
 wait $kpy_objects || exit 1
 wait
 printf '{_OBJECTS}'; base64 -w0 "$kpy_answers/objects"; echo
 cat "$kpy_answers/facts"
+if IFS= read -r kpy_secret; then
+  printf '%s\\n' "$kpy_secret" | ({kubectl.command(create)}) >/dev/null || exit 1
+fi
 """
 
 

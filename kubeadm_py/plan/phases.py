@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kubeadm_py.errors import UsageError
-from kubeadm_py.steps import cluster_objects
 
 PREFLIGHT = "preflight"
 
@@ -22,25 +21,6 @@ class Phases:
     """Phases whose sub-phases cannot be skipped alone yet."""
 
 
-INIT = Phases(
-    skippable=frozenset(
-        {
-            PREFLIGHT,
-            "certs",
-            "kubeconfig",
-            "etcd",
-            "control-plane",
-            "kubelet-start",
-            "wait-control-plane",
-            "mark-control-plane",
-            "kubelet-finalize",
-            *cluster_objects.PHASES,
-            *(phase.partition("/")[0] for phase in cluster_objects.PHASES),
-        }
-    ),
-    absent=frozenset({"upload-certs", "show-join-command"}),
-    divided=frozenset({"certs", "kubeconfig", "control-plane"}),
-)
 JOIN = Phases(
     skippable=frozenset({PREFLIGHT, "kubelet-start", "kubelet-wait-bootstrap"}),
     absent=frozenset(
@@ -49,6 +29,32 @@ JOIN = Phases(
 )
 _SAME = {"etcd/local": "etcd", "kubelet-finalize/enable-client-cert-rotation": "kubelet-finalize"}
 """Sub-phases that are all of their phase."""
+
+
+def init() -> Phases:
+    """Return init's phases."""
+    # Imported late: with the objects come the add-ons and the templates, and a join needs none of them here.
+    from kubeadm_py.steps import cluster_objects
+
+    return Phases(
+        skippable=frozenset(
+            {
+                PREFLIGHT,
+                "certs",
+                "kubeconfig",
+                "etcd",
+                "control-plane",
+                "kubelet-start",
+                "wait-control-plane",
+                "mark-control-plane",
+                "kubelet-finalize",
+                *cluster_objects.PHASES,
+                *(phase.partition("/")[0] for phase in cluster_objects.PHASES),
+            }
+        ),
+        absent=frozenset({"upload-certs", "show-join-command"}),
+        divided=frozenset({"certs", "kubeconfig", "control-plane"}),
+    )
 
 
 def skipped(phases: Phases, *names: Iterable[str]) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def render(
     cluster = replace(
         cluster,
         bootstrap_tokens=tuple(tokens),
-        init_skip_phases=phases.skipped(phases.INIT, cluster.init_skip_phases),
+        init_skip_phases=phases.skipped(phases.init(), cluster.init_skip_phases),
         join_skip_phases=phases.skipped(phases.JOIN, cluster.join_skip_phases),
     )
     resolved = tuple(addons.resolve(cluster))

@@ -75,15 +75,20 @@ class Run:
         """Return who runs this, as USER@MACHINE."""
         return operator()
 
-    def look(self, nodes: Iterable[Node], *, lock: bool = True) -> None:
-        """Reach, lock and probe hosts, all at once; raise RunFailedError that names every one that failed."""
+    def look(
+        self, nodes: Iterable[Node], *, lock: bool = True, meanwhile: Callable[[], object] = lambda: None
+    ) -> None:
+        """Reach, lock and probe hosts, all at once; raise RunFailedError that names every one that failed.
+
+        `meanwhile` is called while they answer.
+        """
         targets = [node for node in nodes if node.name not in self.sessions]
         if not targets:
             return
         self.interrupt.check()
         started = time.monotonic()
         self.bus.emit(StageStarted("look", "reach and probe", tuple(node.name for node in targets)))
-        outcomes = fan_out(targets, lambda node: self._look_at(node, lock=lock))
+        outcomes = fan_out(targets, lambda node: self._look_at(node, lock=lock), meanwhile=meanwhile)
         errors = []
         for name, outcome in outcomes.items():
             if isinstance(outcome.error, KubeadmPyError):

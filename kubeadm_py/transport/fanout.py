@@ -44,11 +44,17 @@ class Outcome(Generic[T]):
         return self.value  # type: ignore[return-value] # T may include None
 
 
-def fan_out(hosts: Iterable[H], function: Callable[[H], T], limit: int = LIMIT) -> dict[str, Outcome[T]]:
+def fan_out(
+    hosts: Iterable[H],
+    function: Callable[[H], T],
+    limit: int = LIMIT,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> dict[str, Outcome[T]]:
     """Call `function` for every host, up to `limit` at once; return the outcomes by name in the hosts' order.
 
     A KeyboardInterrupt starts no further host, waits for those that are under way and is raised again; a
-    second one is raised at once and leaves them behind.
+    second one is raised at once and leaves them behind. `meanwhile` is called in this thread while they work.
     """
     asked = list(hosts)
     waiting: queue.SimpleQueue[H] = queue.SimpleQueue()
@@ -72,6 +78,7 @@ def fan_out(hosts: Iterable[H], function: Callable[[H], T], limit: int = LIMIT) 
     try:
         for thread in threads:
             thread.start()
+        meanwhile()
         _join(threads)
     except KeyboardInterrupt:
         while True:

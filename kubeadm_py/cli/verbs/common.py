@@ -1,10 +1,8 @@
-"""Share what the verbs have in common: a run that is shown and logged, what the reader warned of, plans."""
+"""Share what the verbs have in common: a run that is shown and logged, what the reader warned of."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,10 +12,7 @@ from kubeadm_py.cli.frame import Display, told
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.engine.events import EventBus, Notice
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.model.stages import Plan
-from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.run import Options, Run
-from kubeadm_py.plan.show import as_json, as_text
 from kubeadm_py.report.runlog import RunLog
 from kubeadm_py.transport.connect import Approached, host_for
 
@@ -73,12 +68,3 @@ def tell_warnings(run: Run, loaded: Loaded | None) -> None:
     for problem in loaded.warnings if loaded else ():
         where = f"{problem.file}:{problem.line}" if problem.line else problem.file
         run.bus.emit(Notice("warning", f"{where}  {problem.path}: {problem.message}"))
-
-
-def show_plan(plan: Plan, display: Display) -> str:
-    """Print a plan: lines for people, one JSON object for machines; return a dry run's verdict."""
-    if display.format == "json":
-        sys.stdout.write(json.dumps(as_json(plan)) + "\n")
-    else:
-        sys.stdout.write(as_text(plan))
-    return "nothing was changed (--dry-run)" if plan_changes(plan) else "nothing would change (--dry-run)"

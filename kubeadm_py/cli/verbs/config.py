@@ -16,15 +16,16 @@ def validate(path: str, *, allow_unknown_fields: bool) -> None:
     """Read the config whole, add-ons included, and say that it is good."""
     loaded = reading.read_config(path, allow_unknown_fields=allow_unknown_fields)
     addons.resolve(loaded.cluster)
-    for problem in loaded.warnings:
-        sys.stderr.write(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}\n")
+    reading.warn(loaded)
     hosts = ", ".join(f"{node.name or 'this machine'} ({node.role})" for node in loaded.cluster.nodes)
     sys.stdout.write(f"{path} is good: Kubernetes {loaded.cluster.kubernetes_version}; {hosts}\n")
 
 
-def images_list(path: str, *, output: str) -> None:
+def images_list(path: str, *, output: str, allow_unknown_fields: bool = False) -> None:
     """Print the images that control planes, workers and add-ons run."""
-    cluster = reading.read_config(path).cluster if path else from_init_flags()
+    cluster = (
+        reading.read_cluster(path, allow_unknown_fields=allow_unknown_fields) if path else from_init_flags()
+    )
     listed = images.control_plane_images(cluster)
     listed += addons.images(addons.resolve(cluster), cluster)
     listed = list(dict.fromkeys(listed))

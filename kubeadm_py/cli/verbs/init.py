@@ -55,7 +55,9 @@ def run(
         with running(a_run, hosts=cluster.control_planes[:1]) as end:
             report = init.init(a_run, complete=None if loaded and loaded.has_cluster_document else complete)
             if dry_run:
-                end.verdict = common.show_plan(report.plan, display)
+                from kubeadm_py.cli.verbs import plans
+
+                end.verdict = plans.show_plan(report.plan, display)
                 return
             init.describe_pending(a_run, report)
             _conclude(a_run, end, report, config if loaded and loaded.has_cluster_document else "")

@@ -61,7 +61,9 @@ def run(
                 discovery_file=_discovery(discovery_file),
             )
             if dry_run:
-                end.verdict = common.show_plan(report.plan, display)
+                from kubeadm_py.cli.verbs import plans
+
+                end.verdict = plans.show_plan(report.plan, display)
                 return
             names = ", ".join(a_run.sessions)
             if report.changed:

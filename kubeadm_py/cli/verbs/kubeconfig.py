@@ -18,12 +18,19 @@ from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
 
 
 def get(
-    *, config: str, hosts: Sequence[str], merge: bool, path: bool, output: str, replace: bool = False
+    *,
+    config: str,
+    hosts: Sequence[str],
+    merge: bool,
+    path: bool,
+    output: str,
+    replace: bool = False,
+    allow_unknown_fields: bool = False,
 ) -> None:
     """Fetch admin.conf and print it, keep it, write it, or merge it."""
     if sum(map(bool, (merge, path, output))) > 1:
         raise UsageError("--merge, --path and --output exclude each other", fix="give one of them")
-    with leader(config, hosts) as (cluster, host):
+    with leader(config, hosts, allow_unknown_fields=allow_unknown_fields) as (cluster, host):
         try:
             content = host.read(paths.ADMIN_CONF)
         except FileNotFoundError:

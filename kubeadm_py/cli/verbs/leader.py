@@ -13,7 +13,9 @@ from kubeadm_py.transport.connect import host_for
 
 
 @contextlib.contextmanager
-def leader(config: str, hosts: Sequence[str]) -> Iterator[tuple[ResolvedCluster | None, Host]]:
+def leader(
+    config: str, hosts: Sequence[str], *, allow_unknown_fields: bool = False
+) -> Iterator[tuple[ResolvedCluster | None, Host]]:
     """Yield (cluster, a control plane that answers): of the file, by --host, or this very machine.
 
     Of several control planes the first that can be reached is taken.
@@ -21,7 +23,7 @@ def leader(config: str, hosts: Sequence[str]) -> Iterator[tuple[ResolvedCluster 
     cluster: ResolvedCluster | None = None
     candidates = [Node("localhost", Role.CONTROL_PLANE, ("127.0.0.1",))]
     if config:
-        cluster = reading.read_config(config).cluster
+        cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
         candidates = reading.choose(cluster, hosts) if hosts else list(cluster.control_planes)
     elif hosts:
         raise UsageError("--host names hosts of a config", fix="add --config FILE")

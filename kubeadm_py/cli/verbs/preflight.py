@@ -19,10 +19,16 @@ from kubeadm_py.preflight.context import plural
 
 
 def run(
-    display: Display, *, config: str, hosts: Sequence[str], ignore: Sequence[str], save_facts: str = ""
+    display: Display,
+    *,
+    config: str,
+    hosts: Sequence[str],
+    ignore: Sequence[str],
+    save_facts: str = "",
+    allow_unknown_fields: bool = False,
 ) -> None:
     """Check all hosts of the config, or those that --host names; no lock is taken, nothing is changed."""
-    loaded = reading.read_config(config)
+    loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
     cluster = loaded.cluster if loaded.has_cluster_document else at_hosts(loaded.cluster, hosts)
     targets = (reading.choose(cluster, hosts) if loaded.has_cluster_document else []) or list(cluster.nodes)
     options = Options(ignore_preflight_errors=frozenset(ignore))

@@ -19,6 +19,20 @@ def read_config(path: str, *, allow_unknown_fields: bool = False, joining: bool 
     return load(path, stdin=stdin, allow_unknown_fields=allow_unknown_fields, joining=joining)
 
 
+def read_cluster(path: str, *, allow_unknown_fields: bool = False) -> ResolvedCluster:
+    """Return the config's cluster; what is unknown in it is told on standard error where it is allowed."""
+    loaded = read_config(path, allow_unknown_fields=allow_unknown_fields)
+    if allow_unknown_fields:
+        warn(loaded)
+    return loaded.cluster
+
+
+def warn(loaded: Loaded) -> None:
+    """Tell on standard error what the config reader found worth a word."""
+    for problem in loaded.warnings:
+        sys.stderr.write(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}\n")
+
+
 def refuse_mixing(config: str, flags: Sequence[str]) -> None:
     """Refuse kubeadm's own flags beside --config, as kubeadm does."""
     mixed = sorted(set(flags) - MIXABLE)

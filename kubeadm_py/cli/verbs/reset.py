@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common, reading
+from kubeadm_py.cli.verbs import common, plans, reading
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.stages import Plan
@@ -22,10 +22,11 @@ def run(
     yes: bool,
     keep_artifacts: bool,
     dry_run: bool,
+    allow_unknown_fields: bool = False,
 ) -> None:
     """Reset hosts of the config, all of them where none is named, or this very machine."""
     if config:
-        cluster = reading.read_config(config).cluster
+        cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
         targets = reading.choose(cluster, hosts) if hosts else list(cluster.nodes)
     else:
         cluster = from_init_flags(hosts=hosts)
@@ -48,7 +49,7 @@ def run(
         if report is None:
             end.verdict = "nothing was removed"
         elif dry_run:
-            common.show_plan(report.plan, display)
+            plans.show_plan(report.plan, display)
             end.verdict = "nothing was removed (--dry-run)"
         elif not report.changed:
             end.verdict = f"{', '.join(report.untouched)}: nothing of kubeadm-py's is there"

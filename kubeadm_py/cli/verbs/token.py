@@ -32,6 +32,7 @@ def create(
     usages: Sequence[str],
     print_join_command: bool,
     dry_run: bool,
+    allow_unknown_fields: bool = False,
 ) -> None:
     """Create a token and print it, or the lines that join with it."""
     value = bootstrap.Token.parse(token).full if token else bootstrap.generate()
@@ -47,7 +48,7 @@ def create(
         groups=tuple(groups) or (NODE_TOKEN_GROUP,),
     )
     secret = bootstrap.secret_object(wanted, datetime.now(UTC))
-    with leader(config, hosts) as (_, host):
+    with leader(config, hosts, allow_unknown_fields=allow_unknown_fields) as (_, host):
         if not dry_run:
             tokens.create(host, secret)
         if not print_join_command:
@@ -58,11 +59,11 @@ def create(
     sys.stdout.write(f"{ours}\n{kubeadms}\n")
 
 
-def list_(*, config: str, hosts: Sequence[str], output: str) -> None:
+def list_(*, config: str, hosts: Sequence[str], output: str, allow_unknown_fields: bool = False) -> None:
     """Print the tokens in kubeadm's columns, or as its objects."""
     if output not in ("text", "json", "yaml"):
         raise UsageError(f"--output {output!r}: one of text, json, yaml")
-    with leader(config, hosts) as (_, host):
+    with leader(config, hosts, allow_unknown_fields=allow_unknown_fields) as (_, host):
         secrets = tokens.listed(host)
     rows, problems = listing.rows(secrets, datetime.now(UTC))
     for problem in problems:
@@ -82,10 +83,12 @@ def list_(*, config: str, hosts: Sequence[str], output: str) -> None:
             sys.stdout.write("---\n" + yaml.safe_dump(found.as_json(), sort_keys=False))
 
 
-def delete(*, config: str, hosts: Sequence[str], names: Sequence[str]) -> None:
+def delete(
+    *, config: str, hosts: Sequence[str], names: Sequence[str], allow_unknown_fields: bool = False
+) -> None:
     """Delete tokens by id or in full."""
     ids = [bootstrap.token_id(name) for name in names]
-    with leader(config, hosts) as (_, host):
+    with leader(config, hosts, allow_unknown_fields=allow_unknown_fields) as (_, host):
         for each in ids:
             tokens.delete(host, each)
             sys.stdout.write(f'bootstrap token "{each}" deleted\n')

@@ -14,12 +14,21 @@ from kubeadm_py.verify.report import CheckResult, summary, to_json
 from kubeadm_py.verify.run import verify
 
 
-def run(display: Display, *, config: str, level: str, read_only: bool, junit: str, json: str) -> ExitCode:
+def run(
+    display: Display,
+    *,
+    config: str,
+    level: str,
+    read_only: bool,
+    junit: str,
+    json: str,
+    allow_unknown_fields: bool = False,
+) -> ExitCode:
     """Verify the config's cluster and report."""
     levels = [each.value for each in Level]
     if level not in levels:
         raise UsageError(f"--level {level!r}: one of {', '.join(levels)}")
-    cluster = reading.read_config(config).cluster
+    cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
     progress = _Progress(sys.stderr.isatty() and display.format == "text")
     report = verify(
         cluster,

@@ -1,0 +1,240 @@
+"""Take hosts that were looked at into a cluster: gates, preparation, kubelets, labels and add-ons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.load import ResolvedAddon
+from kubeadm_py.engine.events import StagesAhead
+from kubeadm_py.engine.execute import Executor, StageResult
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, RunScript
+from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
+from kubeadm_py.pki import pem
+from kubeadm_py.plan import discover, phases, preflight, reach
+from kubeadm_py.plan import leader as leaders
+from kubeadm_py.plan.build import build_stage, changes
+from kubeadm_py.plan.leader import Leader
+from kubeadm_py.plan.live import as_joined
+from kubeadm_py.plan.producers import joining_producers
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.sources import Source
+from kubeadm_py.plan.workflows import JOIN_WORKER, JOINED, PREPARE, ahead
+from kubeadm_py.preflight.context import Reach
+from kubeadm_py.steps import addons_ready, mark_node, waits
+from kubeadm_py.steps.base import StepContext
+
+
+def stages(with_control_plane: bool) -> StagesAhead:
+    """Return the event that says which stages a join has before it."""
+    return ahead(PREPARE, JOIN_WORKER, *([JOINED] if with_control_plane else []))
+
+
+@dataclass(frozen=True, slots=True)
+class JoinReport:
+    """Hold what a join did; `already` were members before."""
+
+    plan: Plan
+    changed: int
+    already: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Joining:
+    """Hold one join's work over its hosts."""
+
+    run: Run
+    source: Source
+    names: list[str]
+    now: datetime
+    token_deleted: bool = False
+
+    def all_members(self) -> bool:
+        """Say whether every host has its kubelet's credentials already."""
+        return all(paths.KUBELET_CONF in session.facts.files for session in self.run.sessions.values())
+
+    def through(self, leader: Leader | None, discovery_file: bytes | None) -> JoinReport:
+        """Do the whole join."""
+        run = self.run
+        joined = self._find(leader, discovery_file)
+        run.use(as_joined(run.cluster, joined))
+        resolved = tuple(addons.resolve(run.cluster)) if leader else ()
+        gates = _Gates(self, joined, leader, addons.images(resolved, run.cluster))
+        already = gates.pass_host()
+        for name in self.names:
+            if name not in already:
+                self._refuse_taken_name(name, leader, joined)
+            run.sessions[name].inventory.cluster = run.cluster.name
+        prepare = build_stage(PREPARE, self._contexts(joined, resolved))
+        if run.options.dry_run:
+            stage = self._join_stage(joined, resolved)
+            return JoinReport(Plan("join", (prepare, stage)), 0, already)
+        self.source.fetch(run.cluster, run.sessions, run.say)
+        prepare = build_stage(PREPARE, self._contexts(joined, resolved))
+        self.source.verify(prepare)
+        executor = Executor(
+            run.sessions,
+            run.bus,
+            joining_producers(run.cluster),
+            self.source.open_images,
+            run.interrupt,
+            timings=run.timings,
+        )
+        errors = self._keep_going(executor.run(prepare, probe_after=True))
+        gates.pass_prepared()
+        stage = self._join_stage(joined, resolved)
+        if leader is not None:
+            leader.wait_for_token()
+        errors += self._keep_going(executor.run(stage))
+        if leader is not None:
+            errors += self._finish(executor, leader, resolved)
+        if errors:
+            raise RunFailedError(errors)
+        plan = Plan("join", (prepare, stage))
+        return JoinReport(plan, sum(changes(each) for each in plan.stages), already)
+
+    def _join_stage(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> Stage:
+        left_out = self.run.cluster.join_skip_phases
+        return build_stage(JOIN_WORKER, self._contexts(joined, resolved), skip_phases=left_out)
+
+    def _contexts(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> list[StepContext]:
+        return [
+            StepContext(
+                self.run.cluster,
+                session.node,
+                session.facts,
+                "join",
+                self.now,
+                recorded=session.inventory.files,
+                artifacts=self.source.view,
+                joined=joined,
+                addons=resolved,
+            )
+            for name, session in self.run.sessions.items()
+            if name in self.names
+        ]
+
+    def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
+        run = self.run
+        first = next(iter(run.sessions.values()))
+        if leader is not None:
+            return leader.joined()
+        if run.cluster.discovery is None:
+            raise UsageError(
+                "nothing says which cluster to join",
+                fix="give API:PORT with a token, or a config with a control plane or a JoinConfiguration",
+            )
+        return discover.discover(run, first, run.cluster.discovery, discovery_file)
+
+    def _refuse_taken_name(self, name: str, leader: Leader | None, joined: JoinedCluster) -> None:
+        """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
+        if leader is not None:
+            taken = name in leader.ready_nodes
+        else:
+            taken = discover.taken(self.run.sessions[name], joined)
+        if taken:
+            raise KubeadmPyError(
+                f"the cluster has a Ready node called {name} already",
+                host=name,
+                fix=f"give this host another name, or remove that node: kubectl delete node {name}",
+            )
+
+    def _keep_going(self, result: StageResult) -> list[KubeadmPyError]:
+        """Count changes, and go on with the hosts that are well."""
+        self.run.changed += sum(result.changed.values())
+        self.names = [name for name in self.names if name not in result.errors]
+        return list(result.errors.values())
+
+    def _finish(
+        self, executor: Executor, leader: Leader, resolved: tuple[ResolvedAddon, ...]
+    ) -> list[KubeadmPyError]:
+        """Label the new nodes, delete the token, wait for what needed a worker; one round trip."""
+        session = leader.session
+        server = f"https://{session.node.local_endpoint}"
+        deadline = self.run.cluster.join_timeouts.kubernetes_api_call
+        actions: list[Action] = []
+        for name in self.names:
+            actions += mark_node.mark(self.run.cluster.node(name), paths.ADMIN_CONF, server, deadline)
+        if leader.token is not None:
+            actions.append(
+                RunScript(
+                    "delete this join's token",
+                    leaders.deletion(leader.token_id),
+                    reason="it was minted for this join",
+                )
+            )
+        ctx = StepContext(self.run.cluster, session.node, session.facts, "join", self.now, addons=resolved)
+        ready = addons_ready.applied(ctx)
+        if ready and self.names:
+            actions.append(
+                waits.workloads_ready(
+                    "wait for network, DNS and storage",
+                    ready,
+                    paths.ADMIN_CONF,
+                    server,
+                    addons_ready.DEADLINE,
+                )
+            )
+        if not actions:
+            return []
+        steps = (PlannedStep("finish", "labels and add-ons", tuple(actions)),)
+        stage = Stage(JOINED.id, JOINED.title, (HostPlan(session.name, steps),))
+        executor.sessions = {session.name: session}
+        result = executor.run(stage)
+        self.token_deleted = not result.errors
+        return list(result.errors.values())
+
+    def forget_token(self, leader: Leader) -> None:
+        """Delete the minted token if nothing has done so yet; never hide why the join itself failed."""
+        if leader.token is not None and not self.token_deleted:
+            leaders.delete_token(self.run, leader.session.host, leader.token_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gates:
+    """Run the gates of preflight for the hosts that a join still goes on with."""
+
+    work: Joining
+    joined: JoinedCluster
+    leader: Leader | None
+    images: list[str]
+
+    def pass_host(self) -> tuple[str, ...]:
+        """Run the gate `host`; return the hosts that are members already."""
+        run, names = self.work.run, self.work.names
+        already = tuple(name for name in names if preflight.is_member(run, name, self._membership))
+        tried = reach.survey(
+            run,
+            [name for name in names if name not in already],
+            endpoint=discover.endpoint_of(self.joined.server),
+            leader=self.leader.session if self.leader else None,
+        )
+        self._gate(Gate.HOST, tried)
+        return already
+
+    def pass_prepared(self) -> None:
+        """Run the gate `prepared`."""
+        self._gate(Gate.PREPARED, {})
+
+    @property
+    def _membership(self) -> str:
+        return pem.public_key_hashes(self.joined.ca_pem)[0].removeprefix("sha256:")
+
+    def _gate(self, which: Gate, tried: Mapping[str, Mapping[str, Reach]]) -> None:
+        if phases.PREFLIGHT in self.work.run.cluster.join_skip_phases:
+            return
+        preflight.gate(
+            self.work.run,
+            which,
+            self.work.names,
+            artifacts=self.work.source.view,
+            addon_images=self.images,
+            member_of=self._membership,
+            reach=tried,
+        )
