@@ -118,3 +118,42 @@ def test_images_of_a_config(kpy, write):
     assert "registry.k8s.io/kube-apiserver:v1.36.3" in lines
     assert any("flannel" in line for line in lines)
     assert len(lines) == len(set(lines))
+
+
+OBSOLETE = """\
+apiVersion: kubeadm-py.io/v1alpha1
+kind: Cluster
+metadata: {name: demo, nmae: other}
+spec:
+  ssh: {user: nobody, port: 1, hostKeys: accept-new}
+  hosts:
+  - {name: cp1, role: control-plane, address: 192.0.2.11, ssh: {host: 127.0.0.1}}
+  - {name: w1, role: worker, address: 192.0.2.21, ssh: {host: 127.0.0.1, port: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("config validate", 0),
+        ("config images list", 0),
+        ("render -o out", 0),
+        ("init", 7),
+        ("join --host w1", 7),
+        ("preflight", 7),
+        ("verify", 7),
+        ("reset --yes", 7),
+        ("token create", 7),
+        ("token list", 7),
+        ("token delete abcdef", 7),
+        ("kubeconfig get", 7),
+    ],
+)
+def test_what_init_may_be_told_to_accept_every_command_may(kpy, write, command, code):
+    path = write("c.yaml", OBSOLETE)
+    refused = kpy(*command.split(), "--config", path)
+    assert refused.code == 2
+    assert "metadata.nmae" in refused.err
+    accepted = kpy(*command.split(), "--config", path, "--allow-unknown-fields")
+    assert accepted.code == code, accepted.text
+    assert "metadata.nmae" in accepted.text
