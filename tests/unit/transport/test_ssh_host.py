@@ -197,9 +197,9 @@ class TestFiles:
         assert (tmp_path / "target").read_text() == "keep"
         assert not (tmp_path / "link").is_symlink()
 
-    def test_an_absent_file(self, server, host):
+    def test_an_absent_file(self, server, host, tmp_path):
         with pytest.raises(FileNotFoundError):
-            host(server).read("/nonexistent/file")
+            host(server).read(f"{tmp_path}/absent/file")
 
     def test_what_cannot_be_read_or_written_says_why(self, server, host, tmp_path):
         here = host(server)
@@ -207,7 +207,7 @@ class TestFiles:
             here.read(str(tmp_path))
         assert "directory" in caught.value.details[0].lower()
         with pytest.raises(KubeadmPyError, match="cannot be written"):
-            here.write("/nonexistent/file", b"x")
+            here.write(f"{tmp_path}/absent/file", b"x")
         with pytest.raises(ValueError, match="not an absolute path"):
             here.write("relative", b"x")
 
@@ -359,9 +359,9 @@ class TestSudo:
         with pytest.raises(UsageError, match="is empty"):
             host(server, sudo=True, sudo_password_file=password(text)).connect()
 
-    def test_an_absent_password_file_is_refused(self, server, host):
+    def test_an_absent_password_file_is_refused(self, server, host, tmp_path):
         with pytest.raises(UsageError, match="cannot be read"):
-            host(server, sudo=True, sudo_password_file="/nonexistent").connect()
+            host(server, sudo=True, sudo_password_file=f"{tmp_path}/absent").connect()
 
     def test_a_login_shell_that_runs_nothing(self, server, host, monkeypatch):
         original = server.execute
