@@ -63,6 +63,12 @@ BEHAVIOUR = (
         "A rerun after an interruption goes on where it stopped; a rerun of a good host changes nothing.",
     ),
     (
+        "A certificate or kubeconfig that lies there and does not fit (authority, subject, names, usages, key, or "
+        "a day from its end) is made anew by `init`.",
+        "An error, or kept.",
+        "Where the authority's key is there too, the mend is known. Authorities are never replaced.",
+    ),
+    (
         "Tokens of the config are created by the first `init` only.",
         "`kubeadm init` runs once.",
         "A rerun must not bring deleted or ended tokens back.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
@@ -15,7 +16,7 @@ from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.stock import KeyStock
-from kubeadm_py.plan import phases, preflight
+from kubeadm_py.plan import key_pairs, phases, preflight
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.run import Run
@@ -123,7 +124,12 @@ class _Init:
             all_facts={name: other.facts for name, other in self.run.sessions.items()},
             artifacts=self.source.view,
             addons=self.addons,
+            key_pairs=self._key_pairs,
         )
+
+    @cached_property
+    def _key_pairs(self) -> dict[str, bool]:
+        return key_pairs.look(self.run.cluster, self.session)
 
     def _stage(self, definition: StageDefinition) -> Stage:
         return build_stage(definition, [self._context()], skip_phases=self.run.cluster.init_skip_phases)

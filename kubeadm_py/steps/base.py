@@ -30,6 +30,8 @@ class StepContext:
     joined: Any = None
     """What discovery learned of the cluster that this host joins; None for init."""
     addons: tuple[Any, ...] = ()
+    key_pairs: Mapping[str, bool] = field(default_factory=dict)
+    """Keys and kubeconfigs that the inventory does not know: path -> whether key and certificate fit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) 
     if certificate is None or key is None or certificate.content is None:
         return "missing"
     recorded = ctx.recorded.get(request.key_path, {}).get("sha256", "")
-    if recorded and recorded != key.sha256:
+    if not ctx.key_pairs.get(request.key_path, recorded in ("", key.sha256)):
         return "its key is not the one that was made with it"
     authority = files.get(f"{ctx.cluster.certificates_dir}/{_authority_file(ctx, request)}")
     if authority is None or authority.content is None:

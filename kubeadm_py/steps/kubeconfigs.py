@@ -35,6 +35,8 @@ def _lacks(ctx: StepContext, request: KubeconfigRequest) -> str:
         return "missing"
     if fact.content is None:
         return "unreadable"
+    if not ctx.key_pairs.get(request.path, True):
+        return "its key is not the one that was made with its certificate"
     return "; ".join(kubeconfig_fits(fact.content, request, authority.content, ctx.now, MINIMUM_REMAINING))
 
 

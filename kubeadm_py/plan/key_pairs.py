@@ -1,0 +1,52 @@
+"""Find out whether certificates go with keys that we did not write: an operator's, or renewed by kubeadm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.pki import inspect, kubeconfig
+from kubeadm_py.pki.requests import kubeconfig_requests, leaf_requests
+from kubeadm_py.plan.producers import read_files
+
+
+def look(cluster: ResolvedCluster, session: Session) -> dict[str, bool]:
+    """Return whether each key that the inventory does not know goes with its certificate, by the key's path.
+
+    A kubeconfig holds both. One round trip where there is such a key, none where there is not. The keys are
+    dropped at once.
+    """
+    facts, known = session.facts.files, session.inventory.files
+    pairs: dict[str, str] = {}
+    for request in leaf_requests(cluster, session.node):
+        if request.key_path in facts and request.certificate_path in facts:
+            pairs[request.key_path] = request.certificate_path
+    for wanted in kubeconfig_requests(cluster, session.node):
+        fact = facts.get(wanted.path)
+        # One that names files instead is the kubelet's, which looks after its own.
+        if fact is not None and b"client-certificate-data" in (fact.content or b""):
+            pairs[wanted.path] = wanted.path
+    foreign = [path for path in pairs if facts[path].sha256 != _recorded(known, path)]
+    if not foreign:
+        return {}
+    content = read_files(session, list(dict.fromkeys([*foreign, *(pairs[path] for path in foreign)])))
+    return {path: _belong(content, path, pairs[path]) for path in foreign}
+
+
+def _recorded(known: Mapping[str, Mapping[str, object]], path: str) -> object:
+    return known.get(path, {}).get("sha256")
+
+
+def _belong(content: Mapping[str, bytes], path: str, certificate_path: str) -> bool:
+    try:
+        if path != certificate_path:
+            return inspect.key_matches(content[certificate_path], content[path])
+        entry = kubeconfig.cluster_of(content[path])
+        if entry.client_certificate_pem is None or entry.client_key is None:
+            return False
+        return inspect.key_matches(entry.client_certificate_pem, entry.client_key)
+    except KubeadmPyError:
+        # What cannot be read is no pair.
+        return False
