@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from kubeadm_py.model import foreign, host_settings, kernel, paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ExternalEtcd, Node, ResolvedCluster, Role
 
 PROBE_MARKER = "##kubeadm-py facts "
 """What the probe's only line of output starts with; JSON follows."""
@@ -48,15 +48,18 @@ def probe_script(
     extra_paths: Iterable[str] = (),
     cri_socket: str = "",
     hash_binaries: bool = False,
+    external_etcd: ExternalEtcd | None = None,
     parts: Sequence[str] = (),
 ) -> str:
     """Return the POSIX shell text that prints the probe's line, and only that.
 
     It neither exits nor changes the shell that runs it. `extra_paths` are files and directories to describe
     besides the usual ones; `cri_socket` is the runtime's endpoint, containerd's by default.
-    `hash_binaries` costs about a second a host. `parts` are those to ask for; none: all.
+    `hash_binaries` costs about a second a host; `external_etcd` is asked for its version. `parts` are those
+    to ask for; none: all.
     """
     units = [f"{name}.service" for name in (*TIME_SERVICES, *_OTHER_UNITS)]
+    etcd = external_etcd or ExternalEtcd(())
     questions: Mapping[str, Iterable[str]] = {
         "PATHS": dict.fromkeys([*host_settings.PROBED_FILES, *extra_paths]),
         "BINARIES": host_settings.PROBED_BINARIES,
@@ -64,12 +67,24 @@ def probe_script(
         "OPTIONS": kernel.probed_options(),
         "MODULES": kernel.MODULE_OPTIONS,
         "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
+        "ETCD": etcd.endpoints,
+        "ETCD_CA": [etcd.ca_file],
+        "ETCD_CERT": [etcd.cert_file],
+        "ETCD_KEY": [etcd.key_file],
         "CRI_SOCKET": [cri_socket.removeprefix("unix://")],
         "HASH_BINARIES": ["1" if hash_binaries else ""],
         "PARTS": [" ".join(parts)],
     }
     assignments = (f"PROBE_{name}={shlex.quote(chr(10).join(items))}\n" for name, items in questions.items())
     return "".join(assignments) + _text()
+
+
+def probe_of(cluster: ResolvedCluster, node: Node) -> str:
+    """Return the probe of a cluster's host; an etcd that others run is asked from control planes."""
+    etcd = cluster.etcd.external if node.role is Role.CONTROL_PLANE else None
+    return probe_script(
+        extra_paths=interesting_paths(cluster, node), cri_socket=node.cri_socket, external_etcd=etcd
+    )
 
 
 def interesting_paths(cluster: ResolvedCluster, node: Node) -> tuple[str, ...]:

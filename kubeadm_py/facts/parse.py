@@ -94,6 +94,7 @@ def read_facts(answer: Answer, *, round_trip: float = 0.0, operator_clock: float
         cri_ready=cri.ready,
         cri_message=cri.message,
         cri_sandbox_image=cri.sandbox_image,
+        external_etcd=runtime.read_external_etcd(answer),
         images=runtime.read_images(answer),
         images_known="!images-listed" in answer.sections,
         files=described,

@@ -11,8 +11,10 @@
 #
 # Runs inside other scripts, so everything happens in one subshell, which reads nothing from stdin.
 # facts/collect.py sets what to ask about, one item a line each: PROBE_PATHS, PROBE_BINARIES, PROBE_SYSCTLS,
-# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS; also PROBE_CRI_SOCKET (a path), PROBE_HASH_BINARIES (1: hash
-# binaries too, about a second for 300 MB) and PROBE_PARTS (words; empty: all parts).
+# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_ETCD (endpoints of an etcd that others run); also
+# PROBE_ETCD_CA, PROBE_ETCD_CERT and PROBE_ETCD_KEY (paths: how a client gets in there), PROBE_CRI_SOCKET
+# (a path), PROBE_HASH_BINARIES (1: hash binaries too, about a second for 300 MB) and PROBE_PARTS (words;
+# empty: all parts).
 kubeadm_py_probe() (
 set +eu
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -277,6 +279,21 @@ tools() {
   plugins
 }
 
+# With the certificate that the API server will use; it is read here and goes nowhere.
+etcd() {
+  has etcdctl || return
+  unset ETCDCTL_API ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_ENDPOINTS ETCDCTL_KEY
+  set -f
+  for endpoint in ${PROBE_ETCD-}; do
+    section "!etcd $endpoint"
+    set -- --endpoints="$endpoint" --dial-timeout=3s --command-timeout=3s
+    [ -z "$PROBE_ETCD_CA" ] || set -- "$@" --cacert="$PROBE_ETCD_CA"
+    [ -z "$PROBE_ETCD_CERT" ] || set -- "$@" --cert="$PROBE_ETCD_CERT"
+    [ -z "$PROBE_ETCD_KEY" ] || set -- "$@" --key="$PROBE_ETCD_KEY"
+    timeout 8 etcdctl "$@" endpoint status -w json 2>&1
+  done
+}
+
 # Every string of the inventory that looks like a path, whatever its layout.
 inventoried() {
   [ -r /var/lib/kubeadm-py/inventory.json ] || return
@@ -479,6 +496,7 @@ ask() {
   ask runtime runtime
   ask units units
   ask resolve resolve
+  [ -z "${PROBE_ETCD-}" ] || ask etcd etcd
   ask clock clock
   ask version tools
   ask network network

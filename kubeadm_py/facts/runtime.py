@@ -1,19 +1,25 @@
-"""Read what a probe says about the container runtime."""
+"""Read what a probe says about the container runtime, and about an etcd that others run."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from dataclasses import dataclass
 
 from kubeadm_py.facts.answer import Answer
 from kubeadm_py.model import paths
-from kubeadm_py.model.facts import ImageFact
+from kubeadm_py.model.facts import EtcdAnswer, ImageFact
+from kubeadm_py.model.versions import Version
 
 _PINNED = "io.cri-containerd.pinned=pinned"
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 _SANDBOX = re.compile(
     r"""^\s*"?(?:sandbox_image|sandboxImage|sandbox)"?\s*[=:]\s*["']([^"']+)["']""", re.MULTILINE
 )
+_ETCD = "!etcd "
+_REASON = re.compile(r'desc = \\"(.*?)\\"')
+_LONGEST_REASON = 300
 _CONDITION = re.compile(r'"(message|reason|status|type)":\s*("(?:[^"\\]|\\.)*"|true|false)')
 
 
@@ -63,3 +69,22 @@ def read_images(answer: Answer) -> tuple[ImageFact, ...]:
         if digest and not reference.startswith("sha256:"):
             images.append(ImageFact(reference, digest[0], _PINNED in line))
     return tuple(images)
+
+
+def read_external_etcd(answer: Answer) -> dict[str, EtcdAnswer]:
+    """Return what each endpoint answered to `etcdctl endpoint status -w json`, in the order of asking."""
+    found = {}
+    for section in answer.sections:
+        if section.startswith(_ETCD):
+            found[section.removeprefix(_ETCD)] = _etcd_answer(answer.lines(section))
+    return found
+
+
+def _etcd_answer(lines: list[str]) -> EtcdAnswer:
+    for line in lines:
+        with contextlib.suppress(ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return EtcdAnswer(str(Version.parse(json.loads(line)[0]["Status"]["version"])))
+    # The reason is in the client's log; its last line only says that time ran out.
+    reasons = [reason for line in lines for reason in _REASON.findall(line)]
+    last = lines[-1] if lines else "no answer within 8 s"
+    return EtcdAnswer(error=(reasons[-1] if reasons else last)[:_LONGEST_REASON])

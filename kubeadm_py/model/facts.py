@@ -83,6 +83,14 @@ class ImageFact:
 
 
 @dataclass(frozen=True, slots=True)
+class EtcdAnswer:
+    """Hold what one etcd endpoint said of itself: its version (`v3.6.8`), or why it did not."""
+
+    version: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """Hold everything known about one host; absent tools leave the defaults."""
 
@@ -141,6 +149,8 @@ class HostFacts:
     cri_message: str = ""
     """Why the runtime is not ready, as it says itself."""
     cri_sandbox_image: str = ""
+    external_etcd: Mapping[str, EtcdAnswer] = field(default_factory=dict)
+    """What an etcd that others run answered from here: endpoint -> answer; empty where nobody could ask."""
     images: tuple[ImageFact, ...] = ()
     images_known: bool = False
     """Whether containerd could be asked for its images."""

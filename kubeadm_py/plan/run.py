@@ -25,7 +25,7 @@ from kubeadm_py.engine.events import (
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
 from kubeadm_py.errors import ExitCode, KubeadmPyError, worst
-from kubeadm_py.facts.collect import interesting_paths, probe_script
+from kubeadm_py.facts.collect import probe_of
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.model.findings import Finding, Severity
 from kubeadm_py.transport.base import Host
@@ -108,10 +108,7 @@ class Run:
         error = ""
         host = self.connect(node)
         try:
-            probe = probe_script(
-                extra_paths=interesting_paths(self.cluster, node), cri_socket=node.cri_socket
-            )
-            return open_session(node, host, probe, verb=self.verb, lock=lock)
+            return open_session(node, host, probe_of(self.cluster, node), verb=self.verb, lock=lock)
         except KubeadmPyError as problem:
             error = problem.summary
             host.close()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, versions
 from kubeadm_py.model.cluster import split_host_port
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.versions import Version
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, JOINS, Check, CheckContext, Hit, Target
 
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
@@ -84,6 +85,30 @@ def external_etcd_files(ctx: CheckContext) -> Iterator[Hit]:
         yield Hit(
             f"not on the host: {', '.join(missing)}", "copy them there before init (keys with mode 0600)"
         )
+
+
+def external_etcd_version(ctx: CheckContext) -> Iterator[Hit]:
+    """Look at the version of an etcd that others run, and whether it lets us in."""
+    external = ctx.cluster.etcd.external
+    if external is None:
+        return
+    if not ctx.facts.external_etcd:
+        yield Hit(
+            "there is no etcdctl on the host to ask etcd with, so nobody knows whether it answers",
+            "install etcdctl, or see to it yourself: every endpoint must let the API server in",
+            severity=Severity.WARNING,
+        )
+    oldest = versions.MINIMUM_EXTERNAL_ETCD
+    for endpoint, answer in ctx.facts.external_etcd.items():
+        if not answer.version:
+            yield Hit(
+                f"{endpoint} does not answer as etcd: {answer.error}",
+                "correct etcd.external: the endpoints, and the certificates that they ask for",
+            )
+        elif Version.parse(answer.version) < oldest:
+            yield Hit(
+                f"{endpoint} is etcd {answer.version}; Kubernetes needs {oldest} or newer", "upgrade etcd"
+            )
 
 
 def forwarding(ctx: CheckContext) -> Iterator[Hit]:
@@ -179,6 +204,14 @@ CHECKS = (
         CONTROL_PLANES,
         "The files that etcd.external names are on the host.",
         external_etcd_files,
+    ),
+    Check(
+        "ExternalEtcdVersion",
+        Severity.ERROR,
+        Gate.PREPARED,
+        frozenset({Target.INIT}),
+        f"An etcd that others run answers, and is {versions.MINIMUM_EXTERNAL_ETCD} or newer.",
+        external_etcd_version,
     ),
     Check(
         "FileContent--proc-sys-net-ipv4-ip_forward",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_script
+from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_of, probe_script
 from kubeadm_py.facts.parse import parse
 from kubeadm_py.model import host_settings
 from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
@@ -310,3 +310,60 @@ def test_interesting_paths_are_those_that_only_the_config_names() -> None:
     assert interesting_paths(plain, Node("w1", Role.WORKER, ("10.0.0.2",))) == (
         "/run/containerd/containerd.sock",
     )
+
+
+ETCDCTL = """\
+#!/bin/sh
+case "$*${ETCDCTL_CACERT-}" in
+  *old:2379*--cacert=/ca.crt*--cert=/c.crt*--key=/c.key*)
+    echo '{"level":"warn","msg":"something harmless"}' >&2
+    echo '[{"Endpoint":"https://old:2379","Status":{"header":{"revision":1},"version":"3.5.9"}}]' ;;
+  *dead:2379*)
+    echo '{"level":"warn","error":"rpc error: desc = \\"Error while dialing: connection refused\\""}' >&2
+    echo 'Failed to get the status of endpoint https://dead:2379 (context deadline exceeded)' >&2
+    echo null
+    exit 1 ;;
+  *odd:2379*) echo '[{"Status":{"version":"banana"}}]' ;;
+  *) echo "Error: open /nope: no such file or directory" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_an_etcd_that_others_run_is_asked_with_the_clients_files(tmp_path: Path) -> None:
+    program = tmp_path / "etcdctl"
+    program.write_text(ETCDCTL)
+    program.chmod(0o755)
+    hosts = ("old", "dead", "odd", "else")
+    etcd = ExternalEtcd(tuple(f"https://{host}:2379" for host in hosts), (), "/ca.crt", "/c.crt", "/c.key")
+    script = probe_script(external_etcd=etcd, parts=["system", "etcd"])
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "ETCDCTL_CACERT": "/somebody/elses"}
+    done = subprocess.run(
+        [*PRESENT[0], "-s"], input=script, env=environment, capture_output=True, text=True, timeout=60
+    )
+    facts = parse(done.stdout, round_trip=0.0, operator_clock=0.0)
+    old, dead, odd, other = (facts.external_etcd[endpoint] for endpoint in etcd.endpoints)
+    assert (old.version, old.error) == ("v3.5.9", "")
+    assert (dead.version, dead.error) == ("", "Error while dialing: connection refused")
+    assert odd.version == ""
+    assert "banana" in odd.error
+    assert other.error == "Error: open /nope: no such file or directory"
+
+
+def test_nobody_asks_an_etcd_without_etcdctl_or_without_such_an_etcd(tmp_path: Path) -> None:
+    for script in (
+        probe_script(parts=["system", "etcd"]),
+        probe_script(external_etcd=ExternalEtcd(("https://e:2379",)), parts=["system", "etcd"]),
+    ):
+        done = subprocess.run([*PRESENT[0], "-s"], input=script, capture_output=True, text=True, timeout=60)
+        assert parse(done.stdout, round_trip=0.0, operator_clock=0.0).external_etcd == {}
+
+
+def test_only_control_planes_ask_it() -> None:
+    nodes = tuple(Node(role.value, role, ("10.0.0.1",)) for role in (Role.CONTROL_PLANE, Role.WORKER))
+    etcd = Etcd(None, ExternalEtcd(("https://e:2379",), ca_file="/srv/etcd/ca.crt"))
+    cluster = ResolvedCluster("demo", Version.parse("v1.36.3"), nodes, etcd=etcd)
+    asked, silent = (probe_of(cluster, node) for node in nodes)
+    assert "PROBE_ETCD=https://e:2379\n" in asked
+    assert "PROBE_ETCD_CA=/srv/etcd/ca.crt\n" in asked
+    assert "PROBE_ETCD=''\n" in silent
+    assert "/srv/etcd/ca.crt" in asked

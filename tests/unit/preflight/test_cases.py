@@ -49,6 +49,7 @@ def facts_of(values: Mapping[str, Any], base: HostFacts) -> HostFacts:
         "interfaces": lambda rows: tuple(
             fact_types.Interface(row["name"], addresses=tuple(row.get("addresses", ()))) for row in rows
         ),
+        "external_etcd": lambda rows: {place: fact_types.EtcdAnswer(**row) for place, row in rows.items()},
         "disks": lambda rows: {row["path"]: fact_types.Disk(**row) for row in rows},
         "images": lambda names: tuple(fact_types.ImageFact(name, "sha256:0") for name in names),
         "units": lambda rows: {
