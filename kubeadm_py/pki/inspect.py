@@ -199,4 +199,5 @@ def _lifetime_reasons(certificate: x509.Certificate, now: datetime, minimum: tim
 
 
 def _days_text(duration: timedelta) -> str:
-    return f"{duration.days} days" if duration.days else f"{duration.total_seconds() / 3600:g} hours"
+    amount, unit = (duration.days, "day") if duration.days else (duration.total_seconds() / 3600, "hour")
+    return f"{amount:g} {unit}" if amount == 1 else f"{amount:g} {unit}s"

@@ -16,6 +16,11 @@ MINIMUM_REMAINING = timedelta(days=1)
 """A certificate that ends sooner is made anew; renewing in good time is `certs renew`."""
 
 
+def minimum_remaining(validity: timedelta) -> timedelta:
+    """Return how long a certificate must still last; a short one is not made anew from its first day on."""
+    return min(MINIMUM_REMAINING, validity / 10)
+
+
 def plan(ctx: StepContext) -> list[Action]:
     """Make what is missing or does not fit; an authority that is there is kept as it is.
 
@@ -96,7 +101,13 @@ def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) 
     if authority is None or authority.content is None:
         return f"{request.signer} is missing"
     return "; ".join(
-        inspect.fits(certificate.content, request, authority.content, ctx.now, MINIMUM_REMAINING)
+        inspect.fits(
+            certificate.content,
+            request,
+            authority.content,
+            ctx.now,
+            minimum_remaining(request.validity),
+        )
     )
 
 

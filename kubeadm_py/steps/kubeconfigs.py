@@ -8,7 +8,7 @@ from kubeadm_py.pki.files import kubeconfig_files
 from kubeadm_py.pki.kubeconfig import kubeconfig_fits
 from kubeadm_py.pki.requests import KubeconfigRequest, kubeconfig_requests
 from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.certs import MINIMUM_REMAINING
+from kubeadm_py.steps.certs import minimum_remaining
 
 
 def plan(ctx: StepContext) -> list[Action]:
@@ -37,7 +37,8 @@ def _lacks(ctx: StepContext, request: KubeconfigRequest) -> str:
         return "unreadable"
     if not ctx.key_pairs.get(request.path, True):
         return "its key is not the one that was made with its certificate"
-    return "; ".join(kubeconfig_fits(fact.content, request, authority.content, ctx.now, MINIMUM_REMAINING))
+    minimum = minimum_remaining(request.validity)
+    return "; ".join(kubeconfig_fits(fact.content, request, authority.content, ctx.now, minimum))
 
 
 STEP = Step("kubeconfig", "kubeconfigs", plan, phase="kubeconfig")

@@ -129,7 +129,7 @@ def test_a_short_minimum_is_said_in_hours(
 ) -> None:
     at = now + timedelta(hours=8759, minutes=30)
     (reason,) = inspect.fits(issued, apiserver, authorities.ca_pem(), at, timedelta(hours=1))
-    assert reason.endswith("in less than 1 hours")
+    assert reason.endswith("in less than 1 hour")
 
 
 def test_unreadable_files_are_reasons(

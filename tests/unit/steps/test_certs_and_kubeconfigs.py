@@ -69,7 +69,7 @@ def test_half_a_pair_is_made_anew_whole(made, with_file, name, half):
     ("later", "reason"),
     [
         (timedelta(days=300), ""),
-        (timedelta(days=364, hours=1), "in less than 1 days"),
+        (timedelta(days=364, hours=1), "in less than 1 day"),
         (timedelta(days=366), "it expired at"),
     ],
 )
@@ -86,6 +86,18 @@ def test_lifetimes(made, later, reason):
             "admin.conf",
             "scheduler.conf",
         }
+
+
+def test_short_lifetimes_are_no_reason_to_make_all_anew(control_plane, carry):
+    """certificateValidityPeriod may be less than a day: a rerun in the same hour changes nothing."""
+    cluster = replace(control_plane.cluster, certificate_validity=timedelta(hours=20))
+    ctx = carry(replace(control_plane, cluster=cluster), certs.plan(replace(control_plane, cluster=cluster)))
+    ctx = carry(ctx, kubeconfigs.plan(ctx))
+    later = replace(ctx, now=ctx.now + timedelta(hours=1))
+    assert (certs.plan(later), kubeconfigs.plan(later)) == ([], [])
+    later = replace(ctx, now=ctx.now + timedelta(hours=19))
+    assert "in less than 2 hours" in certs.plan(later)[0].reason
+    assert kubeconfigs.plan(later)
 
 
 def test_a_leaf_of_another_authority(made, with_file, control_plane):
