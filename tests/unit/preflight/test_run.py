@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -155,3 +156,49 @@ def test_amount_reads_percentages_and_quantities(threshold: str, value: float | 
 def test_numbers_read_well() -> None:
     assert (plural(1, "host"), plural(2, "host")) == ("1 host", "2 hosts")
     assert (gibibytes(3 << 30), gibibytes(5 << 20)) == ("3.0 GiB", "5 MiB")
+
+
+KUBEADMS = """
+IsPrivilegedUser error init join
+NumCPU error init
+Mem error init
+KubernetesVersion warning init
+Firewalld warning init
+Port-N error init
+FileAvailable--etc-kubernetes-manifests-COMPONENT.yaml error init
+HTTPProxy warning init join
+HTTPProxyCIDR warning init
+CRI error init join
+ContainerRuntimeVersion warning init join
+Swap warning init join
+FileExisting-TOOL error init join
+SystemVerification error init join
+Hostname warning init join
+KubeletVersion error init join
+Service-Kubelet warning init join
+Port-10250 error init join
+FileContent--proc-sys-net-ipv4-ip_forward error init join
+ExternalEtcdVersion error init
+Port-2379, Port-2380 error init
+DirAvailable--var-lib-etcd error init
+ExternalEtcdClientCertificates error init
+FileAvailable--etc-kubernetes-kubelet.conf error join
+FileAvailable--etc-kubernetes-pki-ca.crt error join
+ImagePull error init
+"""
+"""What kubeadm v1.36 checks for init and a worker's join, with severities; families under our names."""
+
+
+@pytest.mark.parametrize("line", KUBEADMS.strip().splitlines())
+def test_what_kubeadm_checks_is_checked_under_its_name_and_severity(line):
+    (*words,) = re.split(r" (?=error|warning|init|join)", line)
+    name, severity, *verbs = words
+    [row] = [row for row in preflight.catalogue() if row.name == name]
+    assert row.kubeadm
+    assert row.severity.value == severity
+    assert set(verbs) <= set(row.applies_to)
+
+
+def test_no_other_check_is_said_to_be_kubeadms():
+    listed = {re.split(r" (?=error|warning)", line)[0] for line in KUBEADMS.strip().splitlines()}
+    assert {row.name for row in preflight.catalogue() if row.kubeadm} == listed
