@@ -1,5 +1,6 @@
 import getpass
 import os
+import queue
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from kubeadm_py.errors import (
     UsageError,
     WaitTimeoutError,
 )
-from kubeadm_py.transport.ssh import execution
+from kubeadm_py.transport.ssh import execution, link
 
 BIG = bytes(range(256)) * (5 * 4096)
 
@@ -222,6 +223,30 @@ class TestConnection:
         here.close()
         assert here.run("echo again").stdout == b"again\n"
         assert server.connections == 2
+
+    def test_keepalives_are_sent(self, server, host, monkeypatch):
+        asked = queue.SimpleQueue()
+        answer = paramiko.ServerInterface.check_global_request
+        monkeypatch.setattr(
+            paramiko.ServerInterface,
+            "check_global_request",
+            lambda self, kind, message: asked.put(kind) or answer(self, kind, message),
+        )
+        sped_up = paramiko.Transport.set_keepalive
+        monkeypatch.setattr(
+            paramiko.Transport, "set_keepalive", lambda self, seconds: sped_up(self, seconds / 150)
+        )
+        host(server).connect()
+        assert asked.get(timeout=20).startswith("keepalive@")
+
+    @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux counts unanswered data")
+    def test_a_peer_that_vanished_is_noticed_after_three_keepalives(self, server, host, monkeypatch):
+        made = []
+        dial = link._dial
+        monkeypatch.setattr(link, "_dial", lambda *words: made.append(dial(*words)) or made[-1])
+        host(server).connect()
+        [sock] = made
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 45_000
 
     def test_a_loss_in_the_middle_says_so_and_what_was_running(self, server, host):
         here = host(server)
