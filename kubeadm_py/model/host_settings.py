@@ -5,8 +5,9 @@ from __future__ import annotations
 from kubeadm_py.model import binaries, paths
 
 FSTAB = "/etc/fstab"
-CONTAINERD_PROXY_DROPIN = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
-KUBELET_PROXY_DROPIN = "/etc/systemd/system/kubelet.service.d/http-proxy.conf"
+CONTAINERD_PROXY = "/etc/systemd/system/containerd.service.d/http-proxy"
+KUBELET_PROXY = "/etc/systemd/system/kubelet.service.d/http-proxy"
+"""Without .conf, the drop-in, and .env, the variables that it names: these may hold a password."""
 KUBELET_LOCAL_DROPIN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
 """Where packages before 1.28 put the drop-in."""
 MASKED_SWAP_UNITS = paths.STATE_DIR + "/swap-units"
@@ -60,12 +61,14 @@ PROBED_SYSCTLS = (*SYSCTLS, *SYSCTLS_IPV6, *SYSCTL_FLOORS, *SYSCTLS_PROTECTED)
 PROBED_FILES = (
     paths.CONTAINERD_CONFIG,
     paths.CONTAINERD_UNIT,
-    CONTAINERD_PROXY_DROPIN,
+    f"{CONTAINERD_PROXY}.conf",
+    f"{CONTAINERD_PROXY}.env",
     paths.CRICTL_CONFIG,
     paths.KUBELET_UNIT,
     paths.KUBELET_DROPIN,
     KUBELET_LOCAL_DROPIN,
-    KUBELET_PROXY_DROPIN,
+    f"{KUBELET_PROXY}.conf",
+    f"{KUBELET_PROXY}.env",
     paths.MODULES_FILE,
     paths.SYSCTL_FILE,
     MASKED_SWAP_UNITS,

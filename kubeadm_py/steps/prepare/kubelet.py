@@ -59,11 +59,11 @@ def plan_kubelet(ctx: StepContext) -> list[Action]:
     if fresh:
         actions.append(WriteFiles(tuple(fresh), source.why([state]), "install kubelet"))
     units = _unit_files(state, ctx.facts) if source.installs(ctx) else []
-    proxied = proxy.drop_in(host_settings.KUBELET_PROXY_DROPIN, ctx.cluster, ctx.node)
+    proxied = proxy.drop_in(host_settings.KUBELET_PROXY, ctx.cluster, ctx.node)
     written = differing([*units, *proxied], ctx.facts)
     if written:
         actions.append(WriteFiles(tuple(written), title="configure the kubelet's unit"))
-    removed = source.leftovers(ctx, proxied, host_settings.KUBELET_PROXY_DROPIN)
+    removed = source.leftovers(ctx, proxied, host_settings.KUBELET_PROXY)
     actions += removed
     changed = bool(fresh or written or removed)
     fact = ctx.facts.units.get(UNIT)

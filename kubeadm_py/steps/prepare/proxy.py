@@ -23,10 +23,10 @@ def no_proxy(cluster: ResolvedCluster, node: Node, proxy: Proxy) -> tuple[str, .
 
 
 def drop_in(path: str, cluster: ResolvedCluster, node: Node) -> list[FileSpec]:
-    """Return the drop-in that sets the proxy variables of a unit; none where the host has no proxy.
+    """Return what sets the proxy variables of a unit, PATH.conf and PATH.env; none where there is no proxy.
 
-    Both spellings are set: programs differ in which one they read. A proxy URL may hold a password, so
-    only root reads the file.
+    Both spellings are set: programs differ in which one they read. A proxy URL may hold a password: systemd
+    shows a unit's Environment= to every local user, but not what is in an EnvironmentFile=.
     """
     proxy = node.proxy
     if proxy is None or not (proxy.http or proxy.https):
@@ -37,6 +37,10 @@ def drop_in(path: str, cluster: ResolvedCluster, node: Node) -> list[FileSpec]:
         "NO_PROXY": ",".join(no_proxy(cluster, node, proxy)),
     }
     environment = [
-        f"{spelling}={value}" for name, value in values.items() if value for spelling in (name, name.lower())
+        (spelling, value) for name, value in values.items() if value for spelling in (name, name.lower())
     ]
-    return [FileSpec(path, render("http-proxy.conf", environment=environment), 0o600, secret=True)]
+    variables = f"{path}.env"
+    return [
+        FileSpec(variables, render("http-proxy.env", environment=environment), 0o600, secret=True),
+        FileSpec(f"{path}.conf", render("http-proxy.conf", variables=variables), 0o644),
+    ]

@@ -37,14 +37,14 @@ def plan_runtime(ctx: StepContext) -> list[Action]:
         actions.append(WriteFiles(tuple(fresh), source.why(chosen), "install containerd and runc"))
     config = _config(ctx, states["containerd"]) if source.installs(ctx) else []
     units = _unit(states["containerd"]) if source.installs(ctx) else []
-    proxied = proxy.drop_in(host_settings.CONTAINERD_PROXY_DROPIN, ctx.cluster, ctx.node)
+    proxied = proxy.drop_in(host_settings.CONTAINERD_PROXY, ctx.cluster, ctx.node)
     registries = registry_files(ctx.cluster)
     changed_config = differing(config, ctx.facts)
     changed_units = differing([*units, *proxied], ctx.facts)
     # containerd reads registry settings anew for every pull.
     if written := [*changed_config, *changed_units, *differing(registries, ctx.facts)]:
         actions.append(WriteFiles(tuple(written), title="configure containerd"))
-    removed = source.leftovers(ctx, proxied, host_settings.CONTAINERD_PROXY_DROPIN)
+    removed = source.leftovers(ctx, proxied, host_settings.CONTAINERD_PROXY)
     actions += [*removed, *source.leftovers(ctx, registries, paths.CONTAINERD_CERTS_DIR + "/")]
     # runc and the shim are started anew for every container: they need no restart.
     daemon = any(spec.path == states["containerd"].path for spec in fresh)

@@ -51,7 +51,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - not HTML: `_only_safe` refuses whatever no filter has escaped
     )
-    for function in (to_toml, to_comment, to_unit_path, to_unit_string):
+    for function in (to_toml, to_comment, to_unit_path, to_environment_string):
         environment.filters[function.__name__] = function
     return environment
 
@@ -84,9 +84,12 @@ def to_unit_path(value: Any) -> _Safe:
     return _Safe(text)
 
 
-def to_unit_string(value: Any) -> _Safe:
-    """Quote a string for a systemd unit: no escape, specifier or end of line in it has a meaning."""
-    text = _line(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+def to_environment_string(value: Any) -> _Safe:
+    """Quote a value for a file that systemd reads variables from: no escape or end of line has a meaning.
+
+    There it knows no specifiers, and inside quotes it undoes a backslash before these four characters.
+    """
+    text = re.sub(r'([\\"`$])', r"\\\1", _line(value))
     return _Safe(f'"{text}"')
 
 

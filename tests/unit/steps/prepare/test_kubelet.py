@@ -108,7 +108,7 @@ def test_a_bare_binary_gets_a_unit_too(cluster, machine, bundle, on):
 def test_the_proxy_reaches_the_kubelet(cluster, machine, bundle, on):
     nodes = tuple(replace(node, proxy=Proxy("http://u:secret@p:3128")) for node in cluster.nodes)
     spec = files(plan_kubelet(on(replace(cluster, nodes=nodes), "w1", machine, bundle)))[
-        host_settings.KUBELET_PROXY_DROPIN
+        f"{host_settings.KUBELET_PROXY}.env"
     ]
     assert (spec.mode, spec.secret) == (0o600, True)
 

@@ -156,7 +156,7 @@ def test_a_proxy_restarts_it_and_so_does_its_end(context, carried_out):
     nodes = tuple(replace(node, proxy=Proxy(https="http://p:3128")) for node in ctx.cluster.nodes)
     proxied = replace(ctx, cluster=replace(ctx.cluster, nodes=nodes), node=nodes[0])
     actions = plan_runtime(proxied)
-    assert set(files(actions)) == {host_settings.CONTAINERD_PROXY_DROPIN}
+    assert set(files(actions)) == {f"{host_settings.CONTAINERD_PROXY}.{end}" for end in ("conf", "env")}
     assert unit(actions).state == "restarted"
     after = carried_out(proxied, actions)
     assert plan_runtime(after) == []

@@ -51,18 +51,20 @@ def test_another_worker_changes_nothing_here(cluster):
 
 
 def test_the_drop_in_is_safe_for_systemd(cluster):
-    node = replace(cluster.node("w1"), proxy=Proxy('http://u:p%40"x\\@p:3128', "http://s:1"))
-    (spec,) = proxy.drop_in("/x.conf", cluster, node)
-    lines = spec.content.decode().splitlines()
-    assert lines[2] == r'Environment="HTTP_PROXY=http://u:p%%40\"x\\@p:3128"'
-    assert lines[3].startswith('Environment="http_proxy=')
-    assert lines[4] == 'Environment="HTTPS_PROXY=http://s:1"'
-    assert spec.mode == 0o600
+    node = replace(cluster.node("w1"), proxy=Proxy('http://u:p%40"x\\$y@p:3128', "http://s:1"))
+    variables, unit = proxy.drop_in("/etc/x", cluster, node)
+    assert (unit.path, unit.mode) == ("/etc/x.conf", 0o644)
+    assert unit.content.decode().splitlines()[1:] == ["[Service]", "EnvironmentFile=/etc/x.env"]
+    assert (variables.path, variables.mode, variables.secret) == ("/etc/x.env", 0o600, True)
+    lines = variables.content.decode().splitlines()
+    assert lines[1] == r'HTTP_PROXY="http://u:p%40\"x\\\$y@p:3128"'
+    assert lines[2].startswith('http_proxy="')
+    assert lines[3] == 'HTTPS_PROXY="http://s:1"'
 
 
 @pytest.mark.parametrize("settings", [None, Proxy(), Proxy(no_proxy=("x",))])
 def test_without_a_proxy_there_is_no_drop_in(cluster, settings):
-    assert proxy.drop_in("/x.conf", cluster, replace(cluster.node("w1"), proxy=settings)) == []
+    assert proxy.drop_in("/x", cluster, replace(cluster.node("w1"), proxy=settings)) == []
 
 
 def hosts(spec):
@@ -101,7 +103,7 @@ def test_credentials_and_ca_reach_only_root(cluster):
     [
         (text.to_toml, "a\nb"),
         (text.to_comment, "x\ny"),
-        (text.to_unit_string, "x\ny"),
+        (text.to_environment_string, "x\ny"),
         (text.to_unit_path, "/usr/bin/x y"),
         (text.to_unit_path, "relative"),
         (text.to_unit_path, "/a%b"),
