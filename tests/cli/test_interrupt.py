@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from kubeadm_py.cli.verbs import reset
+from kubeadm_py.engine.interrupt import Interrupt, InterruptedRunError
+from kubeadm_py.model.stages import HostPlan, Plan, Stage
 
 CLUSTER = """\
 apiVersion: kubeadm-py.io/v1alpha1
@@ -146,3 +151,19 @@ def test_the_second_leaves_at_once(waiting):
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert time.monotonic() - began < 5
+
+
+def test_at_the_question_of_reset(monkeypatch):
+    class Terminal:
+        def readline(self) -> str:
+            os.kill(os.getpid(), signal.SIGINT)
+            return "y"
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt().handling():
+        ours = signal.getsignal(signal.SIGINT)
+        with pytest.raises(InterruptedRunError):
+            reset._ask(Plan("reset", (Stage("reset", "", (HostPlan("cp1", ()),)),)))
+        assert signal.getsignal(signal.SIGINT) is ours
+    assert signal.getsignal(signal.SIGINT) is before

@@ -174,3 +174,17 @@ class TestOutputThatTakesNothing:
         command = "preflight --config c.yaml | true; exit ${PIPESTATUS[0]}"
         ended = self.run(command, environment, tmp_path)
         assert (ended.returncode, ended.stderr) == (7, "")
+
+
+def test_a_home_that_cannot_be_written_is_no_reason_to_fail(kpy, write):
+    config = write("c.yaml", UNREACHABLE)
+    for env in ({"HOME": "/proc/nothing"}, {"XDG_STATE_HOME": "/proc/nothing"}):
+        ended = kpy("preflight", "--config", config, env=env)
+        assert ended.code == 7
+        assert "this run is not logged: " in ended.out
+        assert "connection refused" in ended.out
+
+
+def test_a_config_on_standard_input_has_a_name(kpy):
+    ended = kpy("config", "validate", "--config", "-", stdin=UNREACHABLE)
+    assert (ended.code, ended.out[:15]) == (0, "<stdin> is good")

@@ -8,6 +8,7 @@ import sys
 from kubeadm_py.addons import load as addons
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.config.source import source_name
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import images
 
@@ -18,7 +19,9 @@ def validate(path: str, *, allow_unknown_fields: bool) -> None:
     addons.resolve(loaded.cluster)
     reading.warn(loaded)
     hosts = ", ".join(f"{node.name or 'this machine'} ({node.role})" for node in loaded.cluster.nodes)
-    sys.stdout.write(f"{path} is good: Kubernetes {loaded.cluster.kubernetes_version}; {hosts}\n")
+    sys.stdout.write(
+        f"{source_name(path)} is good: Kubernetes {loaded.cluster.kubernetes_version}; {hosts}\n"
+    )
 
 
 def images_list(path: str, *, output: str, allow_unknown_fields: bool = False) -> None:
