@@ -74,7 +74,7 @@ def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             host.files[paths.ADMIN_CONF] = content
 
         @contextlib.contextmanager
-        def leader(_config: str, _hosts: object) -> Iterator[tuple[object, FakeHost]]:
+        def leader(_config: str, _hosts: object, **_options: object) -> Iterator[tuple[object, FakeHost]]:
             yield SimpleNamespace(name="demo"), host
 
         monkeypatch.setattr(verb, "leader", leader)
