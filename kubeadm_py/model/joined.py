@@ -21,3 +21,6 @@ class JoinedCluster:
     """The cluster's KubeletConfiguration (ConfigMap kube-system/kubelet-config)."""
     cluster_configuration: Mapping[str, Any] = field(default_factory=dict)
     """The cluster's ClusterConfiguration (ConfigMap kube-system/kubeadm-config)."""
+    client_certificate_pem: bytes | None = None
+    client_key: Secret | None = None
+    """With the certificate, what the kubelet logs in with where there is no token: a discovery file's own."""

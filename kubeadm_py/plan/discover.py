@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,7 +48,9 @@ def discover(run: Run, session: Session, wanted: Discovery, file: bytes | None =
         endpoint = endpoint_of(entry.server)
         fetch = _fetch(session, endpoint, entry)
         found = tokens.discover_by_file(fetch, entry, clock=clock, patience=patience)
-        token = wanted.tls_bootstrap_token or entry.token
+        login = entry
+        if wanted.tls_bootstrap_token is not None:
+            login = ClusterEntry("", entry.server, token=wanted.tls_bootstrap_token)
     else:
         if wanted.token is None:
             raise UsageError(
@@ -63,28 +66,41 @@ def discover(run: Run, session: Session, wanted: Discovery, file: bytes | None =
             patience=patience,
             unsafe_skip_ca_verification=wanted.unsafe_skip_ca_verification,
         )
-        token = wanted.tls_bootstrap_token or wanted.token
+        login = ClusterEntry("", found.server, token=wanted.tls_bootstrap_token or wanted.token)
     for warning in found.warnings:
         run.bus.emit(Notice("warning", warning, session.name))
-    if token is None:
+    if login.token is None and (login.client_certificate_pem is None or login.client_key is None):
         raise UsageError(
-            "the discovery file has no token and --tls-bootstrap-token is not given",
+            "the discovery file has no credentials and --tls-bootstrap-token is not given",
             fix="give a token that the kubelet can ask for its certificate with: --tls-bootstrap-token",
         )
-    return _configured(session, found, token)
+    return _configured(session, found, login)
 
 
-def _configured(session: Session, found: tokens.Discovered, token: Secret) -> JoinedCluster:
+def _configured(session: Session, found: tokens.Discovered, login: ClusterEntry) -> JoinedCluster:
     """Read kubeadm-config and kubelet-config as the joining kubelet may (contract 8.3)."""
-    endpoint = endpoint_of(found.server)
-    fetch = _fetch(session, endpoint, _as_bootstrapper(found.server, found.ca_pem, token))
-    kubelet = _config_map(fetch, "kubelet-config", "kubelet", found.ca_pem, session.name)
-    cluster = _config_map(fetch, "kubeadm-config", "ClusterConfiguration", found.ca_pem, session.name)
-    return JoinedCluster(found.server, found.ca_pem, token, kubelet, cluster)
+    joined = JoinedCluster(
+        found.server,
+        found.ca_pem,
+        login.token or Secret(""),
+        client_certificate_pem=None if login.token else login.client_certificate_pem,
+        client_key=None if login.token else login.client_key,
+    )
+    fetch = _fetch(session, endpoint_of(found.server), _as_bootstrapper(joined))
+    kubelet = _config_map(fetch, "kubelet-config", "kubelet", joined, session.name)
+    cluster = _config_map(fetch, "kubeadm-config", "ClusterConfiguration", joined, session.name)
+    return replace(joined, kubelet_config=kubelet, cluster_configuration=cluster)
 
 
-def _config_map(fetch: TLSFetch, name: str, key: str, ca_pem: bytes, host: str) -> Mapping[str, Any]:
-    status, body = fetch(_CONFIG_MAPS + name, ca_pem)
+def _config_map(fetch: TLSFetch, name: str, key: str, joined: JoinedCluster, host: str) -> Mapping[str, Any]:
+    status, body = fetch(_CONFIG_MAPS + name, joined.ca_pem)
+    if status == 401 and joined.client_certificate_pem is not None:
+        raise KubeadmPyError(
+            "the cluster does not take the discovery file's client certificate as a login",
+            host=host,
+            details=["the certificate has expired, or another authority signed it"],
+            fix="give a token instead: --tls-bootstrap-token",
+        )
     if status == 401:
         raise KubeadmPyError(
             "the cluster does not take the bootstrap token as a login",
@@ -126,8 +142,16 @@ def _fetch(session: Session, endpoint: str, entry: ClusterEntry | None = None) -
     return TLSFetch(open_stream, endpoint, cluster=entry)
 
 
-def _as_bootstrapper(server: str, ca_pem: bytes, token: Secret) -> ClusterEntry:
-    return ClusterEntry("", server, ca_pem, token=token)
+def _as_bootstrapper(joined: JoinedCluster) -> ClusterEntry:
+    """Return who the kubelet will be until it has its own certificate."""
+    return ClusterEntry(
+        "",
+        joined.server,
+        joined.ca_pem,
+        token=joined.tls_bootstrap_token if joined.client_certificate_pem is None else None,
+        client_certificate_pem=joined.client_certificate_pem,
+        client_key=joined.client_key,
+    )
 
 
 def endpoint_of(server: str) -> str:
@@ -152,8 +176,7 @@ def _sleep(run: Run, seconds: float) -> None:
 
 def taken(session: Session, joined: JoinedCluster) -> bool:
     """Say whether a Ready node of the cluster has this host's name already; a token login may ask that."""
-    entry = _as_bootstrapper(joined.server, joined.ca_pem, joined.tls_bootstrap_token)
-    fetch = _fetch(session, endpoint_of(joined.server), entry)
+    fetch = _fetch(session, endpoint_of(joined.server), _as_bootstrapper(joined))
     status, body = fetch(f"/api/v1/nodes/{session.node.name}", joined.ca_pem)
     try:
         return status == 200 and is_ready(json.loads(body))

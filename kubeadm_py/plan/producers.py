@@ -137,12 +137,15 @@ def joining_producers(cluster: ResolvedCluster) -> dict[str, Producer]:
 
     def bootstrap_kubeconfig(_host: str, late: Late) -> bytes:
         joined: JoinedCluster = late.args
+        certificate = joined.client_certificate_pem
         return kubeconfig.render(
             cluster.cluster_name,
             joined.server,
             joined.ca_pem,
             BOOTSTRAP_USER,
-            token=joined.tls_bootstrap_token,
+            client_certificate=certificate,
+            client_key=joined.client_key,
+            token=joined.tls_bootstrap_token if certificate is None else None,
         )
 
     return {kubelet_start.BOOTSTRAP_PRODUCER: bootstrap_kubeconfig}

@@ -378,8 +378,49 @@ class TestByFile:
 
     def test_a_file_without_token_needs_one(self, joined):
         cluster = replace(by_token(joined), discovery=Discovery(file="d.conf"))
-        with pytest.raises(UsageError, match="the discovery file has no token"):
+        with pytest.raises(UsageError, match="the discovery file has no credentials"):
             joined.join("w1", cluster=cluster, file=self.make(joined))
+
+    def test_its_client_certificate_serves_the_kubelet_too(self, joined, monkeypatch):
+        """Whoever joins with a certificate is asked for no token, as with kubeadm (contract 8.3)."""
+        cluster = replace(by_token(joined), discovery=Discovery(file="d.conf"))
+        file = self.make(joined, client_certificate=b"CERT", client_key=Secret("KEY"))
+        get = joined.api.get
+
+        def known_by_certificate(path, entry):
+            if entry is not None and entry.client_certificate_pem == b"CERT":
+                assert entry.client_key.reveal() == b"KEY"
+                entry = replace(entry, token=TOKEN)
+            return get(path, entry)
+
+        monkeypatch.setattr(joined.api, "get", known_by_certificate)
+        written = []
+        w1 = joined.machines["w1"]
+        put = w1._put
+        monkeypatch.setattr(w1, "_put", lambda *file: (written.append(file), put(*file)))
+        joined.join("w1", cluster=cluster, file=file)
+        assert joined.api.nodes["w1"] is True
+        (bootstrap,) = [file for file in written if file[0] == paths.BOOTSTRAP_KUBELET_CONF]
+        entry = kubeconfig.cluster_of(bootstrap[1])
+        assert (entry.client_certificate_pem, entry.client_key.reveal(), entry.token) == (
+            b"CERT",
+            b"KEY",
+            None,
+        )
+        assert bootstrap[2] == 0o600
+
+    def test_a_certificate_that_is_no_login(self, joined):
+        cluster = replace(by_token(joined), discovery=Discovery(file="d.conf"))
+        file = self.make(joined, client_certificate=b"CERT", client_key=Secret("KEY"))
+        with pytest.raises(KubeadmPyError, match="does not take the discovery file's client certificate"):
+            joined.join("w1", cluster=cluster, file=file)
+        assert joined.machines["w1"].stages == []
+
+    def test_a_token_goes_before_a_certificate(self, joined):
+        file = self.make(joined, client_certificate=b"CERT", client_key=Secret("KEY"))
+        cluster = replace(by_token(joined), discovery=Discovery(file="d.conf", tls_bootstrap_token=TOKEN))
+        joined.join("w1", cluster=cluster, file=file)
+        assert joined.api.nodes["w1"] is True
 
     def test_the_bootstrap_token_may_come_apart(self, joined):
         cluster = replace(by_token(joined), discovery=Discovery(file="d.conf", tls_bootstrap_token=TOKEN))
