@@ -116,7 +116,7 @@ def _config_map(fetch: TLSFetch, name: str, key: str, joined: JoinedCluster, hos
             fix="was this cluster made by kubeadm or kubeadm-py, and has the token kubeadm's default group?",
         )
     try:
-        document = yaml.safe_load(json.loads(body)["data"][key])
+        document = yaml.load(json.loads(body)["data"][key], Loader=yaml.CSafeLoader)
     except (ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise KubeadmPyError(
             f"ConfigMap kube-system/{name} cannot be read: {error!r}",

@@ -41,6 +41,7 @@ def join(
         """Load what comes after the look, which takes as long as hosts to answer."""
         from kubeadm_py.plan import joining
 
+        joining.preload()
         if not run.options.dry_run:
             run.bus.emit(joining.stages(errand is not None))
 

@@ -27,13 +27,21 @@ from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.plan.workflows import JOIN_WORKER, JOINED, PREPARE, ahead
 from kubeadm_py.preflight.context import Reach
+from kubeadm_py.render import engine
 from kubeadm_py.steps import addons_ready, mark_node, waits
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.prepare import text
 
 
 def stages(with_control_plane: bool) -> StagesAhead:
     """Return the event that says which stages a join has before it."""
     return ahead(PREPARE, JOIN_WORKER, *([JOINED] if with_control_plane else []))
+
+
+def preload() -> None:
+    """Compile the templates that joining hosts need."""
+    engine.preload()
+    text.preload()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,8 @@ class Joining:
         if run.options.dry_run:
             stage = self._join_stage(joined, resolved)
             return JoinReport(Plan("join", (prepare, stage)), 0, already)
-        self.source.fetch(run.cluster, run.sessions, run.say)
-        prepare = build_stage(PREPARE, self._contexts(joined, resolved))
+        if self.source.fetch(run.cluster, run.sessions, run.say):
+            prepare = build_stage(PREPARE, self._contexts(joined, resolved))
         self.source.verify(prepare)
         executor = Executor(
             run.sessions,

@@ -74,7 +74,7 @@ class Leader:
 
     def _document(self, name: str, key: str) -> dict[str, Any]:
         try:
-            document = yaml.safe_load(self.configs[key])
+            document = yaml.load(self.configs[key], Loader=yaml.CSafeLoader)
         except (KeyError, yaml.YAMLError) as error:
             raise KubeadmPyError(
                 f"ConfigMap kube-system/{name} cannot be read: {error!r}",

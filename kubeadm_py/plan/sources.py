@@ -26,14 +26,19 @@ class Source:
 
     def fetch(
         self, cluster: ResolvedCluster, sessions: Mapping[str, Session], say: Callable[[str], None]
-    ) -> None:
-        """Download the official releases that these hosts lack; other sources have everything already."""
-        if cluster.artifacts is ArtifactSource.OFFICIAL:
-            needs = [
-                HostNeed(session.node, session.facts, tuple(session.inventory.files))
-                for session in sessions.values()
-            ]
-            self.view = official_view(cluster, needs, say=say)
+    ) -> bool:
+        """Download the official releases that these hosts lack, and say whether the view knows more now.
+
+        Other sources have everything already.
+        """
+        if cluster.artifacts is not ArtifactSource.OFFICIAL:
+            return False
+        needs = [
+            HostNeed(session.node, session.facts, tuple(session.inventory.files))
+            for session in sessions.values()
+        ]
+        self.view = official_view(cluster, needs, say=say)
+        return True
 
     def verify(self, stage: Stage) -> None:
         """Check the sha256 of exactly what the stage sends; raise BundleError before any of it is sent."""

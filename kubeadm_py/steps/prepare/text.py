@@ -38,6 +38,13 @@ def render(template: str, **values: object) -> bytes:
     return text.encode()
 
 
+def preload() -> None:
+    """Compile the templates: a run does it while it waits for its hosts."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["j2"]):
+        environment.get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
