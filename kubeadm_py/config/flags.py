@@ -195,10 +195,10 @@ def at_hosts(cluster: ResolvedCluster, hosts: Sequence[str]) -> ResolvedCluster:
     return replace(cluster, nodes=tuple(_remote(template, ssh) for ssh in reached)) if reached else cluster
 
 
-def ignore_preflight_errors(cluster: ResolvedCluster, names: Sequence[str]) -> ResolvedCluster:
-    """Return the cluster with `names` ignored on every node besides those of the config.
+def ignored_by_flag(cluster: ResolvedCluster, names: Sequence[str]) -> frozenset[str]:
+    """Return the checks that the flag ignores on all hosts, besides what the config ignores on each.
 
-    This is the flag given with --config; raise ConfigError where `all` meets other names.
+    Raise ConfigError where `all` meets other names, of the flag or of the config, as kubeadm does.
     """
     words = _words(names)
     problems = Problems()
@@ -206,11 +206,7 @@ def ignore_preflight_errors(cluster: ResolvedCluster, names: Sequence[str]) -> R
     for node in cluster.nodes:
         check_ignored(place, ("names",), [*words, *node.ignore_preflight_errors], problems)
     problems.raise_if_any(COMMAND_LINE)
-    more = ignored(words)
-    nodes = tuple(
-        replace(node, ignore_preflight_errors=node.ignore_preflight_errors | more) for node in cluster.nodes
-    )
-    return replace(cluster, nodes=nodes)
+    return ignored(words)
 
 
 def _resolve(

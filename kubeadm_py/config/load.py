@@ -8,7 +8,7 @@ from typing import IO
 
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.documents import read_documents
-from kubeadm_py.config.flags import from_init_flags, from_join_flags, ignore_preflight_errors
+from kubeadm_py.config.flags import from_init_flags, from_join_flags
 from kubeadm_py.config.problems import ConfigError, Problem, Problems, in_order
 from kubeadm_py.config.resolve import check, resolve
 from kubeadm_py.config.source import STDIN, read_text, refusal, source_name
@@ -22,7 +22,6 @@ __all__ = [
     "complete",
     "from_init_flags",
     "from_join_flags",
-    "ignore_preflight_errors",
     "load",
 ]
 

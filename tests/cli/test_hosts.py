@@ -67,6 +67,15 @@ def test_a_port_that_refuses(kpy, config, closed, command):
     assert "cp1" in ended.text or command[0] == "join"
 
 
+@pytest.mark.parametrize("command", ["preflight", "init", "join --host w1"])
+def test_all_checks_are_ignored_alone(kpy, config, closed, command):
+    path = config(*closed)
+    ended = kpy(*command.split(), "--config", path, "--ignore-preflight-errors", "Swap,all")
+    assert ended.code == 2
+    assert "--ignore-preflight-errors" in ended.err
+    assert kpy(*command.split(), "--config", path, "--ignore-preflight-errors", "all").code == 7
+
+
 def test_every_host_that_fails_is_named(kpy, config, closed):
     ended = kpy("preflight", "--config", config(*closed))
     assert "2 errors on 2 hosts" in ended.out

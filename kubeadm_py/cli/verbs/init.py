@@ -9,7 +9,7 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.flags import at_hosts, from_init_flags
+from kubeadm_py.config.flags import at_hosts, from_init_flags, ignored_by_flag
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster
@@ -43,13 +43,14 @@ def run(
             _only_the_first(cluster, hosts)
     else:
         cluster = from_init_flags(hosts=hosts, **flags)
+    ignored = ignored_by_flag(cluster, ignore)
     connect = Approached(cluster.control_planes)
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
     from kubeadm_py.plan import init
     from kubeadm_py.plan.run import Options, running
 
-    options = Options(frozenset(ignore), tuple(skip_phases), dry_run)
+    options = Options(ignored, tuple(skip_phases), dry_run)
     with common.a_run("init", cluster, display, options, config, connect=connect) as a_run:
         common.tell_warnings(a_run, loaded)
         with running(a_run, hosts=cluster.control_planes[:1]) as end:

@@ -11,7 +11,7 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.flags import at_hosts, from_join_flags
+from kubeadm_py.config.flags import at_hosts, from_join_flags, ignored_by_flag
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
@@ -44,13 +44,14 @@ def run(
         targets = list(cluster.nodes)
     known = loaded is not None and loaded.has_cluster_document
     discovery_file = cluster.discovery.file if cluster.discovery and not known else ""
+    ignored = ignored_by_flag(cluster, ignore)
     connect = Approached([*targets, *cluster.control_planes[:1]])
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
     from kubeadm_py.plan import join
     from kubeadm_py.plan.run import Options, running
 
-    options = Options(frozenset(ignore), tuple(skip_phases), dry_run)
+    options = Options(ignored, tuple(skip_phases), dry_run)
     with common.a_run("join", cluster, display, options, config, connect=connect) as a_run:
         common.tell_warnings(a_run, loaded)
         with running(a_run, hosts=targets) as end:

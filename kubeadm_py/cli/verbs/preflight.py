@@ -8,7 +8,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common, reading, saving
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.flags import at_hosts
+from kubeadm_py.config.flags import at_hosts, ignored_by_flag
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Gate
@@ -31,7 +31,7 @@ def run(
     loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
     cluster = loaded.cluster if loaded.has_cluster_document else at_hosts(loaded.cluster, hosts)
     targets = (reading.choose(cluster, hosts) if loaded.has_cluster_document else []) or list(cluster.nodes)
-    options = Options(ignore_preflight_errors=frozenset(ignore))
+    options = Options(ignore_preflight_errors=ignored_by_flag(cluster, ignore))
     with common.a_run("preflight", cluster, display, options, config) as a_run:
         common.tell_warnings(a_run, loaded)
         with running(a_run, hosts=targets) as end:

@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from kubeadm_py.config.flags import at_hosts
-from kubeadm_py.config.load import (
-    ConfigError,
-    from_init_flags,
-    from_join_flags,
-    ignore_preflight_errors,
-    load,
-)
+from kubeadm_py.config.flags import at_hosts, ignored_by_flag
+from kubeadm_py.config.load import ConfigError, from_init_flags, from_join_flags, load
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import DEFAULT_VERSION
@@ -264,8 +258,11 @@ def test_what_trusts_without_a_pin_is_named_as_the_user_types_it() -> None:
     assert "unsafeSkipCAVerification" not in str(refused.value)
 
 
-def test_ignored_checks_of_the_flag_join_those_of_the_config() -> None:
-    cluster = ignore_preflight_errors(from_init_flags(ignore_preflight_errors=["Mem"]), ["NumCPU, Swap"])
-    assert cluster.nodes[0].ignore_preflight_errors == {"mem", "numcpu", "swap"}
-    with pytest.raises(ConfigError, match="--ignore-preflight-errors"):
-        ignore_preflight_errors(cluster, ["all"])
+def test_ignored_checks_of_the_flag() -> None:
+    cluster = from_init_flags(ignore_preflight_errors=["Mem"])
+    assert ignored_by_flag(cluster, []) == frozenset()
+    assert ignored_by_flag(cluster, ["NumCPU, Swap"]) == {"numcpu", "swap"}
+    assert ignored_by_flag(from_init_flags(), ["all"]) == {"all"}
+    for names in (["all"], ["Swap", "All"]):
+        with pytest.raises(ConfigError, match="--ignore-preflight-errors"):
+            ignored_by_flag(cluster, names)
