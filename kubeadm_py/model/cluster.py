@@ -280,6 +280,13 @@ class Node:
         """Return `host:port` of this control plane's own API server."""
         return join_host_port(self.advertise_address or self.address, self.bind_port)
 
+    @property
+    def kubelet_client_certificate(self) -> str:
+        """Return where the kubelet keeps the client certificate that it renews: below its flag cert-dir."""
+        default, _, name = paths.KUBELET_CLIENT_CURRENT.rpartition("/")
+        given = [arg.value for arg in self.kubelet_extra_args if arg.name == "cert-dir"]
+        return f"{given[-1] if given else default}/{name}"
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedCluster:

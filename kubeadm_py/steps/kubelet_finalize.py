@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import shlex
 
 from kubeadm_py.model import paths
@@ -16,10 +15,7 @@ PRODUCER = "rotating-kubelet-kubeconfig"
 
 def plan(ctx: StepContext) -> list[Action]:
     """Let kubelet.conf name the certificate that the kubelet renews by itself."""
-    directory = next(
-        (arg.value for arg in ctx.node.kubelet_extra_args if arg.name == "cert-dir"), paths.KUBELET_PKI_DIR
-    )
-    current = f"{directory}/{posixpath.basename(paths.KUBELET_CLIENT_CURRENT)}"
+    current = ctx.node.kubelet_client_certificate
     fact = ctx.facts.files.get(paths.KUBELET_CONF)
     if fact is not None and fact.content is not None and current.encode() in fact.content:
         return []

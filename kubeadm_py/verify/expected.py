@@ -58,7 +58,7 @@ def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
         specs += static_pods.manifests(cluster, node, facts)
     listed = [ExpectedFile(spec.path, spec.mode, spec.owner, spec.path in optional) for spec in specs]
     known = {file.path for file in listed}
-    extra = [ExpectedFile(paths.KUBELET_CONF, 0o600), ExpectedFile(paths.KUBELET_CLIENT_CURRENT, 0o600)]
+    extra = [ExpectedFile(paths.KUBELET_CONF, 0o600), ExpectedFile(node.kubelet_client_certificate, 0o600)]
     if node.role is Role.WORKER:
         extra.append(ExpectedFile(cluster.ca_cert_path, 0o644))
     elif cluster.etcd.local is not None:
@@ -116,7 +116,7 @@ def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateReques
     """List every certificate that the host carries, those inside kubeconfigs and the kubelet's included."""
     kubelet_client = CertificateRequest(
         name="kubelet-client",
-        path=paths.KUBELET_CLIENT_CURRENT,
+        path=node.kubelet_client_certificate,
         common_name=f"system:node:{node.name}",
         organizations=("system:nodes",),
         usages=("clientAuth",),

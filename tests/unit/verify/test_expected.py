@@ -46,6 +46,18 @@ def test_a_worker_carries_no_keys_but_its_own(cluster):
     ]
 
 
+def test_a_kubelet_that_keeps_its_certificates_elsewhere(cluster):
+    """The last flag is the one that it obeys."""
+    elsewhere = (Arg("cert-dir", "/srv/first"), Arg("cert-dir", "/srv/pki"))
+    node = replace(cluster.nodes[1], kubelet_extra_args=elsewhere)
+    listed = {file.path for file in expected.files(cluster, node)}
+    assert [path for path in listed if path.endswith("-current.pem")] == [
+        "/srv/pki/kubelet-client-current.pem"
+    ]
+    (request,) = expected.certificates(cluster, node)
+    assert expected.certificate_file(request) == "/srv/pki/kubelet-client-current.pem"
+
+
 def ports(cluster, node):
     return {port.port: port.loopback_only for port in expected.listening(cluster, node)}
 
