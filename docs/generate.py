@@ -53,6 +53,13 @@ BEHAVIOUR = (
         "The refusal names the release that removed the flag and what to use now.",
     ),
     (
+        "Values that a component or the API refuses later are refused at once: an unknown phase, taint effect, pathType "
+        "or proxy mode, a volume without a name, a duration below zero, a CRI socket that is none, an address of "
+        "another family than the first service subnet, a release that is not known.",
+        "`kubeadm config validate` accepts them.",
+        "No host has been touched yet, and the place in the file is known.",
+    ),
+    (
         "The probes of scheduler and controller manager follow a `secure-port` in extraArgs.",
         "They stay at ports 10259 and 10257.",
         "The kubelet would end a component that listens elsewhere again and again.",

@@ -95,12 +95,6 @@ class WaitTimeoutError(KubeadmPyError):
     exit_code = ExitCode.TIMEOUT
 
 
-class VerifyError(KubeadmPyError):
-    """Report a cluster that does not pass its verification."""
-
-    exit_code = ExitCode.VERIFY
-
-
 def worst(codes: list[ExitCode]) -> ExitCode:
     """Return the exit code of a run that ended with `codes`; DONE where there is none."""
     return next((code for code in EXIT_PRECEDENCE if code in codes), codes[0] if codes else ExitCode.DONE)

@@ -15,7 +15,6 @@ SCALAR_CHARACTERS_PER_NODE = 100
 MAX_DEPTH = 64
 MAX_PROBLEMS = 50
 
-KUBEADM_GROUP = "kubeadm.k8s.io"
 KUBEADM_API = "kubeadm.k8s.io/v1beta4"
 KUBELET_API = "kubelet.config.k8s.io/v1beta1"
 KUBE_PROXY_API = "kubeproxy.config.k8s.io/v1alpha1"

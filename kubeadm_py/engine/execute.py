@@ -36,7 +36,6 @@ _MARK = "##kubeadm-py "
 _WAIT_OUT_OF_TIME = 9
 _WAIT_HOPELESS = 10
 _STOPPED = 130
-_BUSY_EXIT = 75
 
 Producer = Callable[[str, Late], bytes]
 """Make the content of a Late for the host of that name."""

@@ -260,8 +260,6 @@ class TestTables:
             "CONTROLLER_MANAGER": 10257,
             "KUBELET": 10250,
             "KUBELET_HEALTHZ": 10248,
-            "KUBE_PROXY_HEALTHZ": 10256,
-            "KUBE_PROXY_METRICS": 10249,
             "ETCD_CLIENT": 2379,
             "ETCD_PEER": 2380,
             "ETCD_METRICS": 2381,
