@@ -72,5 +72,5 @@ def test_each_error_has_an_exit_code_of_its_own():
         if issubclass(each, KubeadmPyError) and each is not KubeadmPyError
     ]
     codes = [each.exit_code for each in classes]
-    assert len(set(codes)) == len(codes) == 7
+    assert len(set(codes)) == len(codes) == 6
     assert ExitCode.DONE not in codes
