@@ -15,7 +15,6 @@ from kubeadm_py.verify.checks import Problem
 
 SOON = timedelta(days=7)
 """A certificate that ends within this time fails, or within a tenth of its lifetime where that is less."""
-_LOOK = "kubeadm-py certs check-expiration"
 
 
 def expiry(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, now: datetime) -> list[Problem]:
@@ -29,14 +28,14 @@ def expiry(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, now
         starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         until = _text(ends)
         if now >= ends:
-            problems.append(Problem(f"{path} expired at {until}", "a valid certificate", look=_LOOK))
+            problems.append(Problem(f"{path} expired at {until}", "a valid certificate", look=_dates(path)))
         elif now < starts:
             begin = _text(starts)
             problems.append(
                 Problem(f"{path} is valid only from {begin} on", "a valid certificate", look="date")
             )
         elif ends - now < min(SOON, (ends - starts) / 10):
-            problems.append(Problem(f"{path} ends at {until}", "a certificate that lasts", look=_LOOK))
+            problems.append(Problem(f"{path} ends at {until}", "a certificate that lasts", look=_dates(path)))
     return problems
 
 
@@ -72,6 +71,12 @@ def chain(
             for reason in reasons
         ]
     return problems
+
+
+def _dates(path: str) -> str:
+    if not path.endswith(".conf"):
+        return f"openssl x509 -noout -dates -in {path}"
+    return f"sed -n 's/.*client-certificate-data: //p' {path} | base64 -d | openssl x509 -noout -dates"
 
 
 def _show(path: str) -> str:

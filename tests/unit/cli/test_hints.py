@@ -1,0 +1,32 @@
+"""What messages tell a person to type can be typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import kubeadm_py
+from kubeadm_py.cli import app
+
+SOURCES = sorted(Path(kubeadm_py.__file__).parent.rglob("*.py"))
+TO_COME = ("apply", "plan", "remove", "certs", "etcd", "upgrade", "bundle", "status", "logs", "dashboard")
+"""Verbs of the design that are no commands yet."""
+
+
+def commands() -> set[str]:
+    names = {each.name or each.callback.__name__ for each in app.app.registered_commands}
+    return names | {each.name for each in app.app.registered_groups}
+
+
+@pytest.mark.parametrize("verb", TO_COME)
+def test_no_message_names_a_command_that_is_not_there(verb):
+    if verb in commands():
+        return
+    named = [path.name for path in SOURCES if re.search(rf"kubeadm-py {verb}\b", path.read_text())]
+    assert named == []
+
+
+def test_commands_are_found():
+    assert {"init", "join", "verify", "reset", "token", "kubeconfig"} <= commands()
