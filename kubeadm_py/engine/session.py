@@ -25,6 +25,7 @@ STAGE_PATIENCE_SECONDS = 60
 _HELD = "##kubeadm-py held"
 _WAITED = "##kubeadm-py waited"
 _BUSY = "##kubeadm-py busy"
+_UNDER_WAY = "##kubeadm-py under way"
 _HOLDER = f"{paths.RUN_DIR}/holder"
 _PREAMBLE = f"""umask 077
 PATH={paths.SEARCH_PATH}
@@ -46,6 +47,8 @@ class Session:
     held: Held | None = None
     answer: bytes = b""
     """What the last look's probe printed: its JSON, as facts.profiles.load_saved reads it."""
+    under_way: str = ""
+    """Whose run held the host when it was looked at without a lock; empty where nobody's did."""
 
     @property
     def name(self) -> str:
@@ -97,10 +100,11 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
     host.connect()
     started = time.monotonic()
     if not lock:
-        result = host.run(_PREAMBLE + probe, timeout=PROBE_TIMEOUT_SECONDS)
+        result = host.run(_look_script(probe), timeout=PROBE_TIMEOUT_SECONDS)
         facts = facts_in(result.stdout, node.name, time.monotonic() - started)
         inventory = Inventory.parse(facts.inventory, node.name)
-        return Session(node, host, facts, inventory, probe, answer=answer_in(result.stdout))
+        answer, under_way = answer_in(result.stdout), _under_way(result.stdout)
+        return Session(node, host, facts, inventory, probe, answer=answer, under_way=under_way)
     timeout = PROBE_TIMEOUT_SECONDS + STAGE_PATIENCE_SECONDS
     held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=timeout)
     round_trip = time.monotonic() - started
@@ -114,6 +118,22 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
         raise UnreachableError("the connection that holds this host's lock was lost at once", host=node.name)
     inventory = Inventory.parse(facts.inventory, node.name)
     return Session(node, host, facts, inventory, probe, held, answer_in(output))
+
+
+def _look_script(probe: str) -> str:
+    # Not by trying to lock: for that moment a run that begins would find the host locked.
+    return f"""{_PREAMBLE}if [ -s {_HOLDER} ] \\
+  && grep -q "FLOCK.*:$(stat -c %i {paths.RUN_LOCK} 2>/dev/null) " /proc/locks 2>/dev/null
+then
+  printf '%s %s\\n' '{_UNDER_WAY}' "$(cat {_HOLDER})"
+fi
+{probe}"""
+
+
+def _under_way(output: bytes) -> str:
+    marker = f"{_UNDER_WAY} ".encode()
+    found = (line for line in output.splitlines() if line.startswith(marker))
+    return next(found, b"").removeprefix(marker).decode(errors="replace").strip()
 
 
 def _lock_script(verb: str, probe: str) -> str:

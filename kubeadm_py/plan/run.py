@@ -108,11 +108,16 @@ class Run:
         error = ""
         host = self.connect(node)
         try:
-            return open_session(node, host, probe_of(self.cluster, node), verb=self.verb, lock=lock)
+            session = open_session(node, host, probe_of(self.cluster, node), verb=self.verb, lock=lock)
         except KubeadmPyError as problem:
             error = problem.summary
             host.close()
             raise
+        else:
+            if session.under_way:
+                told = f"a run is under way: {session.under_way}; what is found here may change"
+                self.bus.emit(Notice("warning", told, node.name))
+            return session
         finally:
             seconds = time.monotonic() - started
             self.timings.append(Timing("look", node.name, seconds))

@@ -77,6 +77,20 @@ class TestForReal:
         finally:
             first.close()
 
+    def test_looking_says_that_a_run_is_under_way(self, sandbox, probe):
+        first = open_session(NODE, sandbox.host, probe, verb="init")
+        holder = Path(f"{paths.RUN_DIR}/holder").read_text()
+        assert first.under_way == ""
+        second = open_session(NODE, sandbox.host, probe, verb="init", lock=False)
+        assert second.under_way == holder.strip()
+        first.close()
+        assert open_session(NODE, sandbox.host, probe, verb="init", lock=False).under_way == ""
+
+    def test_a_holder_without_its_lock_is_no_run(self, sandbox, probe):
+        open_session(NODE, sandbox.host, probe, verb="init").close()
+        Path(f"{paths.RUN_DIR}/holder").write_text("kubeadm-py init by somebody since yesterday\n")
+        assert open_session(NODE, sandbox.host, probe, verb="init", lock=False).under_way == ""
+
     def test_looking_leaves_nothing(self, sandbox, probe):
         open_session(NODE, sandbox.host, probe, verb="init", lock=False).close()
         assert not os.path.exists(paths.RUN_DIR)

@@ -19,6 +19,7 @@ from kubeadm_py.errors import (
     WaitTimeoutError,
 )
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.plan import run as runs
 from kubeadm_py.plan.run import STOPPING, RunFailedError, running
 
 
@@ -111,6 +112,23 @@ def test_hosts_are_looked_at_once(world):
     run.look(run.cluster.control_planes)
     run.look(run.cluster.control_planes)
     assert world.machines["cp1"].trips == ["hold"]
+    run.close()
+
+
+def test_a_look_says_that_another_run_is_under_way(world, monkeypatch):
+    opened = runs.open_session
+
+    def open_while_another_runs(*arguments, **options):
+        session = opened(*arguments, **options)
+        session.under_way = "kubeadm-py init by me@here since 2026-01-01 00:00:00 UTC"
+        return session
+
+    monkeypatch.setattr(runs, "open_session", open_while_another_runs)
+    run = world.a_run("preflight")
+    run.look(run.cluster.control_planes, lock=False)
+    [notice] = world.event(Notice)
+    assert (notice.level, notice.host) == ("warning", "cp1")
+    assert notice.text.startswith("a run is under way: kubeadm-py init by me@here since 2026-01-01")
     run.close()
 
 
