@@ -14,6 +14,7 @@ from typing import Any
 from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
@@ -63,6 +64,7 @@ class ControlPlaneProducers:
             **{name: self._pki(name) for name in _PKI},
             cluster_objects.CLUSTER_INFO_PRODUCER: self._cluster_info,
             cluster_objects.TOKEN_PRODUCER: self._token_secret,
+            cluster_objects.COREDNS_PRODUCER: self._coredns,
             applied.PRODUCER: lambda _host, _late: applied.authority_note(self._ca_certificate()),
             kubelet_finalize.PRODUCER: self._rotating_kubeconfig,
         }
@@ -114,6 +116,15 @@ class ControlPlaneProducers:
     def _token_secret(self, _host: str, late: Late) -> bytes:
         token: BootstrapToken = late.args
         return json.dumps(bootstrap.secret_object(token, self.now)).encode()
+
+    def _coredns(self, _host: str, late: Late) -> bytes:
+        """Keep the number of replicas that an operator has set; where nobody can say, the usual one it is."""
+        asked = ["get", "deployment", "coredns", "-n", "kube-system", "-o", "jsonpath={.spec.replicas}"]
+        live = self.session.host.run(kubectl.command(asked), timeout=kubectl.TIMEOUT_SECONDS)
+        deployment: dict[str, Any] = dict(late.args)
+        if live.ok and live.stdout.strip().isdigit():
+            deployment["spec"] = {**deployment["spec"], "replicas": int(live.stdout)}
+        return json.dumps(deployment).encode()
 
     def _rotating_kubeconfig(self, _host: str, late: Late) -> bytes:
         request, current = late.args

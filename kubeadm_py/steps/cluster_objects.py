@@ -22,6 +22,9 @@ CLUSTER_INFO_PRODUCER = "cluster-info"
 TOKEN_PRODUCER = "bootstrap-token"  # noqa: S105 - a producer's name
 """Its Late.args is the BootstrapToken."""
 
+COREDNS_PRODUCER = "coredns"
+"""Its Late.args is the Deployment; the producer puts in the live number of replicas."""
+
 BOOTSTRAP_TOKEN = "bootstrap-token"  # noqa: S105 - kubeadm's name of a phase
 COREDNS = "addon/coredns"
 KUBE_PROXY = "addon/kube-proxy"
@@ -40,12 +43,19 @@ class Group:
     def marker(self) -> FileSpec:
         """Return the file that says which form of this group was applied; secrets do not count."""
         known = [
-            item if isinstance(item, Mapping) else dict(item.spec)
+            _known(item)
             for item in self.objects
             if not (isinstance(item, Late) and item.producer == TOKEN_PRODUCER)
         ]
         digest = sha256(json.dumps(known, sort_keys=True).encode())
         return FileSpec(marker_path(self.phase), f"{digest}\n".encode(), 0o600)
+
+
+def _known(item: Mapping[str, Any] | Late) -> Mapping[str, Any]:
+    if not isinstance(item, Late):
+        return item
+    wanted: Mapping[str, Any] = item.args if item.producer == COREDNS_PRODUCER else dict(item.spec)
+    return wanted
 
 
 def marker_path(phase: str) -> str:
@@ -76,7 +86,7 @@ def groups(ctx: StepContext) -> list[Group]:
         ),
     ]
     if not cluster.dns.disabled:
-        listed.append(Group(COREDNS, _all(objects.coredns(cluster))))
+        listed.append(Group(COREDNS, _coredns(ctx)))
     if not cluster.proxy_disabled:
         listed.append(Group(KUBE_PROXY, _all(objects.kube_proxy(cluster, environment=ctx.facts.environment))))
     listed += [
@@ -105,6 +115,20 @@ def plan(ctx: StepContext) -> list[Action]:
 
 def _all(items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | Late, ...]:
     return tuple(items)
+
+
+def _coredns(ctx: StepContext) -> tuple[Mapping[str, Any] | Late, ...]:
+    """Return CoreDNS; where this cluster has it already, it keeps the replicas that it was scaled to."""
+    items = _all(objects.coredns(ctx.cluster))
+    if marker_path(COREDNS) not in ctx.facts.files or not applied.same_cluster(ctx):
+        return items
+    spec = {"Deployment": "kube-system/coredns", "replicas": "as many as there are"}
+    return tuple(
+        Late(COREDNS_PRODUCER, spec, item)
+        if isinstance(item, Mapping) and item["kind"] == "Deployment"
+        else item
+        for item in items
+    )
 
 
 def _tokens(ctx: StepContext) -> tuple[Late, ...]:

@@ -132,6 +132,22 @@ def test_a_rerun_writes_nothing(world):
     assert world.api.minted == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "replicas"), [(Result(0, b"5", b""), 5), (Result(0, b"", b""), 2), (Result(1, b"", b"no"), 2)]
+)
+def test_a_scaled_coredns_keeps_its_replicas(world, answer, replicas):
+    world.init()
+    world.forget()
+    world.machines["cp1"].answer("get deployment coredns", answer)
+    world.cluster = replace(world.cluster, image_repository="mirror.example/k8s")
+    world.init()
+    deployments = [item for item in world.api.objects if item["kind"] == "Deployment"]
+    before, after = (item["spec"] for item in deployments if item["metadata"]["name"] == "coredns")
+    assert (before["replicas"], after["replicas"]) == (2, replicas)
+    image = after["template"]["spec"]["containers"][0]["image"]
+    assert image.startswith("mirror.example/k8s/coredns:")
+
+
 def test_a_dry_run_takes_no_lock_and_writes_nothing(make_world):
     world = make_world(base="lab-bare", artifacts=ArtifactSource.BUNDLE)
     cp1 = world.machines["cp1"]

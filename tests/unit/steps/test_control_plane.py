@@ -308,6 +308,24 @@ class TestObjects:
         assert apply.reason == "addon/kube-proxy"
         assert written([note]) == [f"{paths.APPLIED_DIR}/addon-kube-proxy"]
 
+    def test_a_scaled_coredns_keeps_its_replicas(self, control_plane, carry):
+        """kubeadm keeps the number that it finds (contract 7.4); only the cluster knows it."""
+        after = with_cluster(settled(control_plane, carry), image_repository="mirror.example/k8s")
+        apply = next(action for action in cluster_objects.plan(after) if isinstance(action, ApplyObjects))
+        (late,) = [
+            item
+            for item in apply.objects
+            if isinstance(item, Late) and item.producer == cluster_objects.COREDNS_PRODUCER
+        ]
+        assert late.args["kind"] == "Deployment"
+        assert not [
+            each for each in apply.objects if not isinstance(each, Late) and each["kind"] == "Deployment"
+        ]
+        settled_again = carry(
+            after, [each for each in cluster_objects.plan(after) if isinstance(each, WriteFiles)]
+        )
+        assert cluster_objects.plan(settled_again) == []
+
     def test_tokens_are_made_once(self, control_plane, carry):
         ctx = with_cluster(control_plane, bootstrap_tokens=(BootstrapToken(TOKEN),))
         assert len(tokens(cluster_objects.plan(ctx))) == 1
