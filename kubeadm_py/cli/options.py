@@ -48,7 +48,10 @@ AllowUnknown = Annotated[
     ),
 ]
 Verbosity = Annotated[
-    int, _option("-v", "--v", help="More detail: 1 tells each action, 5 what hosts print.", metavar="N")
+    int,
+    _option(
+        "-v", "--v", help="More detail: 1 tells each action, 5 traces a fault of kubeadm-py.", metavar="N"
+    ),
 ]
 IgnorePreflight = Annotated[
     list[str] | None,
