@@ -25,7 +25,7 @@ NODES = ("cp1", "w1", "w2", "w3")
 WORKERS = NODES[1:]
 READY_WITHIN = 240.0
 ROUNDS = 9
-"""A kubelet looks every second whether its node is known: single joins differ by a second, medians must not."""
+"""A kubelet looks for its node once a second: single joins differ by a second, medians must not."""
 RESULTS = Path("bench/results")
 
 
