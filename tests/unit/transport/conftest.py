@@ -137,7 +137,8 @@ class ParamikoServer:
                 while data := pipe.read(65536):
                     try:
                         send(data)
-                    except OSError:
+                    except (OSError, EOFError, paramiko.SSHException):
+                        # The client may have gone; paramiko says so in several ways.
                         return
 
         readers = [
