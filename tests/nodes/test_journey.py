@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def test_verify_is_green_up_to_workloads(journey, cli, tmp_path):
     assert {result["level"] for result in results} == {"hosts", "cluster", "workloads"}
     left = journey.cluster.kubectl("get", "namespaces", "-o", "name").split()
     assert [name for name in left if "verify" in name] == []
+
+
+def test_the_suite_runs_under_plain_pytest_as_the_readme_says(journey, fleet, tmp_path):
+    config = tmp_path / "ssh-config"
+    config.write_text(nodes.ssh_config(fleet.lab))
+    hosts = ",".join(f"ssh://{node.name}" for node in fleet.lab.nodes)
+    suite = ["-p", "kubeadm_py.verify.plugin", "--pyargs", "kubeadm_py.verify.suite", "--level", "cluster"]
+    command = [sys.executable, "-m", "pytest", *suite, f"--hosts={hosts}", f"--ssh-config={config}", "--sudo"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout.splitlines()[-1]
 
 
 def test_rerun_changes_nothing(journey, cli):

@@ -90,6 +90,21 @@ def test_the_printed_line_joins_a_host(cluster, cli, new_host, ticket):
     assert "nothing changed" in again.out
 
 
+def test_a_discovery_file_joins_a_host(cluster, cli, new_host, ticket, tmp_path):
+    info = cluster.kubectl("get", "configmap", "cluster-info", "-n", "kube-public", "-o", "yaml")
+    document = yaml.safe_load(yaml.safe_load(info)["data"]["kubeconfig"])
+    document["users"] = [{"name": "joining", "user": {"token": ticket.token}}]
+    document["contexts"] = [{"name": "join", "context": {"cluster": "", "user": "joining"}}]
+    document["current-context"] = "join"
+    file = tmp_path / "discovery.conf"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    host = ("--host", f"{nodes.USER}@{new_host.address}")
+    done = cli.run("join", "--discovery-file", str(file), *host, *CGROUP_V1)
+    assert "w2 joined the cluster and is Ready" in done.out
+    assert cluster.node_names() == ["cp1", "w1", "w2"]
+    assert ticket.token.partition(".")[2] not in done.text
+
+
 class TestRefusals:
     """Each has its own message, ends soon and leaves nothing behind."""
 

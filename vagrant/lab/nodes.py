@@ -112,6 +112,11 @@ def exec(
     return done
 
 
+def ssh_config(lab: Lab) -> str:
+    """Return what `vagrant ssh-config` prints for the nodes of a lab."""
+    return _vagrant(lab.name, ["ssh-config", *[node.name for node in lab.nodes]])
+
+
 def running(name: str) -> list[Node]:
     """Return the nodes of a lab that run, in the table's order."""
     # Asking for the nodes of a lab must not start an engine.

@@ -25,6 +25,7 @@ from kubeadm_py.transport.ssh.host import SSHHost
 
 FAKE_SUDO = Path(__file__).parent / "data" / "fake-sudo.sh"
 SSHD = "/usr/sbin/sshd"
+SEPARATION = Path("/run/sshd")
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: bytes | None = None) -> Path:
@@ -256,6 +257,10 @@ class OpenSSHServer:
             f"AuthorizedKeysFile {client_key}.pub\nPermitRootLogin prohibit-password\n"
             f"SetEnv PATH={path}\n" + "".join(f"HostKey {key}\n" for key in host_keys)
         )
+        # Debian's service makes it at boot; where that never ran, it is ours to make and to remove.
+        self._made = os.geteuid() == 0 and not SEPARATION.exists()
+        if self._made:
+            SEPARATION.mkdir(mode=0o755, exist_ok=True)
         with self._log.open("w") as log:
             self._process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=log)
         deadline = time.monotonic() + 10
@@ -268,6 +273,9 @@ class OpenSSHServer:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        if self._made:
+            with contextlib.suppress(OSError):
+                SEPARATION.rmdir()
 
 
 @pytest.fixture(autouse=True)
