@@ -332,6 +332,7 @@ def _wait(action: Wait) -> str:
         + function("kpy_until", action.until)
         + function("kpy_hopeless", action.hopeless)
         + function("kpy_diagnose", action.diagnose or ":")
+        + (f"sleep {action.delay:g}\n" if action.delay else "")
         + f"kpy_wait {max(1, int(action.deadline.total_seconds()))} {action.interval:g}\n"
     )
 

@@ -118,7 +118,7 @@ class Wait:
 
     `until` prints on its last line what is not ready yet. Where `hopeless` is given and exits 0, the
     wait fails at once with what it printed. `diagnose` prints lines for the error; `look` is the
-    command that shows a person more.
+    command that shows a person more. `delay` are seconds before the first question.
     """
 
     title: str
@@ -128,6 +128,7 @@ class Wait:
     hopeless: str = ""
     diagnose: str = ""
     look: str = ""
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ HOPELESS_EXITS = 3
 HOPELESS_STARTS = 4
 """The same of a kubelet, which systemd starts again."""
 _LOG_LINES = 12
+_NODE_DELAY_SECONDS = 1.3
+"""A kubelet looks for its node a second after its start, and every second from then on: a kubectl that starts
+just then takes the processor from it, and the node is Ready a second later."""
 _WATCH_SECONDS = 3
 """How long one watch goes on before the operator is told what is missing."""
 
@@ -264,6 +267,7 @@ return 1"""
         until,
         deadline,
         interval=0.2,
+        delay=_NODE_DELAY_SECONDS,
         diagnose=f"""{command} get node {shlex.quote(name)} -o wide 2>&1 | cut -c 1-200
 echo "kubelet says:"
 journalctl -u kubelet -n {_LOG_LINES} --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'

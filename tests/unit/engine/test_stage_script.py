@@ -554,6 +554,13 @@ return 1"""
         Path(f"{paths.RUN_DIR}/stop").touch()
         assert sandbox.run(Wait("w", "true", SOON), RunScript("t", ":")).ok
 
+    def test_the_first_question_may_come_later(self, sandbox, tmp_path):
+        # The stand-in for sleep says what it was asked for.
+        slept = tmp_path / "slept"
+        sandbox.command("sleep", f'echo "$1" >>{slept}')
+        assert sandbox.run(Wait("w", f"[ -e {slept} ]", SOON, delay=1.3)).ok
+        assert slept.read_text() == "1.3\n"
+
     def test_an_unset_variable_of_a_condition_is_an_error_and_no_endless_loop(self, sandbox):
         sandbox.run(Wait("w", 'echo "$unheard_of"; return 1', timedelta(seconds=20), 0.01))
         assert "failed 0 2" in sandbox.markers
