@@ -28,7 +28,7 @@ def sha256_file(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of the cache so that other runs see all of it or nothing."""
+    """Write a file, 0600, so that others see all of it or nothing; a link in its place is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

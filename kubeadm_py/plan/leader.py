@@ -209,6 +209,8 @@ echo
 mkdir -p -m 0700 {paths.RUN_DIR} || exit 1
 kpy_answers=$(mktemp -d {paths.RUN_DIR}/ask.XXXXXX) || exit 1
 trap 'rm -rf "$kpy_answers"' EXIT
+# A shell that a signal ends skips its EXIT trap.
+trap 'exit 129' HUP INT PIPE TERM
 ({kubectl.command(objects)}) </dev/null >"$kpy_answers/objects" &
 kpy_objects=$!
 (

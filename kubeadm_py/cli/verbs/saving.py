@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from kubeadm_py.artifacts.cache import write_atomically
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import UsageError
 
@@ -28,15 +27,7 @@ def save_facts(sessions: Iterable[Session], folder: Path) -> list[Path]:
 
 def _write(path: Path, content: bytes) -> Path:
     try:
-        # A name of its own that nobody else can open: what lies there, a link perhaps, is replaced.
-        descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(unfinished).replace(path)
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+        write_atomically(path, content)
     except OSError as error:
         raise _unwritable(path, error) from error
     return path
