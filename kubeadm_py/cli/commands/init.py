@@ -1,0 +1,139 @@
+"""Define `init` and its flags."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubeadm_py.cli import options
+from kubeadm_py.cli.frame import Display, guarded
+
+
+def init(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    skip_phases: options.SkipPhases = None,
+    dry_run: options.DryRun = False,
+    node_name: options.NodeName = "",
+    cri_socket: options.CriSocket = "",
+    apiserver_advertise_address: Annotated[
+        str,
+        typer.Option(
+            help="Address that the API server says it listens on.",
+            rich_help_panel=options.KUBEADM,
+            metavar="ADDRESS",
+        ),
+    ] = "",
+    apiserver_bind_port: Annotated[
+        int,
+        typer.Option(
+            help="Port of the API server (6443).",
+            rich_help_panel=options.KUBEADM,
+            metavar="PORT",
+            show_default=False,
+        ),
+    ] = 0,
+    apiserver_cert_extra_sans: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="More names and addresses in its certificate.",
+            rich_help_panel=options.KUBEADM,
+            metavar="NAMES",
+        ),
+    ] = None,
+    cert_dir: Annotated[
+        str, typer.Option(help="Where certificates lie.", rich_help_panel=options.KUBEADM, metavar="DIR")
+    ] = "",
+    control_plane_endpoint: Annotated[
+        str,
+        typer.Option(
+            help="Stable name or address of the control plane.",
+            rich_help_panel=options.KUBEADM,
+            metavar="HOST[:PORT]",
+        ),
+    ] = "",
+    feature_gates: Annotated[
+        str,
+        typer.Option(
+            help="key=true|false, comma-separated.", rich_help_panel=options.KUBEADM, metavar="GATES"
+        ),
+    ] = "",
+    image_repository: Annotated[
+        str,
+        typer.Option(
+            help="Registry of the control plane's images.",
+            rich_help_panel=options.KUBEADM,
+            metavar="REGISTRY",
+        ),
+    ] = "",
+    kubernetes_version: Annotated[
+        str, typer.Option(help="Kubernetes version.", rich_help_panel=options.KUBEADM, metavar="VERSION")
+    ] = "",
+    pod_network_cidr: Annotated[
+        str, typer.Option(help="Pod subnet.", rich_help_panel=options.KUBEADM, metavar="CIDR")
+    ] = "",
+    service_cidr: Annotated[
+        str,
+        typer.Option(help="Service subnet (10.96.0.0/12).", rich_help_panel=options.KUBEADM, metavar="CIDR"),
+    ] = "",
+    service_dns_domain: Annotated[
+        str,
+        typer.Option(
+            help="Domain of services (cluster.local).", rich_help_panel=options.KUBEADM, metavar="DOMAIN"
+        ),
+    ] = "",
+    token: Annotated[
+        str, typer.Option(help="Bootstrap token to create.", rich_help_panel=options.KUBEADM, metavar="TOKEN")
+    ] = "",
+    token_ttl: Annotated[
+        str,
+        typer.Option(
+            help="Its lifetime (24h0m0s); 0 never ends.", rich_help_panel=options.KUBEADM, metavar="DURATION"
+        ),
+    ] = "",
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Bring up the first control plane.
+
+    With a Cluster document: on the first control-plane host of the file, over SSH. Without one, and
+    without --host: on this very machine, as kubeadm does.
+    """
+    display = Display(format_, no_color, verbosity)
+    kubeadm_flags = {
+        "node-name": node_name,
+        "cri-socket": cri_socket,
+        "apiserver-advertise-address": apiserver_advertise_address,
+        "apiserver-bind-port": apiserver_bind_port,
+        "apiserver-cert-extra-sans": options.split(apiserver_cert_extra_sans),
+        "cert-dir": cert_dir,
+        "control-plane-endpoint": control_plane_endpoint,
+        "feature-gates": feature_gates,
+        "image-repository": image_repository,
+        "kubernetes-version": kubernetes_version,
+        "pod-network-cidr": pod_network_cidr,
+        "service-cidr": service_cidr,
+        "service-dns-domain": service_dns_domain,
+        "token": token,
+        "token-ttl": token_ttl,
+    }
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import init
+
+        init.run(
+            display,
+            config=config,
+            hosts=host or [],
+            flags={name.replace("-", "_"): value for name, value in kubeadm_flags.items() if value},
+            ignore=options.split(ignore_preflight_errors),
+            skip_phases=options.split(skip_phases),
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)

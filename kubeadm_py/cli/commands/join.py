@@ -1,0 +1,109 @@
+"""Define `join` and its flags."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubeadm_py.cli import options
+from kubeadm_py.cli.frame import Display, guarded
+
+
+def join(
+    endpoint: Annotated[
+        str, typer.Argument(help="HOST:PORT of the API, without a config.", metavar="API:PORT")
+    ] = "",
+    config: options.Config = "",
+    host: options.Hosts = None,
+    token: Annotated[
+        str,
+        typer.Option(
+            help="Bootstrap token; --token-file keeps it out of the process list.",
+            rich_help_panel=options.KUBEADM,
+            metavar="TOKEN",
+        ),
+    ] = "",
+    token_file: Annotated[
+        str,
+        typer.Option(
+            help="File with the bootstrap token; - is standard input.",
+            rich_help_panel=options.OURS,
+            metavar="FILE",
+        ),
+    ] = "",
+    discovery_token: Annotated[
+        str, typer.Option(help="Token for discovery only.", rich_help_panel=options.KUBEADM, metavar="TOKEN")
+    ] = "",
+    tls_bootstrap_token: Annotated[
+        str,
+        typer.Option(
+            help="Token for the kubelet's certificate only.", rich_help_panel=options.KUBEADM, metavar="TOKEN"
+        ),
+    ] = "",
+    discovery_token_ca_cert_hash: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="sha256:HEX of the CA's public key. Repeatable.",
+            rich_help_panel=options.KUBEADM,
+            metavar="HASH",
+        ),
+    ] = None,
+    discovery_token_unsafe_skip_ca_verification: Annotated[
+        bool,
+        typer.Option(
+            "--discovery-token-unsafe-skip-ca-verification",
+            help="Trust whoever answers.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
+    discovery_file: Annotated[
+        str,
+        typer.Option(
+            help="Kubeconfig to discover the cluster from.", rich_help_panel=options.KUBEADM, metavar="FILE"
+        ),
+    ] = "",
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    skip_phases: options.SkipPhases = None,
+    dry_run: options.DryRun = False,
+    node_name: options.NodeName = "",
+    cri_socket: options.CriSocket = "",
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Join workers to a cluster.
+
+    With a Cluster document: the hosts of the file named by --host, all at once, with a token minted for
+    this join and removed after it. Without one: --host, or this very machine, with a token of the cluster.
+    """
+    display = Display(format_, no_color, verbosity)
+    flags = {
+        "token": token,
+        "token-file": token_file,
+        "discovery-token": discovery_token,
+        "tls-bootstrap-token": tls_bootstrap_token,
+        "discovery-token-ca-cert-hash": options.split(discovery_token_ca_cert_hash),
+        "discovery-token-unsafe-skip-ca-verification": discovery_token_unsafe_skip_ca_verification,
+        "discovery-file": discovery_file,
+        "node-name": node_name,
+        "cri-socket": cri_socket,
+    }
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import join
+
+        join.run(
+            display,
+            endpoint=endpoint,
+            config=config,
+            hosts=host or [],
+            flags={name: value for name, value in flags.items() if value},
+            ignore=options.split(ignore_preflight_errors),
+            skip_phases=options.split(skip_phases),
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)

@@ -1,0 +1,98 @@
+"""Define `token create|list|delete|generate` and their flags."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubeadm_py.cli import options
+from kubeadm_py.cli.frame import Display, guarded
+
+
+def create(
+    token: Annotated[str, typer.Argument(help="The token; by default a random one.", metavar="TOKEN")] = "",
+    config: options.Config = "",
+    host: options.Hosts = None,
+    ttl: Annotated[str, typer.Option(help="Lifetime; 0 never ends.", metavar="DURATION")] = "24h0m0s",
+    description: Annotated[str, typer.Option(help="What it is for.", metavar="TEXT")] = "",
+    groups: Annotated[
+        list[str] | None, typer.Option(help="Groups that it authenticates as.", metavar="NAMES")
+    ] = None,
+    usages: Annotated[
+        list[str] | None, typer.Option(help="signing, authentication.", metavar="NAMES")
+    ] = None,
+    print_join_command: Annotated[
+        bool, typer.Option("--print-join-command", help="Print the lines that join a worker.")
+    ] = False,
+    dry_run: options.DryRun = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+) -> None:
+    """Create a bootstrap token and print it."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.create(
+            config=config,
+            hosts=host or [],
+            token=token,
+            ttl=ttl,
+            description=description,
+            groups=options.split(groups),
+            usages=options.split(usages),
+            print_join_command=print_join_command,
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(Display(), body)
+
+
+def list_(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
+    ] = "text",
+    allow_unknown_fields: options.AllowUnknown = False,
+) -> None:
+    """List the cluster's bootstrap tokens."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.list_(
+            config=config, hosts=host or [], output=output, allow_unknown_fields=allow_unknown_fields
+        )
+
+    guarded(Display(), body)
+
+
+def delete(
+    tokens_: Annotated[list[str], typer.Argument(help="Token ids, or whole tokens.", metavar="TOKEN...")],
+    config: options.Config = "",
+    host: options.Hosts = None,
+    allow_unknown_fields: options.AllowUnknown = False,
+) -> None:
+    """Delete bootstrap tokens."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.delete(
+            config=config, hosts=host or [], names=tokens_, allow_unknown_fields=allow_unknown_fields
+        )
+
+    guarded(Display(), body)
+
+
+def generate() -> None:
+    """Print a random token and touch nothing."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import token as tokens
+
+        tokens.generate()
+
+    guarded(Display(), body)

@@ -1,0 +1,31 @@
+"""List the commands: what is typed, and where its flags are defined."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "init": "init:init",
+    "join": "join:join",
+    "verify": "verify:verify",
+    "reset": "reset:reset",
+    "preflight": "preflight:preflight",
+    "render": "render:render",
+    "version": "version:version",
+    "token create": "token:create",
+    "token list": "token:list_",
+    "token delete": "token:delete",
+    "token generate": "token:generate",
+    "config validate": "config:validate",
+    "config images list": "config:images_list",
+    "kubeconfig get": "kubeconfig:get",
+    "addon list": "addon:list_",
+}
+"""Command -> MODULE:FUNCTION in cli/commands; help lists them in this order."""
+
+GROUPS = {
+    "token": "Create, list and delete bootstrap tokens.",
+    "config": "Look at configs and the images that they need.",
+    "config images": "Images that a config needs.",
+    "kubeconfig": "Get the cluster's kubeconfig.",
+    "addon": "Look at the add-ons.",
+}
+"""What a word stands for that other commands begin with."""
