@@ -109,7 +109,8 @@ class TLSFetch:
             return self._unreachable("the connection times out")
         if isinstance(error, socket.gaierror):
             return self._unreachable("the name cannot be resolved")
-        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ended):
             return errors.NoTLSError(
                 f"{self._endpoint} does not speak TLS as an API server does",
                 details=[error.reason or "the TLS handshake failed"],
