@@ -218,9 +218,9 @@ def _unpack(archive: Path, cache_folder: Path) -> Path:
         unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unfinished-"))
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(unfinished, filter="data")
+                _extract(tar, unfinished)
             unfinished.rename(target)
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (tarfile.TarError, KeyError, OSError, EOFError) as error:
             raise BundleError(f"{archive} cannot be unpacked: {error}", fix=_COPY_AGAIN) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -228,3 +228,23 @@ def _unpack(archive: Path, cache_folder: Path) -> Path:
         return target
     inner = [entry for entry in target.iterdir() if (entry / DOCUMENT).is_file()]
     return inner[0] if len(inner) == 1 else target
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Write a tar's files and folders below a folder; raise TarError for any other member or place.
+
+    tarfile's own filters came with Python 3.11.4, and Debian 12 has 3.11.2.
+    """
+    for member in tar:
+        if member.name.startswith("/") or ".." in Path(member.name).parts:
+            raise tarfile.TarError(f"{member.name} lies outside of it")
+        place = folder / member.name
+        if member.isdir():
+            place.mkdir(parents=True, exist_ok=True)
+            continue
+        content = tar.extractfile(member) if member.isfile() or member.islnk() else None
+        if content is None:
+            raise tarfile.TarError(f"{member.name} is no file")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with content, place.open("wb") as file:
+            shutil.copyfileobj(content, file)

@@ -172,6 +172,27 @@ def test_a_cut_tar_leaves_nothing_behind(made, tmp_path):
     assert list((tmp_path / "cache/bundles").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../escaped", tarfile.REGTYPE),
+        ("/etc/escaped", tarfile.REGTYPE),
+        ("pipe", tarfile.FIFOTYPE),
+        ("link", tarfile.SYMTYPE),
+        ("nowhere", tarfile.LNKTYPE),
+    ],
+)
+def test_a_tar_holds_files_and_folders_only(tmp_path, name, kind):
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    member.linkname = "gone"
+    archive = tmp_path / "bundle.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(member)
+    assert "cannot be unpacked" in refusal(archive, cache_folder=tmp_path / "cache")
+    assert not (tmp_path / "cache/escaped").exists()
+
+
 def test_a_tar_of_something_else_has_no_description(tmp_path):
     (tmp_path / "x").write_text("x")
     archive = tmp_path / "other.tar"
