@@ -55,7 +55,11 @@ BEHAVIOUR = (
     (
         "Values that a component or the API refuses later are refused at once: an unknown phase, taint effect, pathType "
         "or proxy mode, a volume without a name, a duration below zero, a CRI socket that is none, an address of "
-        "another family than the first service subnet, a release that is not known.",
+        "another family than the first service subnet, a release that is not known, an image tag, CA pin, endpoint "
+        "or flag name that cannot be one, a DNS label of more than 63 characters, a number with leading zeros in an "
+        "address, line breaks where one line is meant, an etcd endpoint that is no http or https URL, a variable "
+        "without a name or with two sources, a file for discovery that is not there, `all` beside other ignored "
+        "checks, MNT_EXPIRE.",
         "`kubeadm config validate` accepts them.",
         "No host has been touched yet, and the place in the file is known.",
     ),

@@ -7,12 +7,15 @@ from typing import Protocol
 
 from kubeadm_py.config import defaults
 from kubeadm_py.config.documents import Document
-from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, EnvVar, NodeRegistration
+from kubeadm_py.config.env_types import EnvVar
+from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, NodeRegistration
 from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_mean, show
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
+from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
 
 ALL = "all"
+_EXPIRE = "MNT_EXPIRE"
 
 
 class _Arg(Protocol):
@@ -32,6 +35,8 @@ def check_kubeadm(whole: Whole, problems: Problems) -> None:
         _check_token(whole.init.document, ("bootstrapTokens", index), token, problems)
     check_phases(whole.init.document, whole.init.value.skip_phases, defaults.INIT_PHASES, problems)
     check_phases(whole.join.document, whole.join.value.skip_phases, defaults.JOIN_PHASES, problems)
+    _check_reset(whole, problems)
+    _check_upgrade(whole, problems)
     registrations: list[tuple[Document, Path, NodeRegistration]] = [
         (whole.init.document, ("nodeRegistration",), whole.init.value.node_registration),
         (whole.join.document, ("nodeRegistration",), whole.join.value.node_registration),
@@ -119,17 +124,42 @@ def _check_etcd(whole: Whole, problems: Problems) -> None:
         problems.missing(place, (*path, "caFile"), "missing; certFile and keyFile need it")
     if external.ca_file or external.cert_file or external.key_file:
         for index, url in enumerate(external.endpoints):
-            if not url.startswith("https://"):
+            if not url.lower().startswith("https://"):
                 message = f"{show(url)}: with caFile, certFile or keyFile every endpoint is https://"
                 problems.error(place, (*path, "endpoints", index), message)
 
 
 def _check_token(place: Place, path: Path, token: BootstrapToken, problems: Problems) -> None:
-    if token.expires and token.ttl is not None:
-        problems.error(place, (*path, "expires"), "ttl is given too; keep one of them")
-    if token.groups and token.usages and "authentication" not in token.usages:
-        message = "groups serve authentication, which usages does not list"
-        problems.error(place, (*path, "groups"), message)
+    # kubeadm fills in ttl and groups before it looks, so both rules meet tokens that name neither.
+    if token.expires is not None:
+        message = "kubeadm sets ttl where there is none, and takes no expires beside it; give ttl instead"
+        problems.error(place, (*path, "expires"), message)
+    if token.usages and "authentication" not in token.usages:
+        message = (
+            "authentication is missing; every token has groups, by default "
+            f"{NODE_TOKEN_GROUP}, and these serve authentication"
+        )
+        problems.error(place, (*path, "usages"), message)
+
+
+def _check_reset(whole: Whole, problems: Problems) -> None:
+    place, reset = whole.reset.document, whole.reset.value
+    for index, flag in enumerate(reset.unmount_flags):
+        if flag == _EXPIRE:
+            message = f"{_EXPIRE} unmounts at a second try only, and reset tries once; leave it out"
+            problems.error(place, ("unmountFlags", index), message)
+    check_phases(place, reset.skip_phases, defaults.RESET_PHASES, problems)
+    check_ignored(place, ("ignorePreflightErrors",), reset.ignore_preflight_errors, problems)
+
+
+def _check_upgrade(whole: Whole, problems: Problems) -> None:
+    for name in ("apply", "node"):
+        patches = getattr(whole.upgrade.value, name).patches
+        if patches is not None and not patches.directory:
+            place: Path = (name, "patches", "directory")
+            problems.missing(
+                whole.upgrade.document, place, "missing; name the directory by its absolute path"
+            )
 
 
 def check_phases(

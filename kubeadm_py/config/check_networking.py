@@ -20,6 +20,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SERVICE_SUBNET: Path = ("networking", "serviceSubnet")
 POD_SUBNET: Path = ("networking", "podSubnet")
 _CIDR = re.compile(r"[0-9a-fA-F:.]+/[0-9]{1,3}\Z")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}\Z")
 _SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 
 
@@ -83,11 +84,12 @@ def _check_subnet(place: Place, path: Path, text: str, problems: Problems) -> li
     if not text:
         return []
     found: list[Network] = []
-    for part in (part.strip() for part in text.split(",")):
+    for part in text.split(","):
         try:
             network = _network(part)
         except ValueError:
-            problems.error(place, path, f"{show(part)} is not a CIDR like {defaults.POD_SUBNET}")
+            blank = "; no blanks beside the comma" if part != part.strip() else ""
+            problems.error(place, path, f"{show(part)} is not a CIDR like {defaults.POD_SUBNET}{blank}")
             return []
         if _has_host_bits(part, network):
             problems.warning(place, path, f"{part} has host bits set; {network} is used")
@@ -127,7 +129,9 @@ def _check_pod_size(whole: Whole, network: Network, problems: Problems) -> None:
     args = whole.cluster_configuration.value.controller_manager.extra_args
     if _argument(args, "allocate-node-cidrs") == "false":
         return
-    mask = _node_mask(args, network.version, len(networks(whole.pod_subnet)))
+    mask = _node_mask(whole, network.version, problems)
+    if mask is None:
+        return
     if mask < network.prefixlen:
         message = f"{network} is smaller than one node's share (/{mask}); nodes would get no pod addresses"
         problems.error(document, POD_SUBNET, message)
@@ -137,12 +141,21 @@ def _check_pod_size(whole: Whole, network: Network, problems: Problems) -> None:
         problems.error(document, POD_SUBNET, message)
 
 
-def _node_mask(args: list[ExtraArg], family: int, families: int) -> int:
+def _node_mask(whole: Whole, family: int, problems: Problems) -> int | None:
+    """Return the size of a node's share; None, with a problem, where the flag for it holds no number."""
+    args = whole.cluster_configuration.value.controller_manager.extra_args
+    families = len(networks(whole.pod_subnet))
     names = [f"node-cidr-mask-size-ipv{family}"] + (["node-cidr-mask-size"] if families == 1 else [])
     for name in names:
         value = _argument(args, name)
-        if value.isascii() and value.isdigit() and len(value) < 4:
-            return int(value)
+        if not value:
+            continue
+        if not _WHOLE_NUMBER.match(value) or int(value) < 0:
+            place = whole.cluster_configuration.document
+            message = f"{name} is {show(value)}, not a number of bits"
+            problems.error(place, ("controllerManager", "extraArgs"), message)
+            return None
+        return int(value)
     return defaults.NODE_MASK[family]
 
 

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from kubeadm_py.config import defaults, ssh_values
 from kubeadm_py.config import scalars as s
-from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Strict, Taint
+from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Taint
+from kubeadm_py.config.strict import Strict
 from kubeadm_py.model.cluster import ArtifactSource, Role
 
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from kubeadm_py.config import defaults
 from kubeadm_py.config import scalars as s
-from kubeadm_py.config.kubeadm_types import Strict
+from kubeadm_py.config.strict import Strict
 
 
 class Open(Strict):

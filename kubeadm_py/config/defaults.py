@@ -30,7 +30,6 @@ API_OF_KIND = {
     "KubeProxyConfiguration": KUBE_PROXY_API,
     "Cluster": CLUSTER_API,
 }
-NOT_YET_KINDS = frozenset({"ResetConfiguration", "UpgradeConfiguration"})
 
 # kubeadm contract 2.3 and design.md section 1.
 CLUSTER_NAME = "kubernetes"
@@ -66,6 +65,7 @@ HOST_PATH_TYPES = (
     "BlockDevice",
 )
 TOKEN_USAGES = ("signing", "authentication")
+UNMOUNT_FLAGS = ("MNT_FORCE", "MNT_DETACH", "MNT_EXPIRE", "UMOUNT_NOFOLLOW")
 PROXY_MODES = ("iptables", "ipvs", "nftables")
 ROLE_ALIASES = {"master": "control-plane"}
 LOAD_BALANCERS = ("external", "vip", "node-local")
@@ -103,6 +103,11 @@ INIT_PHASES: dict[str, tuple[str, ...]] = {
     "kubelet-finalize": ("enable-client-cert-rotation",),
     "addon": ("coredns", "kube-proxy"),
     "show-join-command": (),
+}
+RESET_PHASES: dict[str, tuple[str, ...]] = {
+    "preflight": (),
+    "remove-etcd-member": (),
+    "cleanup-node": (),
 }
 JOIN_PHASES: dict[str, tuple[str, ...]] = {
     "preflight": (),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kubeadm_py.config import yaml_nodes
-from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API, NOT_YET_KINDS
+from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API
 from kubeadm_py.config.problems import Path, Place, Problems, closest, key_path, show
 from kubeadm_py.config.yaml_nodes import Duplicate, Stream, YamlNode
 
@@ -153,7 +153,7 @@ def read_documents(
         found[document.kind] = document
     _report_duplicates(stream, name, problems, allow_unknown_fields)
     if not found and not problems.errors:
-        accepted = ", ".join(kind for kind in API_OF_KIND if kind not in NOT_YET_KINDS)
+        accepted = ", ".join(API_OF_KIND)
         whole = _Whole(name, YamlNode(0, 0))
         problems.error(whole, (), f"no document in it; a config holds one or more of {accepted}")
     return found
@@ -174,19 +174,15 @@ def _document(
         )
         return None
     if API_OF_KIND.get(kind) == api:
-        return _known(root, name, kind, problems)
+        return _known(root, name, kind)
     _refuse(whole, api, kind, problems, allow_unknown_fields)
     return None
 
 
-def _known(root: YamlNode, name: str, kind: str, problems: Problems) -> YamlDocument | None:
+def _known(root: YamlNode, name: str, kind: str) -> YamlDocument:
     data = yaml_nodes.plain(root)
     del data["apiVersion"], data["kind"]
-    document = YamlDocument(name, kind, root, data)
-    if kind in NOT_YET_KINDS:
-        problems.error(document, ("kind",), f"{kind} is not yet supported")
-        return None
-    return document
+    return YamlDocument(name, kind, root, data)
 
 
 def _refuse(whole: _Whole, api: str, kind: str, problems: Problems, allow_unknown_fields: bool) -> None:

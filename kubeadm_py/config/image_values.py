@@ -23,7 +23,8 @@ def image_repository(value: str) -> str:
             f"{show(value)} is a URL; write the registry without {value.partition('://')[0][:10]}://"
         )
     first, *others = value.split("/")
-    host_like = bool(others) or "." in first or ":" in first
+    # As in Docker's references: the first part is a registry only if it could not be a path.
+    host_like = "." in first or ":" in first or (bool(others) and not _IMAGE_PATH.match(first))
     parts = others if host_like else [first, *others]
     if (host_like and not _IMAGE_HOST.match(first)) or not all(_IMAGE_PATH.match(part) for part in parts):
         raise ValueError(

@@ -2,34 +2,21 @@
 
 Fields marked NotYet are known and refused by name as soon as they say anything (config/not_yet.py).
 """
+# ruff: noqa: RUF012 - pydantic copies a mutable default for each model
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from kubeadm_py.config import defaults, image_values
 from kubeadm_py.config import scalars as s
+from kubeadm_py.config.env_types import EnvVar
+from kubeadm_py.config.strict import Strict
 
 NotYet = Any
-"""Marks a field of kubeadm's that init and a worker's join do not carry out yet."""
-
-
-class Strict(BaseModel):
-    """Accept exactly the declared keys with exactly the declared types."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        alias_generator=to_camel,
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-        # A file holds few of the kinds; building all of them is a third of what reading it costs.
-        defer_build=True,
-    )
+"""Marks a field of kubeadm's that a worker's join does not carry out yet."""
 
 
 class ExtraArg(Strict):
@@ -56,21 +43,13 @@ class Volume(Strict):
     path_type: Annotated[str, s.one_of(defaults.HOST_PATH_TYPES)] = ""
 
 
-class EnvVar(Strict):
-    """A core/v1 EnvVar."""
-
-    name: str = ""
-    value: str | None = None
-    value_from: dict[str, Any] | None = None
-
-
 class Taint(Strict):
     """A core/v1 Taint."""
 
     key: s.LabelKey = ""
     value: s.LabelValue = ""
     effect: Annotated[str, s.one_of(defaults.TAINT_EFFECTS)] = ""
-    time_added: NotYet = None
+    time_added: s.Rfc3339 | None = None
 
 
 class NodeRegistration(Strict):
@@ -98,7 +77,7 @@ class BootstrapToken(Strict):
     token: s.Token | None = None
     description: s.Line = ""
     ttl: s.Duration | None = None
-    expires: s.Rfc3339 = ""
+    expires: s.Rfc3339 | None = None
     usages: list[s.TokenUsage] = []
     groups: list[s.TokenGroup] = []
 
@@ -115,16 +94,22 @@ class Timeouts(Strict):
     upgrade_manifests: s.Duration | None = None
 
 
+class Patches(Strict):
+    """Where the operator's patches lie, on the machine that kubeadm-py runs on."""
+
+    directory: s.LocalPath = ""
+
+
 class InitConfiguration(Strict):
     """What init does on the first control-plane host."""
 
     bootstrap_tokens: list[BootstrapToken] = []
-    dry_run: NotYet = None
+    dry_run: bool = False
     node_registration: NodeRegistration = NodeRegistration()
     local_api_endpoint: LocalAPIEndpoint = Field(LocalAPIEndpoint(), alias="localAPIEndpoint")
     certificate_key: NotYet = None
     skip_phases: list[str] = []
-    patches: NotYet = None
+    patches: Patches | None = None
     timeouts: Timeouts = Timeouts()
 
 
@@ -136,15 +121,15 @@ class LocalEtcd(Strict):
     data_dir: s.AbsolutePath = ""
     extra_args: list[ExtraArg] = []
     extra_envs: list[EnvVar] = []
-    server_cert_sans: list[s.CertSan] = Field([], alias="serverCertSANs")
-    peer_cert_sans: list[s.CertSan] = Field([], alias="peerCertSANs")
+    server_cert_sans: list[s.EtcdCertSan] = Field([], alias="serverCertSANs")
+    peer_cert_sans: list[s.EtcdCertSan] = Field([], alias="peerCertSANs")
 
 
 class ExternalEtcd(Strict):
     """An etcd that others run."""
 
-    endpoints: list[s.Url] = []
-    http_endpoints: list[s.Url] = []
+    endpoints: list[s.EtcdUrl] = []
+    http_endpoints: list[s.EtcdUrl] = []
     ca_file: s.AbsolutePath = ""
     cert_file: s.AbsolutePath = ""
     key_file: s.AbsolutePath = ""
@@ -234,17 +219,17 @@ class Discovery(Strict):
 
     bootstrap_token: BootstrapTokenDiscovery | None = None
     file: FileDiscovery | None = None
-    tls_bootstrap_token: s.Token | None = None
+    tls_bootstrap_token: s.OptionalToken = None
 
 
 class JoinConfiguration(Strict):
     """What join does on every host but the first."""
 
-    dry_run: NotYet = None
+    dry_run: bool = False
     node_registration: NodeRegistration = NodeRegistration()
     ca_cert_path: s.AbsolutePath = ""
     discovery: Discovery | None = None
     control_plane: NotYet = None
     skip_phases: list[str] = []
-    patches: NotYet = None
+    patches: Patches | None = None
     timeouts: Timeouts = Timeouts()

@@ -89,7 +89,7 @@ def _over(template: NodeRegistration, host: NodeRegistration) -> NodeRegistratio
 def _taints(taints: list[TaintDocument] | None) -> tuple[Taint, ...] | None:
     if taints is None:
         return None
-    return tuple(Taint(taint.key, taint.effect, taint.value) for taint in taints)
+    return tuple(Taint(taint.key, taint.effect, taint.value, taint.time_added or "") for taint in taints)
 
 
 def _args(registration: NodeRegistration) -> tuple[Arg, ...]:

@@ -15,22 +15,16 @@ ITEMS = "*"
 
 NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
     "InitConfiguration": {
-        ("dryRun",): "use --dry-run",
         ("certificateKey",): "it serves control planes that join later, and these are not yet supported",
         ("patches",): "",
-        ("nodeRegistration", "taints", ITEMS, "timeAdded"): "leave it out",
     },
     "JoinConfiguration": {
-        ("dryRun",): "use --dry-run",
         ("controlPlane",): "only workers join so far",
         ("patches",): "",
-        ("nodeRegistration", "taints", ITEMS, "timeAdded"): "leave it out",
     },
     "Cluster": {
         ("spec", "hosts", ITEMS, "files"): "",
         ("spec", "hosts", ITEMS, "staticPods"): "",
-        ("spec", "hosts", ITEMS, "taints", ITEMS, "timeAdded"): "leave it out",
-        ("spec", "hosts", ITEMS, "nodeRegistration", "taints", ITEMS, "timeAdded"): "leave it out",
         ("spec", "endpoint", "vip"): "use an external load balancer or the first control plane's address",
         ("spec", "endpoint", "port"): "write the port into controlPlaneEndpoint",
         ("spec", "registries", ITEMS): "",
@@ -41,6 +35,11 @@ MEANT_WHEN_EMPTY = frozenset({"controlPlane"})
 _SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 
 NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {
+    "ResetConfiguration": {
+        ("skipPhases", ITEMS): dict.fromkeys(
+            ("remove-etcd-member", "cleanup-node"), "reset does all or nothing so far"
+        ),
+    },
     "Cluster": {
         ("spec", "hosts", ITEMS, "role"): {"etcd": "etcd runs on the control-plane host or is external"},
         ("spec", "endpoint", "loadBalancer"): {

@@ -11,13 +11,15 @@ from kubeadm_py.config.check_discovery import check_discovery, discovery_file
 from kubeadm_py.config.check_hosts import check_hosts, is_path
 from kubeadm_py.config.check_kubeadm import check_kubeadm
 from kubeadm_py.config.check_networking import check_networking
+from kubeadm_py.config.env_types import EnvVar
 from kubeadm_py.config.kubeadm_types import BootstrapToken as TokenDocument
 from kubeadm_py.config.kubeadm_types import Component as ComponentDocument
-from kubeadm_py.config.kubeadm_types import EnvVar, ExtraArg
+from kubeadm_py.config.kubeadm_types import ExtraArg
 from kubeadm_py.config.kubeadm_types import Timeouts as TimeoutsDocument
 from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.nodes import nodes
 from kubeadm_py.config.problems import Problems
+from kubeadm_py.config.reset_types import ResetConfiguration
 from kubeadm_py.config.scalars import split_endpoint
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
@@ -35,6 +37,7 @@ from kubeadm_py.model.cluster import (
     ExternalEtcd,
     ExtraVolume,
     LocalEtcd,
+    ResetSettings,
     ResolvedCluster,
     Timeouts,
     join_host_port,
@@ -84,8 +87,11 @@ def resolve(whole: Whole) -> ResolvedCluster:
         ca_cert_path=whole.join.value.ca_cert_path or f"{paths.PKI_DIR}/ca.crt",
         init_timeouts=_timeouts(whole.init.value.timeouts),
         join_timeouts=_timeouts(whole.join.value.timeouts),
+        init_dry_run=whole.init.value.dry_run,
+        join_dry_run=whole.join.value.dry_run,
         init_skip_phases=tuple(whole.init.value.skip_phases),
         join_skip_phases=tuple(whole.join.value.skip_phases),
+        reset=_reset(whole.reset.value),
         kubelet_config=components.kubelet_config(whole),
         kubelet_config_given=whole.kubelet.given,
         kube_proxy_config=components.kube_proxy_config(whole),
@@ -128,10 +134,11 @@ def _envs(documents: Sequence[EnvVar]) -> tuple[dict[str, Any], ...]:
     """Return core/v1 EnvVars as plain mappings; a fieldRef's apiVersion is v1 unless given."""
     found = []
     for document in documents:
-        env = document.model_dump(by_alias=True, exclude_none=True)
+        env = document.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
         source = env.get("valueFrom")
         if source and isinstance(source.get("fieldRef"), dict):
-            env["valueFrom"] = source | {"fieldRef": {"apiVersion": "v1"} | source["fieldRef"]}
+            version = source["fieldRef"].get("apiVersion") or "v1"
+            env["valueFrom"] = source | {"fieldRef": source["fieldRef"] | {"apiVersion": version}}
         found.append(env)
     return tuple(found)
 
@@ -172,15 +179,13 @@ def _tokens(documents: Sequence[TokenDocument]) -> tuple[BootstrapToken, ...]:
 
 def _token(document: TokenDocument) -> BootstrapToken:
     usages = tuple(document.usages) or defaults.TOKEN_USAGES
-    default_groups = (NODE_TOKEN_GROUP,) if "authentication" in usages else ()
     ttl = document.ttl if document.ttl is not None else defaults.TOKEN_TTL
     return BootstrapToken(
         token=document.token,
         description=document.description,
-        ttl=None if document.expires else ttl,
-        expires=document.expires,
+        ttl=ttl,
         usages=usages,
-        groups=tuple(document.groups) or default_groups,
+        groups=tuple(document.groups) or (NODE_TOKEN_GROUP,),
     )
 
 
@@ -200,6 +205,16 @@ def _discovery(whole: Whole) -> Discovery | None:
     path = by_file.kube_config_path if by_file is not None else ""
     return Discovery(
         file=discovery_file(path, whole.folder), tls_bootstrap_token=document.tls_bootstrap_token
+    )
+
+
+def _reset(document: ResetConfiguration) -> ResetSettings:
+    return ResetSettings(
+        dry_run=document.dry_run,
+        force=document.force,
+        skip_phases=tuple(document.skip_phases),
+        unmount_flags=tuple(document.unmount_flags),
+        timeouts=_timeouts(document.timeouts),
     )
 
 

@@ -32,6 +32,7 @@ _TOKEN_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\Z")
 _CA_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}\Z")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _ENDPOINT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?\Z")
+_QUANTITY = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_LABEL_VALUE = 63
 HIGHEST_PORT = 65535
@@ -43,7 +44,16 @@ def given(check: Callable[[str], str]) -> AfterValidator:
 
 
 def one_of(accepted: Iterable[str]) -> AfterValidator:
-    """Make a validator that accepts these words only."""
+    """Make a validator that accepts these words only, or an empty string."""
+    return given(_words_check(accepted))
+
+
+def word_of(accepted: Iterable[str]) -> AfterValidator:
+    """Make a validator that accepts these words only; an empty string is none of them."""
+    return AfterValidator(_words_check(accepted))
+
+
+def _words_check(accepted: Iterable[str]) -> Callable[[str], str]:
     words = tuple(accepted)
 
     def check(value: str) -> str:
@@ -51,7 +61,7 @@ def one_of(accepted: Iterable[str]) -> AfterValidator:
             raise ValueError(f"{show(value)}: one of {', '.join(words)}{did_you_mean(value, words)}")
         return value
 
-    return given(check)
+    return check
 
 
 def dns_subdomain(value: str) -> str:
@@ -132,6 +142,8 @@ def endpoint(value: str) -> str:
     """Return `host[:port]` where host is an IP address or a DNS name."""
     if "://" in value:
         raise ValueError(f"{show(value)} is a URL; write host:port only")
+    if value.startswith("[") and value.endswith("]"):
+        raise ValueError(f"{show(value)}: brackets need a port behind them; without one write {value[1:-1]}")
     host, port = split_endpoint(value)
     host = ip_address(host) if ":" in host or re.fullmatch(r"[0-9.]+", host) else dns_subdomain(host)
     if port is None:
@@ -141,11 +153,18 @@ def endpoint(value: str) -> str:
 
 def endpoint_with_port(value: str) -> str:
     """Return `host:port`; the port must be there."""
-    written = endpoint(value)
+    written = endpoint(value.lower())
     if split_endpoint(value)[1] is None:
         suggestion = join_host_port(written, ports.API_SERVER)
         raise ValueError(f"{show(value)} lacks a port; write host:port, by default {suggestion}")
     return written
+
+
+def etcd_cert_san(value: str) -> str:
+    """Return an IP address, DNS name or wildcard DNS name."""
+    if value != value.lower():
+        raise ValueError(f"{show(value)}: write it in lower case; kubeadm lowers apiServer.certSANs only")
+    return cert_san(value)
 
 
 def cert_san(value: str) -> str:
@@ -255,9 +274,16 @@ def rfc3339(value: str) -> str:
     return value
 
 
+def quantity(value: str) -> str:
+    """Return an amount of a resource as Kubernetes writes it: 100m, 1, 128Mi."""
+    if not _QUANTITY.match(value):
+        raise ValueError(f"{show(value)} is not a quantity like 100m, 1 or 128Mi")
+    return value
+
+
 def url(value: str) -> str:
     """Return an http or https URL."""
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
+    if not re.fullmatch(r"(?i:https?)://[^\s/]+(/\S*)?", value):
         found = "this" if "@" in value else show(value)  # what stands before an @ may be a password
         raise ValueError(f"{found} is not an http:// or https:// URL")
     return value
@@ -271,6 +297,11 @@ def _duration(value: Any) -> timedelta:
     raise ValueError('not a duration; write it in quotes with a unit, like "24h0m0s" or "0s"')
 
 
+def _whole(value: Any) -> Any:
+    """Return 6443 for 6443.0, as JSON has one kind of number only."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 DnsSubdomain = Annotated[str, given(dns_subdomain)]
 DnsLabel = Annotated[str, given(dns_label)]
 NodeName = Annotated[str, given(node_name)]
@@ -280,20 +311,24 @@ AdvertiseAddress = Annotated[str, given(advertise_address)]
 Endpoint = Annotated[str, given(endpoint)]
 EndpointWithPort = Annotated[str, given(endpoint_with_port)]
 CertSan = Annotated[str, AfterValidator(cert_san)]
+EtcdCertSan = Annotated[str, AfterValidator(etcd_cert_san)]
 AbsolutePath = Annotated[str, given(absolute_path)]
 LocalPath = Annotated[str, given(no_control_characters)]
 Line = Annotated[str, given(no_control_characters)]
 FlagName = Annotated[str, given(flag_name)]
 Token = Annotated[Secret, BeforeValidator(token)]
+OptionalToken = Annotated[Secret | None, BeforeValidator(lambda value: token(value) if value else None)]
 TokenGroup = Annotated[str, AfterValidator(token_group)]
-TokenUsage = Annotated[str, one_of(defaults.TOKEN_USAGES)]
+TokenUsage = Annotated[str, word_of(defaults.TOKEN_USAGES)]
 CaCertHash = Annotated[str, AfterValidator(ca_cert_hash)]
 CriSocket = Annotated[str, given(cri_socket)]
 LabelKey = Annotated[str, AfterValidator(label_key)]
 LabelValue = Annotated[str, given(label_value)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Rfc3339 = Annotated[str, given(rfc3339)]
+Rfc3339 = Annotated[str, AfterValidator(rfc3339)]
+Int = Annotated[int, BeforeValidator(_whole)]
 Port = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
-BindPort = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
+BindPort = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=HIGHEST_PORT)]
 """As in kubeadm 0 stands for "not given"."""
 Url = Annotated[str, given(url)]
+EtcdUrl = Annotated[str, AfterValidator(url)]

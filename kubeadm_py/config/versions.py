@@ -29,8 +29,9 @@ def resolve_version(place: Place, text: str, problems: Problems) -> Version:
         message = f"{text} is read as {version}: kubeadm-py does not look versions up on the network"
         problems.warning(place, KUBERNETES_VERSION, message)
         return version
+    plain = text.isascii() and not any(character.isspace() for character in text) and len(text) <= _LONGEST
     try:
-        version = Version.parse(text if text.isascii() and len(text) <= _LONGEST else "")
+        version = Version.parse(text if plain else "")
     except ValueError:
         accepted = f"an exact version of {known}, like {DEFAULT_VERSION}, or stable"
         problems.error(place, KUBERNETES_VERSION, f"{show(text)} is not accepted: {accepted}")

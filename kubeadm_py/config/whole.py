@@ -17,7 +17,9 @@ from kubeadm_py.config.documents import Document
 from kubeadm_py.config.kubeadm_types import ClusterConfiguration, InitConfiguration, JoinConfiguration
 from kubeadm_py.config.not_yet import refuse_not_yet
 from kubeadm_py.config.problems import Path, Problems, key_path
+from kubeadm_py.config.reset_types import ResetConfiguration
 from kubeadm_py.config.typed import Typed, typed
+from kubeadm_py.config.upgrade_types import UpgradeConfiguration
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -55,6 +57,8 @@ class Whole:
     init: Typed[InitConfiguration]
     cluster_configuration: Typed[ClusterConfiguration]
     join: Typed[JoinConfiguration]
+    reset: Typed[ResetConfiguration]
+    upgrade: Typed[UpgradeConfiguration]
     kubelet: Typed[KubeletConfiguration]
     kube_proxy: Typed[KubeProxyConfiguration]
     cluster: Typed[Cluster]
@@ -113,6 +117,8 @@ def read_whole(
         init=take("InitConfiguration", InitConfiguration),
         cluster_configuration=take("ClusterConfiguration", ClusterConfiguration),
         join=take("JoinConfiguration", JoinConfiguration),
+        reset=take("ResetConfiguration", ResetConfiguration),
+        upgrade=take("UpgradeConfiguration", UpgradeConfiguration),
         kubelet=take("KubeletConfiguration", KubeletConfiguration),
         kube_proxy=take("KubeProxyConfiguration", KubeProxyConfiguration),
         cluster=take("Cluster", Cluster),

@@ -63,6 +63,15 @@ class Taint:
     key: str
     effect: str
     value: str = ""
+    time_added: str = ""
+    """RFC 3339; only the API knows it: flags and messages leave it out."""
+
+    @property
+    def manifest(self) -> dict[str, str]:
+        """Return the core/v1 Taint."""
+        optional = {"value": self.value, "timeAdded": self.time_added}
+        given = {key: text for key, text in optional.items() if text}
+        return {"key": self.key, "effect": self.effect, **given}
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
@@ -213,6 +222,19 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetSettings:
+    """Hold what ResetConfiguration says; a reset removes what the host's inventory lists, wherever it is."""
+
+    dry_run: bool = False
+    force: bool = False
+    """Do not ask."""
+    skip_phases: tuple[str, ...] = ()
+    unmount_flags: tuple[str, ...] = ()
+    """Names of umount2(2)'s flags."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
 class AddonRequest:
     """Name an add-on that the file asks for; `name` may be a path to a folder or a manifest."""
 
@@ -318,8 +340,11 @@ class ResolvedCluster:
     ca_cert_path: str = paths.PKI_DIR + "/ca.crt"
     init_timeouts: Timeouts = field(default_factory=Timeouts)
     join_timeouts: Timeouts = field(default_factory=Timeouts)
+    init_dry_run: bool = False
+    join_dry_run: bool = False
     init_skip_phases: tuple[str, ...] = ()
     join_skip_phases: tuple[str, ...] = ()
+    reset: ResetSettings = field(default_factory=ResetSettings)
     kubelet_config: Mapping[str, Any] = field(default_factory=dict)
     """KubeletConfiguration: the user's keys over kubeadm's defaults, without apiVersion and kind."""
     kubelet_config_given: bool = False

@@ -43,7 +43,12 @@ def reset(
     _refuse_foreign(run)
     plans = []
     for name, session in run.sessions.items():
-        actions = steps.plan(session.inventory, session.facts, keep_artifacts=keep_artifacts)
+        actions = steps.plan(
+            session.inventory,
+            session.facts,
+            keep_artifacts=keep_artifacts,
+            unmount_flags=run.cluster.reset.unmount_flags,
+        )
         if actions:
             plans.append(HostPlan(name, (PlannedStep("reset", "reset", tuple(actions)),)))
     stage = Stage("reset", "remove what the inventory lists", tuple(plans))

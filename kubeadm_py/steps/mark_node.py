@@ -37,12 +37,7 @@ def patch(node: Node) -> Mapping[str, Any]:
         wanted["metadata"] = {"labels": labels}
     # A worker registers with its taints (kubeadm-flags.env); only control planes are tainted afterwards.
     if node.role is Role.CONTROL_PLANE and node.effective_taints:
-        wanted["spec"] = {
-            "taints": [
-                {"key": taint.key, "effect": taint.effect, **({"value": taint.value} if taint.value else {})}
-                for taint in node.effective_taints
-            ]
-        }
+        wanted["spec"] = {"taints": [taint.manifest for taint in node.effective_taints]}
     return wanted
 
 

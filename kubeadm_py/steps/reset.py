@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteFiles
@@ -31,10 +31,15 @@ _FLANNEL_NETWORK = re.compile(
 _CHAINS = "KUBE-|CNI-|FLANNEL-"
 """Prefixes of the chains that kube-proxy, the kubelet, portmap and flannel own."""
 
+_UMOUNT_OPTIONS = {"MNT_FORCE": "--force", "MNT_DETACH": "--lazy"}
+"""umount's options for kubeadm's unmountFlags; MNT_EXPIRE is refused with the config.
+
+UMOUNT_NOFOLLOW needs none: what /proc/mounts names is a mount point and never a link.
+"""
 # Longest paths first: what is mounted inside goes before its mount point.
 _UNMOUNT = f"""mounts=$(awk '{{print $2}}' /proc/mounts | grep '^{paths.KUBELET_DIR}/' | sort -r || true)
 [ -n "$mounts" ] || {{ echo unchanged; exit 0; }}
-printf '%s\\n' "$mounts" | while read -r mount; do umount "$(printf '%b' "$mount")"; done"""
+printf '%s\\n' "$mounts" | while read -r mount; do umount @OPTIONS@"$(printf '%b' "$mount")"; done"""
 # What is deleted is named rule by rule, in one transaction a table: writing all rules back would take away
 # those that a firewall or a container engine adds meanwhile. A change of theirs may make ours fail, as a
 # whole: hence the turns.
@@ -93,11 +98,13 @@ sort -ru {paths.MADE_DIRECTORIES} | grep -v '^/etc/cni' | while read -r made; do
 done"""
 
 
-def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> list[Action]:
+def plan(
+    inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool, unmount_flags: Sequence[str] = ()
+) -> list[Action]:
     """Return what takes the host back; empty where nothing of ours is there.
 
     `keep_artifacts` leaves runtime, binaries, images and host settings, as `kubeadm reset` does. Foreign
-    files stay, in directories that we made too.
+    files stay, in directories that we made too. `unmount_flags` are kubeadm's.
     """
     if inventory.empty:
         return []
@@ -107,7 +114,7 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
     host = files - cluster
     actions: list[Action] = [
         reset_pods.stop(runtime_stays=keep_artifacts or not _is_ours(inventory)),
-        RunScript("unmount what pods had mounted", _UNMOUNT),
+        RunScript("unmount what pods had mounted", _unmount(unmount_flags)),
         RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
         *_routes(facts),
         RunScript(
@@ -135,6 +142,11 @@ def plan(inventory: Inventory, facts: HostFacts, *, keep_artifacts: bool) -> lis
         RunScript("remove empty directories", _PRUNE if _is_ours(inventory) else _PRUNE_BESIDE_CONTAINERD),
         Remove((paths.STATE_DIR, paths.KUBECTL_CACHE), reason="the inventory itself, last"),
     ]
+
+
+def _unmount(flags: Sequence[str]) -> str:
+    options = [_UMOUNT_OPTIONS[flag] for flag in flags if flag in _UMOUNT_OPTIONS]
+    return _UNMOUNT.replace("@OPTIONS@", "".join(f"{option} " for option in dict.fromkeys(options)))
 
 
 def _links(facts: HostFacts) -> list[str]:

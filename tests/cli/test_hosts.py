@@ -6,6 +6,7 @@ import getpass
 import json
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +167,12 @@ def test_joining_nobody(kpy, config, closed):
 def test_reset_asks_nobody_in_a_pipe(kpy, config, closed):
     ended = kpy("reset", "--config", config(*closed))
     assert (ended.code, "--yes" in ended.err) == (2, True)
+
+
+def test_the_config_may_answer_for_the_operator_at_reset(kpy, config, closed, tmp_path):
+    reset = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ResetConfiguration\nforce: true\n"
+    (tmp_path / "both.yaml").write_text(Path(config(*closed)).read_text() + reset)
+    assert kpy("reset", "--config", str(tmp_path / "both.yaml")).code == 7
 
 
 class TestHostKeys:

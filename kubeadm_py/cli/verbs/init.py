@@ -44,6 +44,7 @@ def run(
     else:
         cluster = from_init_flags(hosts=hosts, **flags)
     ignored = ignored_by_flag(cluster, ignore)
+    dry_run = dry_run or cluster.init_dry_run
     connect = Approached(cluster.control_planes)
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common

@@ -45,6 +45,7 @@ def run(
     known = loaded is not None and loaded.has_cluster_document
     discovery_file = cluster.discovery.file if cluster.discovery and not known else ""
     ignored = ignored_by_flag(cluster, ignore)
+    dry_run = dry_run or cluster.join_dry_run
     connect = Approached([*targets, *cluster.control_planes[:1]])
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common

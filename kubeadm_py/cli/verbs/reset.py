@@ -13,6 +13,7 @@ from kubeadm_py.engine.interrupt import stopped
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan import reset
+from kubeadm_py.plan.phases import PREFLIGHT
 from kubeadm_py.plan.run import Options, running
 
 
@@ -33,6 +34,10 @@ def run(
     else:
         cluster = from_init_flags(hosts=hosts)
         targets = list(cluster.nodes)
+    settings = cluster.reset
+    dry_run = dry_run or settings.dry_run
+    # kubeadm's question is part of its phase preflight.
+    yes = yes or settings.force or PREFLIGHT in settings.skip_phases
     if not yes and not dry_run and not sys.stdin.isatty():
         raise UsageError(
             "reset asks before it removes anything, and there is nobody to ask",

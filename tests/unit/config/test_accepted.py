@@ -18,8 +18,10 @@ from kubeadm_py.model.cluster import (
     BootstrapToken,
     HostKeys,
     Proxy,
+    ResetSettings,
     Role,
     Taint,
+    Timeouts,
 )
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import DEFAULT_VERSION
@@ -71,10 +73,8 @@ def test_full_cluster_configuration() -> None:
 def test_full_bootstrap_tokens() -> None:
     first, second, third = accepted("full").cluster.bootstrap_tokens
     assert first == BootstrapToken(TOKEN, "first", timedelta(hours=2))
-    assert second == BootstrapToken(ttl=timedelta(0), usages=("signing",), groups=())
-    assert third == BootstrapToken(
-        ttl=None, expires="2030-01-01T00:00:00Z", groups=("system:bootstrappers:extra",)
-    )
+    assert second == BootstrapToken(description="eternal", ttl=timedelta(0))
+    assert third == BootstrapToken(groups=("system:bootstrappers:extra",))
 
 
 def test_full_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +111,33 @@ def test_full_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (ssh.host, ssh.user, ssh.bastion) == ("w1.example", "root", "")
     assert ssh.host_keys is HostKeys.ACCEPT_NEW
     assert (ssh.sudo, ssh.sudo_password_file) == (False, "")
+
+
+def test_every_kind_of_kubeadms() -> None:
+    cluster = accepted("every_kind").cluster
+    assert cluster.init_dry_run
+    assert cluster.join_dry_run
+    assert cluster.reset == ResetSettings(
+        dry_run=True,
+        force=True,
+        skip_phases=("preflight",),
+        unmount_flags=("MNT_FORCE", "MNT_DETACH", "UMOUNT_NOFOLLOW"),
+        timeouts=Timeouts(etcd_api_call=timedelta(minutes=1)),
+    )
+    (node,) = cluster.nodes
+    assert node.taints == (Taint("dedicated", "NoSchedule", time_added="2026-01-01T00:00:00Z"),)
+    assert node.bind_port == 6443
+    assert cluster.image_repository == "a_b/k8s"
+    assert [variable["valueFrom"] for variable in cluster.api_server.extra_envs] == [
+        {"secretKeyRef": {"name": "s", "key": "kk", "optional": True}},
+        {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1"}},
+        {"configMapKeyRef": {"name": "m", "key": "kk"}},
+        {"fileKeyRef": {"volumeName": "v", "path": "p", "key": "kk"}},
+        {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.hostIP"}},
+    ]
+    assert cluster.discovery is not None
+    assert cluster.discovery.tls_bootstrap_token == TOKEN
+    assert cluster.discovery.api_server_endpoint == "api.example.org:6443"
 
 
 def test_full_component_configs() -> None:

@@ -214,6 +214,14 @@ class TestMarks:
             "taints": [{"key": "only", "effect": "NoExecute", "value": "gpu"}]
         }
 
+    def test_a_taints_time_is_for_the_api_alone(self, control_plane):
+        taint = Taint("only", "NoExecute", time_added="2026-01-01T00:00:00Z")
+        ctx = with_node(control_plane, taints=(taint,))
+        assert mark_node.patch(ctx.node)["spec"]["taints"] == [
+            {"key": "only", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}
+        ]
+        assert str(taint) == "only:NoExecute"
+
     def test_no_taints_at_all(self, control_plane):
         assert "spec" not in mark_node.patch(with_node(control_plane, taints=()).node)
 

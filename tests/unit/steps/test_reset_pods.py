@@ -274,3 +274,19 @@ def test_only_the_shims_and_mounts_of_the_cri_are_cleared_away(tmp_path):
         f"umount {tasks}/k8s.io/a",
         f"umount {cri}",
     ]
+
+
+def test_unmount_flags_become_umounts_own() -> None:
+    inventory = Inventory("demo", {f"{paths.ADMIN_CONF}": {"sha256": "", "mode": "0600", "made": True}})
+
+    def umount(*flags: str) -> str:
+        actions = reset.plan(inventory, HostFacts(), keep_artifacts=False, unmount_flags=flags)
+        (script,) = [
+            a.script for a in actions if isinstance(a, RunScript) and a.title.startswith("unmount what pods")
+        ]
+        (line,) = [line for line in script.splitlines() if "umount" in line]
+        return line.partition("umount ")[2].partition('"$(')[0]
+
+    assert umount() == ""
+    assert umount("UMOUNT_NOFOLLOW") == ""
+    assert umount("MNT_DETACH", "MNT_FORCE", "MNT_FORCE") == "--lazy --force "
