@@ -100,6 +100,21 @@ BEHAVIOUR = (
         "It is one round trip, and it leaves fields that others own alone.",
     ),
     (
+        "`token create` with a negative `--ttl` is refused; one for signing only has no groups.",
+        "A negative ttl makes a token that never ends; for signing only it refuses its own default group.",
+        "A mistyped sign must not make a key without an end.",
+    ),
+    (
+        "`token create --print-join-command` prints two lines: ours, then kubeadm's.",
+        "Prints its own.",
+        "Either tool joins; ours keeps the token out of the process list.",
+    ),
+    (
+        "`-o` takes text, json and yaml.",
+        "Also kyaml, jsonpath and Go templates.",
+        "`-o json` and jq do the same.",
+    ),
+    (
         "With a Cluster document `join` makes a token for this join and deletes it after.",
         "A token of 24 hours is created by hand.",
         "No credential outlives its use.",

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -127,18 +127,6 @@ def verify(
         if digests.sha256(path) != sha256:
             raise _damaged(path)
     digests.save()
-
-
-def require_images(bundle: Bundle, architecture: str, references: Collection[str]) -> None:
-    """Raise BundleError where the bundle lacks one of the images for this architecture."""
-    held = bundle.images.get(architecture, {})
-    absent = [reference for reference in references if reference not in held]
-    if absent:
-        raise BundleError(
-            f"{bundle.layout} lacks {len(absent)} images for {architecture}",
-            details=absent,
-            fix="add them to the bundle, or name a bundle that holds them",
-        )
 
 
 def _read_document(path: Path) -> Mapping[str, Any]:

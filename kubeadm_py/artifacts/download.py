@@ -8,12 +8,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPMessage
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from kubeadm_py import __version__
 from kubeadm_py.artifacts import cache
+from kubeadm_py.artifacts.redirects import Redirects
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.urls import proves_itself
 
@@ -71,29 +71,21 @@ def _download_alone(url: str, target: Path, partial: Path, sha256: str, pause: P
     )
 
 
-class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow redirects, as GitHub answers with one, yet never to where an answer proves nothing any more."""
+def redirect_rule(source: str, target: str) -> Exception | None:
+    """Follow redirects, as GitHub answers with one, yet never to where an answer proves nothing any more.
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Refuse plain http, from https even to this very machine."""
-        if not proves_itself(newurl) or (req.type == "https" and not newurl.startswith("https:")):
-            raise DownloadError(
-                f"{req.full_url} sends on to {newurl}, which is not https",
-                fix=f"check the proxy or mirror in between, {MIRROR_HINT}",
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    Plain http is refused, from https even to this very machine.
+    """
+    if proves_itself(target) and (not source.startswith("https:") or target.startswith("https:")):
+        return None
+    return DownloadError(
+        f"{source} sends on to {target}, which is not https",
+        fix=f"check the proxy or mirror in between, {MIRROR_HINT}",
+    )
 
 
 def _open(request: urllib.request.Request) -> Any:
-    return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT_SECONDS)
+    return urllib.request.build_opener(Redirects(redirect_rule)).open(request, timeout=TIMEOUT_SECONDS)
 
 
 class _Cut(Exception):

@@ -68,6 +68,15 @@ DryRun = Annotated[bool, _option("--dry-run", help="Say what would be done and d
 NodeName = Annotated[
     str, _option("--node-name", help="The node's name; by default the host's name.", metavar="NAME")
 ]
+Kubeconfig = Annotated[
+    str,
+    _option(
+        "--kubeconfig",
+        help="Kubeconfig on the control plane to ask the API with (/etc/kubernetes/admin.conf).",
+        metavar="FILE",
+    ),
+]
+Output = Annotated[str, _option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")]
 CriSocket = Annotated[
     str, _option("--cri-socket", help="Path of the container runtime's socket.", metavar="PATH")
 ]

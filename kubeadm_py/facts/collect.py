@@ -79,11 +79,17 @@ def probe_script(
     return "".join(assignments) + _text()
 
 
-def probe_of(cluster: ResolvedCluster, node: Node) -> str:
-    """Return the probe of a cluster's host; an etcd that others run is asked from control planes."""
+def probe_of(cluster: ResolvedCluster, node: Node, parts: Sequence[str] = ()) -> str:
+    """Return the probe of a cluster's host; an etcd that others run is asked from control planes.
+
+    `parts` are those to ask for; none: all.
+    """
     etcd = cluster.etcd.external if node.role is Role.CONTROL_PLANE else None
     return probe_script(
-        extra_paths=interesting_paths(cluster, node), cri_socket=node.cri_socket, external_etcd=etcd
+        extra_paths=interesting_paths(cluster, node),
+        cri_socket=node.cri_socket,
+        external_etcd=etcd,
+        parts=parts,
     )
 
 

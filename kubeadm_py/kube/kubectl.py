@@ -22,26 +22,35 @@ def command(arguments: Sequence[str], kubeconfig: str = paths.ADMIN_CONF) -> str
     )
 
 
-def run(host: Host, arguments: Sequence[str], *, stdin: bytes | None = None, doing: str) -> bytes:
+def run(
+    host: Host,
+    arguments: Sequence[str],
+    *,
+    stdin: bytes | None = None,
+    doing: str,
+    kubeconfig: str = paths.ADMIN_CONF,
+) -> bytes:
     """Run kubectl in one round trip and return what it printed; raise KubeadmPyError where it fails.
 
-    `doing` says in words what is being done, for the error.
+    `doing` says in words what is being done, for the error. `kubeconfig` is a path on the host.
     """
-    result = host.run(command(arguments), stdin=stdin, timeout=TIMEOUT_SECONDS)
+    result = host.run(command(arguments, kubeconfig), stdin=stdin, timeout=TIMEOUT_SECONDS)
     if not result.ok:
         lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
         raise KubeadmPyError(
             f"{doing} failed",
             host=host.name,
             details=lines[-5:],
-            fix=f"does this control plane answer? kubectl --kubeconfig {paths.ADMIN_CONF} get nodes",
+            fix=f"does this control plane answer? kubectl --kubeconfig {shlex.quote(kubeconfig)} get nodes",
         )
     return result.stdout
 
 
-def get_json(host: Host, arguments: Sequence[str], *, doing: str) -> dict[str, Any]:
+def get_json(
+    host: Host, arguments: Sequence[str], *, doing: str, kubeconfig: str = paths.ADMIN_CONF
+) -> dict[str, Any]:
     """Return the object that `kubectl get ... -o json` prints."""
-    answer = run(host, ["get", *arguments, "-o", "json"], doing=doing)
+    answer = run(host, ["get", *arguments, "-o", "json"], doing=doing, kubeconfig=kubeconfig)
     try:
         document = json.loads(answer)
     except ValueError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,19 +31,6 @@ ALGORITHMS: dict[str, Callable[[], PrivateKey]] = {
 def generate(algorithm: str) -> PrivateKey:
     """Make a private key; raise KeyError for an algorithm that is not in ALGORITHMS."""
     return ALGORITHMS[algorithm]()
-
-
-def generate_many(
-    algorithms: Sequence[str], *, key_maker: KeyMaker = generate, workers: int | None = None
-) -> list[PrivateKey]:
-    """Make one key for each algorithm, in their order, on all cores.
-
-    OpenSSL makes keys without holding the interpreter's lock, so threads are enough.
-    """
-    if not algorithms:
-        return []
-    with ThreadPoolExecutor(max_workers=min(len(algorithms), workers or os.cpu_count() or 1)) as pool:
-        return list(pool.map(key_maker, algorithms))
 
 
 def algorithm_of(key: PublicKey) -> str:

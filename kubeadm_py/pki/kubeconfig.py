@@ -35,11 +35,6 @@ class ClusterEntry:
     client_certificate_pem: bytes | None = None
     client_key: Secret | None = None
 
-    @property
-    def has_credentials(self) -> bool:
-        """Say whether the file also says who is asking."""
-        return self.token is not None or self.client_certificate_pem is not None
-
 
 def render(
     cluster_name: str,

@@ -76,11 +76,16 @@ class Run:
         return operator()
 
     def look(
-        self, nodes: Iterable[Node], *, lock: bool = True, meanwhile: Callable[[], object] = lambda: None
+        self,
+        nodes: Iterable[Node],
+        *,
+        lock: bool = True,
+        parts: Sequence[str] = (),
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
         """Reach, lock and probe hosts, all at once; raise RunFailedError that names every one that failed.
 
-        `meanwhile` is called while they answer.
+        Of the probe only `parts` are asked, by default all. `meanwhile` is called while they answer.
         """
         targets = [node for node in nodes if node.name not in self.sessions]
         if not targets:
@@ -88,7 +93,9 @@ class Run:
         self.interrupt.check()
         started = time.monotonic()
         self.bus.emit(StageStarted("look", "reach and probe", tuple(node.name for node in targets)))
-        outcomes = fan_out(targets, lambda node: self._look_at(node, lock=lock), meanwhile=meanwhile)
+        outcomes = fan_out(
+            targets, lambda node: self._look_at(node, lock=lock, parts=parts), meanwhile=meanwhile
+        )
         errors = []
         for name, outcome in outcomes.items():
             if isinstance(outcome.error, KubeadmPyError):
@@ -102,13 +109,14 @@ class Run:
         if errors:
             raise RunFailedError(errors)
 
-    def _look_at(self, node: Node, *, lock: bool) -> Session:
+    def _look_at(self, node: Node, *, lock: bool, parts: Sequence[str]) -> Session:
         started = time.monotonic()
         self.bus.emit(HostStarted("look", node.name))
         error = ""
         host = self.connect(node)
         try:
-            session = open_session(node, host, probe_of(self.cluster, node), verb=self.verb, lock=lock)
+            probe = probe_of(self.cluster, node, parts)
+            session = open_session(node, host, probe, verb=self.verb, lock=lock)
         except KubeadmPyError as problem:
             error = problem.summary
             host.close()
@@ -116,7 +124,7 @@ class Run:
         else:
             if session.under_way:
                 told = f"a run is under way: {session.under_way}; what is found here may change"
-                self.bus.emit(Notice("warning", told, node.name))
+                self.warn(told, node.name)
             return session
         finally:
             seconds = time.monotonic() - started
@@ -126,6 +134,10 @@ class Run:
     def say(self, text: str) -> None:
         """Tell something that is worth knowing and belongs to no host."""
         self.bus.emit(Notice("info", text))
+
+    def warn(self, text: str, host: str = "", fix: str = "") -> None:
+        """Tell what stops nothing and should not go unseen."""
+        self.bus.emit(Notice("warning", text, host, fix))
 
     def report_findings(self, findings: Sequence[Finding]) -> None:
         """Tell every finding that does not stop the run."""

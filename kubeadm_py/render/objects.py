@@ -12,12 +12,9 @@ from typing import Any
 from kubeadm_py.model import images
 from kubeadm_py.model.cluster import (
     ADMINS_GROUP,
-    CONTROL_PLANE_LABELS,
     NODE_TOKEN_GROUP,
     Node,
     ResolvedCluster,
-    Role,
-    Taint,
 )
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import component_configs, engine
@@ -137,9 +134,3 @@ def kube_proxy(cluster: ResolvedCluster, environment: Mapping[str, str] = {}) ->
         env=[node_name, *proxy_variables(environment)],
         node_token_group=NODE_TOKEN_GROUP,
     )
-
-
-def node_patch(cluster: ResolvedCluster, node: Node) -> tuple[dict[str, str], tuple[Taint, ...]]:  # noqa: ARG001
-    """Return the labels that the Node gets and the taints that are added to it where missing."""
-    marks = CONTROL_PLANE_LABELS if node.role is Role.CONTROL_PLANE else {}
-    return {**marks, **node.labels}, node.effective_taints

@@ -26,6 +26,7 @@ NAMESPACE = "kube-system"
 SECRET_NAME_PREFIX = "bootstrap-token-"  # noqa: S105 - a name
 SECRET_TYPE = "bootstrap.kubernetes.io/token"  # noqa: S105 - a type's name
 
+_USAGE = "usage-bootstrap-"
 _TOKEN = re.compile(rf"([a-z0-9]{{{ID_LENGTH}}})\.([a-z0-9]{{{SECRET_LENGTH}}})")
 _ID = re.compile(rf"[a-z0-9]{{{ID_LENGTH}}}")
 _GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
@@ -72,6 +73,8 @@ class StoredToken:
     description: str = ""
     expires: datetime | None = None
     """None: it never expires."""
+    expiration: str = ""
+    """The same as it is written in the cluster, in whatever time zone."""
     usages: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
@@ -110,7 +113,7 @@ def secret_object(wanted: BootstrapToken, now: datetime) -> dict[str, Any]:
     expires = times.parse(wanted.expires) if wanted.expires else now + wanted.ttl if wanted.ttl else None
     if expires is not None:
         data["expiration"] = times.rfc3339(expires)
-    data |= {f"usage-bootstrap-{usage}": "true" for usage in wanted.usages}
+    data |= {f"{_USAGE}{usage}": "true" for usage in wanted.usages}
     if wanted.groups:
         data["auth-extra-groups"] = ",".join(wanted.groups)
     return {
@@ -124,6 +127,7 @@ def secret_object(wanted: BootstrapToken, now: datetime) -> dict[str, Any]:
 
 def check(usages: Iterable[str], groups: Iterable[str]) -> None:
     """Refuse usages and groups that the API server would refuse or ignore."""
+    usages, groups = list(usages), list(groups)
     for usage in usages:
         if usage not in USAGES:
             raise UsageError(f"{usage!r} is not a token usage", fix=f"Use {' or '.join(USAGES)}.")
@@ -133,6 +137,11 @@ def check(usages: Iterable[str], groups: Iterable[str]) -> None:
                 f"{group!r} is not a group that a bootstrap token can give",
                 fix=f"Groups begin with system:bootstrappers:, as in {NODE_TOKEN_GROUP}.",
             )
+    if groups and "authentication" not in usages:
+        raise UsageError(
+            "a token that nobody can log in with has no groups",
+            fix="Add the usage authentication, or leave the groups out.",
+        )
 
 
 def stored(secret: Mapping[str, Any]) -> StoredToken:
@@ -153,7 +162,13 @@ def stored(secret: Mapping[str, Any]) -> StoredToken:
         token=token,
         description=values.get("description", ""),
         expires=_expiration(name, values.get("expiration", "")),
-        usages=tuple(usage for usage in USAGES if values.get(f"usage-bootstrap-{usage}") == "true"),
+        expiration=values.get("expiration", ""),
+        # kubeadm shows usages that it does not know, too.
+        usages=tuple(
+            key.removeprefix(_USAGE)
+            for key in sorted(values)
+            if key.startswith(_USAGE) and values[key] == "true"
+        ),
         groups=tuple(group for group in values.get("auth-extra-groups", "").split(",") if group),
     )
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
 
-from kubeadm_py.errors import UsageError
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem
 from kubeadm_py.token.bootstrap import Token
-
-_PIN = re.compile(r"sha256:[0-9a-f]{64}", re.IGNORECASE)
 
 
 def join_command(
@@ -36,17 +32,3 @@ def join_command(
     full = Token.parse(token).full.text()
     ours = f"kubeadm-py join {shlex.quote(address)} --host {host} --token-file - {trust}"
     return f"echo {full} | {ours}", f"kubeadm join {shlex.quote(address)} --token {full} {trust}"
-
-
-def parse_pins(pins: Iterable[str]) -> tuple[str, ...]:
-    """Check `sha256:HEX` pins and return them in lower case."""
-    checked = []
-    for pin in pins:
-        if not _PIN.fullmatch(pin):
-            raise UsageError(
-                f"{pin!r} is not a CA certificate hash",
-                details=["it must be sha256: and 64 hexadecimal digits"],
-                fix="For the right one type: kubeadm-py token create --print-join-command",
-            )
-        checked.append(pin.lower())
-    return tuple(checked)

@@ -28,7 +28,7 @@ class TokenRow:
         return (
             self.stored.token.full.text(),
             self.ttl,
-            times.rfc3339(self.stored.expires) if self.stored.expires else "<never>",
+            self.stored.expiration or "<never>",
             ",".join(self.stored.usages) or _NONE,
             self.stored.description or _NONE,
             ",".join(self.stored.groups) or _NONE,
@@ -53,7 +53,10 @@ class TokenRow:
 
 
 def rows(secrets: Iterable[Mapping[str, Any]], now: datetime) -> tuple[list[TokenRow], list[str]]:
-    """Return (rows in the order given, what is wrong with the Secrets that hold no usable token)."""
+    """Return (rows in the order given, what is wrong with the Secrets that hold no usable token).
+
+    Expired tokens are listed as kubeadm lists them, until the cluster has cleaned them away.
+    """
     listed, problems = [], []
     for secret in secrets:
         try:

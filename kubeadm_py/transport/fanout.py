@@ -37,12 +37,6 @@ class Outcome(Generic[T]):
         """Say whether there is a value."""
         return self.error is None
 
-    def unwrap(self) -> T:
-        """Return the value or raise the error."""
-        if self.error is not None:
-            raise self.error
-        return self.value  # type: ignore[return-value] # T may include None
-
 
 def fan_out(
     hosts: Iterable[H],

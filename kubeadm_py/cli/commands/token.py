@@ -23,8 +23,13 @@ def create(
         list[str] | None, typer.Option(help="signing, authentication.", metavar="NAMES")
     ] = None,
     print_join_command: Annotated[
-        bool, typer.Option("--print-join-command", help="Print the lines that join a worker.")
+        bool, typer.Option("--print-join-command", help="Print the lines that join a host.")
     ] = False,
+    certificate_key: Annotated[
+        str,
+        typer.Option(help="With --print-join-command: the lines for a control plane.", metavar="KEY"),
+    ] = "",
+    kubeconfig: options.Kubeconfig = "",
     dry_run: options.DryRun = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
@@ -42,6 +47,8 @@ def create(
             groups=options.split(groups),
             usages=options.split(usages),
             print_join_command=print_join_command,
+            certificate_key=certificate_key,
+            kubeconfig=kubeconfig,
             dry_run=dry_run,
             allow_unknown_fields=allow_unknown_fields,
         )
@@ -52,9 +59,8 @@ def create(
 def list_(
     config: options.Config = "",
     host: options.Hosts = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
-    ] = "text",
+    output: options.Output = "text",
+    kubeconfig: options.Kubeconfig = "",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """List the cluster's bootstrap tokens."""
@@ -63,7 +69,11 @@ def list_(
         from kubeadm_py.cli.verbs import token as tokens
 
         tokens.list_(
-            config=config, hosts=host or [], output=output, allow_unknown_fields=allow_unknown_fields
+            config=config,
+            hosts=host or [],
+            output=output,
+            kubeconfig=kubeconfig,
+            allow_unknown_fields=allow_unknown_fields,
         )
 
     guarded(Display(), body)
@@ -73,6 +83,8 @@ def delete(
     tokens_: Annotated[list[str], typer.Argument(help="Token ids, or whole tokens.", metavar="TOKEN...")],
     config: options.Config = "",
     host: options.Hosts = None,
+    kubeconfig: options.Kubeconfig = "",
+    dry_run: options.DryRun = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Delete bootstrap tokens."""
@@ -81,7 +93,12 @@ def delete(
         from kubeadm_py.cli.verbs import token as tokens
 
         tokens.delete(
-            config=config, hosts=host or [], names=tokens_, allow_unknown_fields=allow_unknown_fields
+            config=config,
+            hosts=host or [],
+            names=tokens_,
+            dry_run=dry_run,
+            kubeconfig=kubeconfig,
+            allow_unknown_fields=allow_unknown_fields,
         )
 
     guarded(Display(), body)

@@ -1,4 +1,4 @@
-"""Share what the verbs have in common: a run that is shown and logged, what the reader warned of."""
+"""Share what the verbs have in common: a run that is shown and logged, local state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kubeadm_py.cli.frame import Display, told
-from kubeadm_py.config.load import Loaded
 from kubeadm_py.engine.events import EventBus, Notice
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.plan.run import Options, Run
@@ -61,10 +60,3 @@ def _run_log(verb: str, cluster: str) -> RunLog:
         old.unlink(missing_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     return RunLog(folder / f"{stamp}-{verb}-{cluster}-{os.getpid()}.jsonl")
-
-
-def tell_warnings(run: Run, loaded: Loaded | None) -> None:
-    """Tell what the config reader found worth a word."""
-    for problem in loaded.warnings if loaded else ():
-        where = f"{problem.file}:{problem.line}" if problem.line else problem.file
-        run.bus.emit(Notice("warning", f"{where}  {problem.path}: {problem.message}"))

@@ -17,7 +17,7 @@ def validate(path: str, *, allow_unknown_fields: bool) -> None:
     """Read the config whole, add-ons included, and say that it is good."""
     loaded = reading.read_config(path, allow_unknown_fields=allow_unknown_fields)
     addons.resolve(loaded.cluster)
-    reading.warn(loaded)
+    reading.tell_warnings(loaded)
     hosts = ", ".join(f"{node.name or 'this machine'} ({node.role})" for node in loaded.cluster.nodes)
     sys.stdout.write(
         f"{source_name(path)} is good: Kubernetes {loaded.cluster.kubernetes_version}; {hosts}\n"

@@ -6,8 +6,9 @@ import http.client
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from kubeadm_py.artifacts.redirects import Redirects
 from kubeadm_py.errors import UnreachableError, UsageError
 from kubeadm_py.pki import kubeconfig
 
@@ -63,27 +64,16 @@ def _read_beside(path: Path, named: str) -> bytes | None:
         return None
 
 
-class _HttpsOnly(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Refuse to be sent on to where anyone on the way could answer."""
-        if not newurl.startswith("https://"):
-            raise UsageError(
-                f"{req.full_url} sends on to {newurl}, which is not https", fix="name the final https:// URL"
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+def _https_only(source: str, target: str) -> Exception | None:
+    """Refuse to be sent on to where anyone on the way could answer."""
+    if target.startswith("https://"):
+        return None
+    return UsageError(f"{source} sends on to {target}, which is not https", fix="name the final https:// URL")
 
 
 def _fetch(url: str) -> bytes:
     try:
-        with urllib.request.build_opener(_HttpsOnly).open(url, timeout=TIMEOUT_SECONDS) as answer:
+        with urllib.request.build_opener(Redirects(_https_only)).open(url, timeout=TIMEOUT_SECONDS) as answer:
             # One more than is allowed: the parser says that it is too large.
             content: bytes = answer.read(kubeconfig.MAXIMUM_SIZE + 1)
             return content

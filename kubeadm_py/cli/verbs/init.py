@@ -53,7 +53,7 @@ def run(
 
     options = Options(ignored, tuple(skip_phases), dry_run)
     with common.a_run("init", cluster, display, options, config, connect=connect) as a_run:
-        common.tell_warnings(a_run, loaded)
+        reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=cluster.control_planes[:1]) as end:
             report = init.init(a_run, complete=None if loaded and loaded.has_cluster_document else complete)
             if dry_run:

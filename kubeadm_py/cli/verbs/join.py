@@ -54,7 +54,7 @@ def run(
 
     options = Options(ignored, tuple(skip_phases), dry_run)
     with common.a_run("join", cluster, display, options, config, connect=connect) as a_run:
-        common.tell_warnings(a_run, loaded)
+        reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=targets) as end:
             report = join.join(
                 a_run,

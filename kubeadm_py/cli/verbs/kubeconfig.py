@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.leader import leader
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
+
+LOCK_SECONDS = 10.0
 
 
 def get(
@@ -30,7 +33,10 @@ def get(
     """Fetch admin.conf and print it, keep it, write it, or merge it."""
     if sum(map(bool, (merge, path, output))) > 1:
         raise UsageError("--merge, --path and --output exclude each other", fix="give one of them")
-    with leader(config, hosts, allow_unknown_fields=allow_unknown_fields) as (cluster, host):
+    with leader(config, hosts, verb="kubeconfig", allow_unknown_fields=allow_unknown_fields) as (
+        cluster,
+        host,
+    ):
         try:
             content = host.read(paths.ADMIN_CONF)
         except FileNotFoundError:
@@ -42,7 +48,8 @@ def get(
     name = cluster.name if cluster else "local"
     if merge:
         target = _own_kubeconfig()
-        backup = _merge(target, content, name, replace=replace)
+        with _locked(target):
+            backup = _merge(target, content, name, replace=replace)
         sys.stderr.write(
             f"merged into {target}, context kubernetes-admin@{name}"
             + (f"; before: {backup}" if backup else "")
@@ -62,6 +69,34 @@ def _own_kubeconfig() -> Path:
     """Return the file that kubectl would write to: the first of $KUBECONFIG, else ~/.kube/config."""
     named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
     return Path(named[0] if named else "~/.kube/config").expanduser()
+
+
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold the lock that kubectl takes too: a file beside the kubeconfig that only one can make."""
+    lock = target.resolve().with_name(f"{target.resolve().name}.lock")
+    deadline = time.monotonic() + LOCK_SECONDS
+    try:
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            try:
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise LockedError(
+                        f"{target} is locked by another program, for {LOCK_SECONDS:g} s and more",
+                        fix=f"is kubectl config still at work? if nothing is: rm {lock}",
+                    ) from None
+                time.sleep(0.1)
+    except OSError as error:
+        raise UsageError(
+            f"{lock} cannot be made: {error.strerror}", fix="name another file in $KUBECONFIG"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def _merge(target: Path, content: bytes, name: str, *, replace: bool) -> Path | None:

@@ -6,45 +6,33 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from kubeadm_py.cli.verbs import reading
-from kubeadm_py.errors import UnreachableError, UsageError
+from kubeadm_py.cli.verbs.errand import errand, first
+from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.versions import DEFAULT_VERSION, Version
 from kubeadm_py.transport.base import Host
-from kubeadm_py.transport.connect import host_for
+
+THIS_MACHINE = Node("localhost", Role.CONTROL_PLANE, ("127.0.0.1",))
+
+
+def _this_machine() -> ResolvedCluster:
+    return ResolvedCluster("local", Version.parse(DEFAULT_VERSION), (THIS_MACHINE,))
 
 
 @contextlib.contextmanager
 def leader(
-    config: str, hosts: Sequence[str], *, allow_unknown_fields: bool = False
+    config: str, hosts: Sequence[str], *, verb: str = "", allow_unknown_fields: bool = False
 ) -> Iterator[tuple[ResolvedCluster | None, Host]]:
     """Yield (cluster, a control plane that answers): of the file, by --host, or this very machine.
 
     Of several control planes the first that can be reached is taken.
     """
     cluster: ResolvedCluster | None = None
-    candidates = [Node("localhost", Role.CONTROL_PLANE, ("127.0.0.1",))]
+    candidates: Sequence[Node] = [THIS_MACHINE]
     if config:
         cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
-        candidates = reading.choose(cluster, hosts) if hosts else list(cluster.control_planes)
+        candidates = reading.choose(cluster, hosts) if hosts else cluster.control_planes
     elif hosts:
         raise UsageError("--host names hosts of a config", fix="add --config FILE")
-    host = _first(candidates)
-    try:
-        yield cluster, host
-    finally:
-        host.close()
-
-
-def _first(candidates: Sequence[Node]) -> Host:
-    failed: UnreachableError | None = None
-    for node in candidates:
-        host = host_for(node)
-        try:
-            host.connect()
-        except UnreachableError as error:
-            failed = error
-            host.close()
-        else:
-            return host
-    if failed is not None:
-        raise failed
-    raise UsageError("the config has no control-plane host", fix="give a host the role control-plane")
+    with errand(verb, cluster or _this_machine(), config) as run:
+        yield cluster, first(run, candidates).host

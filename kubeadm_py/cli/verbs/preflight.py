@@ -33,7 +33,7 @@ def run(
     targets = (reading.choose(cluster, hosts) if loaded.has_cluster_document else []) or list(cluster.nodes)
     options = Options(ignore_preflight_errors=ignored_by_flag(cluster, ignore))
     with common.a_run("preflight", cluster, display, options, config) as a_run:
-        common.tell_warnings(a_run, loaded)
+        reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=targets) as end:
             source = open_source(cluster)
             resolved = addons.resolve(cluster)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kubeadm_py.config.load import Loaded, load
 from kubeadm_py.errors import UsageError
@@ -20,17 +20,21 @@ def read_config(path: str, *, allow_unknown_fields: bool = False, joining: bool 
 
 
 def read_cluster(path: str, *, allow_unknown_fields: bool = False) -> ResolvedCluster:
-    """Return the config's cluster; what is unknown in it is told on standard error where it is allowed."""
+    """Return the config's cluster; what is worth a word in it is told on standard error."""
     loaded = read_config(path, allow_unknown_fields=allow_unknown_fields)
-    if allow_unknown_fields:
-        warn(loaded)
+    tell_warnings(loaded)
     return loaded.cluster
 
 
-def warn(loaded: Loaded) -> None:
-    """Tell on standard error what the config reader found worth a word."""
-    for problem in loaded.warnings:
-        sys.stderr.write(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}\n")
+def tell_warnings(loaded: Loaded | None, warn: Callable[[str], object] | None = None) -> None:
+    """Tell what the config reader found worth a word: to `warn`, by default on standard error."""
+    for problem in loaded.warnings if loaded else ():
+        where = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        text = f"{where}  {problem.path}: {problem.message}"
+        if warn is not None:
+            warn(text)
+        else:
+            sys.stderr.write(f"warning: {text}\n")
 
 
 def refuse_mixing(config: str, flags: Sequence[str]) -> None:

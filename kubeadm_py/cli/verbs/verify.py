@@ -8,7 +8,11 @@ from pathlib import Path
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading
+from kubeadm_py.cli.verbs.errand import errand, reachable
 from kubeadm_py.errors import ExitCode, UsageError
+from kubeadm_py.model.cluster import Node
+from kubeadm_py.transport.base import Host
+from kubeadm_py.transport.connect import host_for
 from kubeadm_py.verify.checks import Level
 from kubeadm_py.verify.report import CheckResult, summary, to_json
 from kubeadm_py.verify.run import verify
@@ -30,14 +34,23 @@ def run(
         raise UsageError(f"--level {level!r}: one of {', '.join(levels)}")
     cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
     progress = _Progress(sys.stderr.isatty() and display.format == "text")
-    report = verify(
-        cluster,
-        level=level,
-        read_only=read_only,
-        junit=Path(junit) if junit else None,
-        json=Path(json) if json else None,
-        on_result=progress.tell,
-    )
+    with errand("verify", cluster, config) as run:
+        reachable(run, cluster.nodes)
+
+        def open_host(node: Node) -> Host:
+            # A host that could not be reached is asked again, and its error becomes a check's result.
+            session = run.sessions.get(node.name)
+            return session.host if session else host_for(node)
+
+        report = verify(
+            cluster,
+            level=level,
+            read_only=read_only,
+            junit=Path(junit) if junit else None,
+            json=Path(json) if json else None,
+            hosts=open_host,
+            on_result=progress.tell,
+        )
     progress.end()
     if display.format == "json":
         # One object a line, as with every verb.

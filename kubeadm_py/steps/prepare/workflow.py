@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kubeadm_py.model.actions import Action
-from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.base import Step
 from kubeadm_py.steps.prepare.images import plan_images
 from kubeadm_py.steps.prepare.kubelet import (
     plan_cni_directories,
@@ -34,8 +33,3 @@ STEPS = (
 
 DIRECTORIES = Step("directories", "make directories", plan_directories)
 """Not of the preparation: they come with the kubelet, so a prepared host needs no round trip for them."""
-
-
-def plan_prepare(ctx: StepContext) -> list[Action]:
-    """Return all actions of host preparation in order; empty where the host is ready."""
-    return [action for step in STEPS for action in step.plan(ctx)]

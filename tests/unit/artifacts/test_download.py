@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import urllib.request
 from http.client import HTTPMessage
 
@@ -9,10 +10,13 @@ import pytest
 
 from kubeadm_py.artifacts import download
 from kubeadm_py.artifacts.download import DownloadError
+from kubeadm_py.artifacts.redirects import Redirects
 
 
 @pytest.mark.parametrize("target", ["http://mirror.lan/x", "http://127.0.0.1/x"])
 def test_https_never_becomes_http(target):
     request = urllib.request.Request("https://dl.k8s.io/x")
     with pytest.raises(DownloadError, match="sends on to http://"):
-        download.Redirects().redirect_request(request, None, 302, "Found", HTTPMessage(), target)
+        Redirects(download.redirect_rule).redirect_request(
+            request, io.BytesIO(), 302, "Found", HTTPMessage(), target
+        )

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from kubeadm_py.cli.verbs import kubeconfig as verb
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.secret import Secret
@@ -135,6 +135,23 @@ def test_a_link_stays_one(get, target, tmp_path):
     get(admin_conf())
     assert target.is_symlink()
     assert "kubernetes-admin@demo" in (tmp_path / "real").read_text()
+
+
+def test_a_file_that_somebody_else_writes_is_waited_for_and_then_refused(get, target, monkeypatch):
+    """kubectl makes the same lock."""
+    monkeypatch.setattr(verb, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    target.parent.mkdir()
+    target.write_text(FOREIGN)
+    lock = target.with_name("config.lock")
+    lock.touch()
+    with pytest.raises(LockedError, match="is locked by another program") as caught:
+        get(admin_conf())
+    assert str(lock) in caught.value.fix
+    assert (target.read_text(), lock.exists()) == (FOREIGN, True)
+    lock.unlink()
+    get(admin_conf())
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"[]"])

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -37,20 +35,8 @@ def test_an_unknown_algorithm_is_a_key_error() -> None:
         keys.generate("DSA-1024")
 
 
-def test_generate_many_keeps_the_order_and_uses_several_threads() -> None:
-    both = threading.Barrier(2, timeout=10)
-
-    def make(algorithm: str) -> keys.PrivateKey:
-        both.wait()
-        return keys.generate(algorithm)
-
-    made = keys.generate_many(["ECDSA-P384", "ECDSA-P256"], key_maker=make, workers=2)
-    assert [keys.algorithm_of(key.public_key()) for key in made] == ["ECDSA-P384", "ECDSA-P256"]
-    assert keys.generate_many([]) == []
-
-
 def test_keys_differ_and_are_told_apart() -> None:
-    one, other = keys.generate_many(["ECDSA-P256"] * 2)
+    one, other = keys.generate("ECDSA-P256"), keys.generate("ECDSA-P256")
     assert not keys.same_key(one.public_key(), other.public_key())
 
 

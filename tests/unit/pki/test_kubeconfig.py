@@ -128,7 +128,6 @@ def test_the_current_contexts_cluster_with_its_credentials() -> None:
     found = kubeconfig.cluster_of(DISCOVERY)
     assert (found.name, found.server, found.tls_server_name) == ("two", "https://two:6443", "api.two")
     assert found.token == Secret("t0")
-    assert found.has_credentials
     assert found.ca_pem is None
     assert "t0" not in repr(found)
 
@@ -143,7 +142,7 @@ def test_the_unnamed_cluster_wins() -> None:
 def test_a_single_cluster_needs_no_context() -> None:
     found = kubeconfig.cluster_of("clusters: [{name: x, cluster: {server: 'https://x'}}]")
     assert found.server == "https://x"
-    assert not found.has_credentials
+    assert (found.token, found.client_certificate_pem) == (None, None)
     assert not found.insecure
 
 

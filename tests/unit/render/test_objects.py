@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import CONTROL_PLANE_TAINT, Dns, Networking, Node, ResolvedCluster, Taint
+from kubeadm_py.model.cluster import Dns, Networking, Node, ResolvedCluster
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render import objects
 
@@ -108,18 +108,3 @@ def test_a_domain_cannot_write_into_the_corefile(cluster: ResolvedCluster) -> No
     own = replace(cluster, networking=Networking(dns_domain="x {\n}\n. {\n forward . 192.0.2.1\n"))
     with pytest.raises(KubeadmPyError, match="one word"):
         objects.coredns(own)
-
-
-def test_control_planes_are_marked_and_labels_of_the_file_added(
-    cluster: ResolvedCluster, node: Node, worker: Node
-) -> None:
-    labels, taints = objects.node_patch(cluster, replace(node, labels={"disk": "ssd"}))
-    assert labels == {
-        "node-role.kubernetes.io/control-plane": "",
-        "node.kubernetes.io/exclude-from-external-load-balancers": "",
-        "disk": "ssd",
-    }
-    assert taints == (CONTROL_PLANE_TAINT,)
-    assert objects.node_patch(cluster, replace(node, taints=()))[1] == ()
-    own = Taint("dedicated", "NoExecute", "db")
-    assert objects.node_patch(cluster, replace(worker, taints=(own,))) == ({}, (own,))

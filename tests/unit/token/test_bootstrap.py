@@ -125,6 +125,7 @@ def test_no_usages_and_no_groups_leave_no_trace() -> None:
         ({"groups": ("system:masters",)}, "'system:masters' is not a group"),
         ({"groups": ("system:bootstrappers:",)}, "is not a group"),
         ({"groups": ("system:bootstrappers:a,b",)}, "is not a group"),
+        ({"usages": ("signing",)}, "a token that nobody can log in with has no groups"),
     ],
 )
 def test_usages_and_groups_that_do_not_exist(given: dict, message: str) -> None:
@@ -209,6 +210,25 @@ def test_rows_have_kubeadms_columns() -> None:
         ("cccccc.0123456789abcdef", "<invalid>", "2026-11-20T22:00:00Z", usages, "<none>", NODE_TOKEN_GROUP),
     ]
     assert "0123" not in repr(rows)
+
+
+def test_what_others_wrote_is_shown_as_kubeadm_shows_it() -> None:
+    """Usages that nobody knows, a time of another zone, and groups in their own order."""
+    data = {
+        "token-id": "zzzzz5",
+        "token-secret": "0123456789abcdef",
+        "expiration": "2030-01-01T00:00:00+02:00",
+        "usage-bootstrap-foo": "true",
+        "usage-bootstrap-signing": "false",
+        "auth-extra-groups": "system:bootstrappers:b,system:bootstrappers:a",
+    }
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    secret = {"metadata": {"name": "bootstrap-token-zzzzz5"}, "data": encoded}
+    ((row,), _) = listing.rows([secret], NOW)
+    groups = "system:bootstrappers:b,system:bootstrappers:a"
+    assert row.cells()[1:] == ("3y", "2030-01-01T00:00:00+02:00", "foo", "<none>", groups)
+    assert row.as_json()["expires"] == "2029-12-31T22:00:00Z"
+    assert row.as_json()["usages"] == ["foo"]
 
 
 def test_json_form() -> None:

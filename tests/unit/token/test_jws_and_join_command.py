@@ -6,15 +6,12 @@ import hmac
 import json
 import shlex
 
-import pytest
-
-from kubeadm_py.errors import UsageError
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.token import jws
 from kubeadm_py.token.bootstrap import Token
-from kubeadm_py.token.join_command import join_command, parse_pins
+from kubeadm_py.token.join_command import join_command
 
 PARSED = Token.parse("07401b.f395accd246ae52d")
 
@@ -80,10 +77,3 @@ def test_control_plane_form(authorities: Authorities, token: Secret) -> None:
     key = Secret("ab" * 32)
     for line in join_command("h:6443", token, [authorities.ca_pem()], certificate_key=key):
         assert line.endswith(f" --control-plane --certificate-key {'ab' * 32}")
-
-
-def test_pins() -> None:
-    assert parse_pins(["sha256:" + "AB" * 32]) == ("sha256:" + "ab" * 32,)
-    for bad in ("", "sha256:", "sha256:" + "a" * 63, "sha1:" + "a" * 64, "sha256:" + "g" * 64, "a" * 64):
-        with pytest.raises(UsageError, match="is not a CA certificate hash"):
-            parse_pins([bad])

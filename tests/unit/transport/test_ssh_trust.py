@@ -321,7 +321,7 @@ class TestBastion:
         for number, one in enumerate(hosts):
             one.name = f"n{number}"
         outcomes = fan_out(hosts, lambda one: one.run("echo hi", timeout=30).stdout)
-        assert [outcome.unwrap() for outcome in outcomes.values()] == [b"hi\n"] * 4
+        assert [outcome.value for outcome in outcomes.values()] == [b"hi\n"] * 4
         assert (bastion.connections, server.connections) == (1, 4)
         hosts[0].close()
         assert hosts[1].run("true").ok

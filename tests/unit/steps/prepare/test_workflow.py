@@ -19,7 +19,11 @@ from kubeadm_py.model.cluster import (
     Registry,
 )
 from kubeadm_py.model.facts import FileFact, ImageFact, UnitFact
-from kubeadm_py.steps.prepare.workflow import STEPS, plan_prepare
+from kubeadm_py.steps.prepare.workflow import STEPS
+
+
+def plan_prepare(ctx):
+    return [action for step in STEPS for action in step.plan(ctx)]
 
 
 def titles(actions):

@@ -1,0 +1,61 @@
+"""Frame a verb whose result is all that it prints: hosts are looked at without a lock."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from kubeadm_py.engine.events import Event, EventBus, Notice
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import ExitCode, UsageError
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.transport.connect import host_for
+
+LITTLE = ("system",)
+"""Parts of the probe that an errand asks where it needs no facts: reaching a host is what counts."""
+
+
+@contextmanager
+def errand(verb: str, cluster: ResolvedCluster, config: str = "") -> Iterator[Run]:
+    """Make a run that shows nothing but its warnings, on standard error; connections end with it."""
+    bus = EventBus()
+    bus.subscribe(_tell)
+    run = Run(verb, cluster, bus, host_for, config_name=config)
+    try:
+        yield run
+    finally:
+        run.close()
+
+
+def first(run: Run, candidates: Sequence[Node], parts: Sequence[str] = LITTLE) -> Session:
+    """Look at the candidates in turn and return the first that can be reached; raise the last one's error."""
+    failed: RunFailedError | None = None
+    for node in candidates:
+        try:
+            run.look([node], lock=False, parts=parts)
+        except RunFailedError as error:
+            if error.exit_code is not ExitCode.UNREACHABLE:
+                raise
+            failed = error
+        else:
+            return run.sessions[node.name]
+    raise failed or UsageError(
+        "the config has no control-plane host", fix="give a host the role control-plane"
+    )
+
+
+def reachable(run: Run, nodes: Sequence[Node], parts: Sequence[str] = LITTLE) -> None:
+    """Look at all of them at once and go on with those that answer; who asks the others gets their error."""
+    try:
+        run.look(nodes, lock=False, parts=parts)
+    except RunFailedError as error:
+        if any(each.exit_code is not ExitCode.UNREACHABLE for each in error.errors):
+            raise
+
+
+def _tell(event: Event) -> None:
+    if isinstance(event, Notice) and event.level == "warning":
+        host = f"{event.host}: " if event.host else ""
+        sys.stderr.write(f"warning: {host}{event.text}\n")
