@@ -84,7 +84,7 @@ bench: venv ## time init and join beside real kubeadm, into bench/results
 	PYTHONPATH=vagrant $(PYTHON) -m bench
 
 ##@ Tools
-.PHONY: help venv lock artifacts clean-cache
+.PHONY: help venv lock flags artifacts clean-cache
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -98,6 +98,9 @@ artifacts: venv ## have binaries and images of the lab complete, and say where
 lock: ## write requirements.lock anew from pyproject.toml
 	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --upgrade --generate-hashes \
 	  --no-header --no-emit-index-url --output-file requirements.lock
+
+flags: venv ## write the tables of the components' flags anew from the lab's binaries
+	PYTHONPATH=vagrant $(PYTHON) -m flagtables
 
 clean-cache: down ## delete what the lab keeps between runs
 	@if [ -x $(PYTHON) ]; then $(LAB) clean-cache; fi

@@ -48,9 +48,11 @@ BEHAVIOUR = (
         "Such a cluster comes up and then loses traffic.",
     ),
     (
-        "Flags that a component of this version does not have any more are refused in extraArgs.",
+        "Flags that a component of this version does not have, and values that its flags, feature gates, admission "
+        "plugins and kube-proxy's mode do not take, are refused.",
         "Accepted; the component does not start.",
-        "The refusal names the release that removed the flag and what to use now.",
+        "The refusal names the release that removed the flag and what to use now. The tables are made from the "
+        "binaries of 1.36; of 1.35 only flags known to be gone are refused.",
     ),
     (
         "Values that a component or the API refuses later are refused at once: an unknown phase, taint effect, pathType "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from kubeadm_py.config import defaults
+from kubeadm_py.config.check_flags import check_args, check_gates
 from kubeadm_py.config.documents import Document
 from kubeadm_py.config.env_types import EnvVar
 from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, NodeRegistration
@@ -13,24 +13,21 @@ from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_m
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
+from kubeadm_py.model.versions import Version
 
 ALL = "all"
 _EXPIRE = "MNT_EXPIRE"
 
 
-class _Arg(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def value(self) -> str: ...
-
-
 def check_kubeadm(whole: Whole, problems: Problems) -> None:
     """Add every problem with Init-, Cluster- and JoinConfiguration and the node registrations of hosts."""
     _check_needed_kinds(whole, problems)
-    _check_cluster_configuration(whole, problems)
-    _check_etcd(whole, problems)
+    shared = whole.cluster_configuration
+    version = resolve_version(shared.document, shared.value.kubernetes_version, problems)
+    _check_cluster_configuration(whole, version, problems)
+    _check_etcd(whole, version, problems)
+    for component in (whole.kubelet, whole.kube_proxy):
+        check_gates(component.document, component.value.feature_gates, version, problems)
     for index, token in enumerate(whole.init.value.bootstrap_tokens):
         _check_token(whole.init.document, ("bootstrapTokens", index), token, problems)
     check_phases(whole.init.document, whole.init.value.skip_phases, defaults.INIT_PHASES, problems)
@@ -46,7 +43,7 @@ def check_kubeadm(whole: Whole, problems: Problems) -> None:
         registrations.append((whole.cluster.document, (*path, "nodeRegistration"), host.node_registration))
         _check_taints(whole.cluster.document, (*path, "taints"), host.taints, problems)
     for place, path, registration in registrations:
-        _check_registration(place, path, registration, problems)
+        _check_registration(place, path, registration, version, problems)
 
 
 def _check_needed_kinds(whole: Whole, problems: Problems) -> None:
@@ -54,16 +51,15 @@ def _check_needed_kinds(whole: Whole, problems: Problems) -> None:
         problems.error(whole.join.document, (), "missing; join needs it, or a Cluster document with hosts")
 
 
-def _check_cluster_configuration(whole: Whole, problems: Problems) -> None:
+def _check_cluster_configuration(whole: Whole, version: Version, problems: Problems) -> None:
     place, value = whole.cluster_configuration.document, whole.cluster_configuration.value
-    resolve_version(place, value.kubernetes_version, problems)
     components: dict[str, tuple[str, Component]] = {
         "apiServer": ("kube-apiserver", value.api_server),
         "controllerManager": ("kube-controller-manager", value.controller_manager),
         "scheduler": ("kube-scheduler", value.scheduler),
     }
     for key, (binary, component) in components.items():
-        _check_args(place, (key, "extraArgs"), component.extra_args, binary, problems)
+        check_args(place, (key, "extraArgs"), component.extra_args, binary, version, problems)
         _check_envs(place, (key, "extraEnvs"), component.extra_envs, problems)
         _check_volumes(place, key, component, problems)
     _check_feature_gates(place, value.feature_gates, problems)
@@ -102,10 +98,12 @@ def _check_feature_gates(place: Place, gates: Mapping[str, bool], problems: Prob
             problems.error(place, path, f"not yet supported{defaults.FEATURE_GATE_HINTS.get(gate, '')}")
 
 
-def _check_etcd(whole: Whole, problems: Problems) -> None:
+def _check_etcd(whole: Whole, version: Version, problems: Problems) -> None:
     place, etcd = whole.cluster_configuration.document, whole.cluster_configuration.value.etcd
     if etcd.local is not None:
-        _check_args(place, ("etcd", "local", "extraArgs"), etcd.local.extra_args, "etcd", problems)
+        arguments: Path = ("etcd", "local", "extraArgs")
+        ours = not etcd.local.image_tag
+        check_args(place, arguments, etcd.local.extra_args, "etcd", version, problems, known_release=ours)
         _check_envs(place, ("etcd", "local", "extraEnvs"), etcd.local.extra_envs, problems)
     external = etcd.external
     if external is None:
@@ -175,10 +173,10 @@ def check_phases(
 
 
 def _check_registration(
-    place: Document, path: Path, registration: NodeRegistration, problems: Problems
+    place: Document, path: Path, registration: NodeRegistration, version: Version, problems: Problems
 ) -> None:
     arguments = (*path, "kubeletExtraArgs")
-    _check_args(place, arguments, registration.kubelet_extra_args, "kubelet", problems)
+    check_args(place, arguments, registration.kubelet_extra_args, "kubelet", version, problems)
     _check_taints(place, (*path, "taints"), registration.taints, problems)
     check_ignored(place, (*path, "ignorePreflightErrors"), registration.ignore_preflight_errors, problems)
     socket = (*path, "criSocket")
@@ -199,17 +197,6 @@ def _check_taints(place: Place, path: Path, taints: Sequence[object] | None, pro
             if not getattr(taint, key):
                 words = f"; one of {', '.join(defaults.TAINT_EFFECTS)}" if key == "effect" else ""
                 problems.missing(place, (*path, index, key), f"missing{words}")
-
-
-def _check_args(place: Place, path: Path, args: Sequence[_Arg], binary: str, problems: Problems) -> None:
-    removed = defaults.REMOVED_FLAGS.get(binary, {})
-    for index, arg in enumerate(args):
-        if not arg.name:
-            problems.missing(
-                place, (*path, index, "name"), "missing; an extra argument has a name and a value"
-            )
-        elif arg.name in removed:
-            problems.error(place, (*path, index), f"{binary} has no flag {arg.name}: {removed[arg.name]}")
 
 
 def _check_envs(place: Place, path: Path, envs: Sequence[EnvVar], problems: Problems) -> None:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from kubeadm_py.config import defaults
 from kubeadm_py.config import scalars as s
+from kubeadm_py.config.removed_values import REMOVED_PROXY_MODES
 from kubeadm_py.config.strict import Strict
 
 
@@ -118,7 +119,7 @@ class KubeProxyConfiguration(Open):
     metrics_bind_address: str = ""
     client_connection: ClientConnection = ClientConnection()
     cluster_cidr: str = Field("", alias="clusterCIDR")
-    mode: Annotated[str, s.one_of(defaults.PROXY_MODES)] = ""
+    mode: Annotated[str, s.one_of(defaults.PROXY_MODES, REMOVED_PROXY_MODES)] = ""
     ipvs: Ipvs = Ipvs()
     conntrack: Conntrack = Conntrack()
     oom_score_adj: int | None = Field(None, alias="oomScoreAdj")

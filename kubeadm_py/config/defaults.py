@@ -126,32 +126,6 @@ MOVED_KEYS = {
 }
 """Keys of v1beta3 that v1beta4 has elsewhere (kubeadm contract 2.10)."""
 
-REMOVED_FLAGS: dict[str, dict[str, str]] = {
-    "kube-apiserver": {
-        "insecure-port": "removed in 1.24; the secure port is localAPIEndpoint.bindPort",
-        "insecure-bind-address": "removed in 1.24",
-        "basic-auth-file": "removed in 1.19",
-    },
-    "kube-controller-manager": {
-        "port": "removed in 1.24; use secure-port",
-        "address": "removed in 1.24; use bind-address",
-        "pod-eviction-timeout": "removed in 1.27",
-        "enable-taint-manager": "removed in 1.27",
-    },
-    "kube-scheduler": {
-        "port": "removed in 1.24; use secure-port",
-        "address": "removed in 1.24; use bind-address",
-    },
-    "kubelet": {
-        "container-runtime": "removed in 1.27; name the runtime by nodeRegistration.criSocket",
-        "pod-infra-container-image": "removed in 1.35; the sandbox image is the runtime's setting",
-        "network-plugin": "removed in 1.24 with dockershim",
-        "cni-bin-dir": "removed in 1.24 with dockershim",
-        "cni-conf-dir": "removed in 1.24 with dockershim",
-    },
-}
-"""Flags that operators carry over from old clusters and that keep a component from starting."""
-
 KUBE_PROXY_KUBECONFIG = "/var/lib/kube-proxy/kubeconfig.conf"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from kubeadm_py.config import defaults
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.problems import did_you_mean, show
+from kubeadm_py.config.removed_values import DOCKERSHIM, DOCKERSHIM_SOCKET
 from kubeadm_py.model import ports
 from kubeadm_py.model.cluster import join_host_port
 from kubeadm_py.model.secret import Secret
@@ -43,9 +44,9 @@ def given(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(lambda value: check(value) if value else value)
 
 
-def one_of(accepted: Iterable[str]) -> AfterValidator:
-    """Make a validator that accepts these words only, or an empty string."""
-    return given(_words_check(accepted))
+def one_of(accepted: Iterable[str], gone: Mapping[str, str] | None = None) -> AfterValidator:
+    """Make a validator that accepts these words only, or an empty string; `gone` says what became of others."""
+    return given(_words_check(accepted, gone))
 
 
 def word_of(accepted: Iterable[str]) -> AfterValidator:
@@ -53,10 +54,13 @@ def word_of(accepted: Iterable[str]) -> AfterValidator:
     return AfterValidator(_words_check(accepted))
 
 
-def _words_check(accepted: Iterable[str]) -> Callable[[str], str]:
+def _words_check(accepted: Iterable[str], gone: Mapping[str, str] | None = None) -> Callable[[str], str]:
     words = tuple(accepted)
+    old = gone or {}
 
     def check(value: str) -> str:
+        if value in old:
+            raise ValueError(f"{show(value)}: {old[value]}")
         if value not in words:
             raise ValueError(f"{show(value)}: one of {', '.join(words)}{did_you_mean(value, words)}")
         return value
@@ -242,6 +246,8 @@ def cri_socket(value: str) -> str:
         scheme, path = "unix", value
     if scheme != "unix":
         raise ValueError(f"{show(value)}: only unix:// sockets are accepted")
+    if path.endswith(DOCKERSHIM_SOCKET):
+        raise ValueError(f"{show(value)}: {DOCKERSHIM}")
     return f"unix://{absolute_path(path)}"
 
 

@@ -280,9 +280,9 @@ def test_aliases_merges_tags_and_yaml_1_1_words() -> None:
     cluster = accepted("yaml_forms").cluster
     assert cluster.api_server.extra_args == cluster.scheduler.extra_args == (Arg("v", "3"),)
     assert cluster.controller_manager.extra_args == (
-        Arg("time", "1:30"),
-        Arg("date", "2026-01-01"),
-        Arg("text", "folded"),
+        Arg("cluster-name", "1:30"),
+        Arg("controllers", "2026-01-01"),
+        Arg("vmodule", "folded"),
     )
     assert cluster.controller_manager.extra_envs == ({"name": "A"},)
 

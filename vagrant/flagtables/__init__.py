@@ -1,0 +1,1 @@
+"""Make the tables of the flags that components have, from their binaries."""
