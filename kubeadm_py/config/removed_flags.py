@@ -220,7 +220,7 @@ REMOVED_FLAGS: dict[str, dict[str, Removed]] = {
 
 UNUSABLE_FLAGS: dict[str, dict[str, str]] = {
     "kube-apiserver": {
-        "admission-control": "it excludes enable-admission-plugins, which kubeadm sets, and kube-apiserver would "
+        "admission-control": "it excludes enable-admission-plugins, which kubeadm sets: kube-apiserver would "
         "not start; use enable-admission-plugins and disable-admission-plugins",
     },
 }
