@@ -45,7 +45,7 @@ def given(check: Callable[[str], str]) -> AfterValidator:
 
 
 def one_of(accepted: Iterable[str], gone: Mapping[str, str] | None = None) -> AfterValidator:
-    """Make a validator that accepts these words only, or an empty string; `gone` says what became of others."""
+    """Make a validator that accepts these words only, or an empty string; `gone` says why others went."""
     return given(_words_check(accepted, gone))
 
 
