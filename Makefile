@@ -40,7 +40,7 @@ status: venv ## say which nodes run
 	@$(LAB) status
 
 ##@ Tests
-.PHONY: test test-all lint types contracts unit golden coverage cli nodes nodes-all bench
+.PHONY: test test-all lint types contracts unit golden coverage cli nodes nodes-all bench oracle
 test: lint types contracts unit golden coverage cli nodes ## all of these; nodes: the core of the node tests
 
 test-all: lint types contracts unit golden coverage cli nodes-all ## the same, with the long node tests
@@ -50,7 +50,7 @@ lint: venv ## ruff: rules and format
 	$(VENV)/bin/ruff format --check .
 
 types: venv ## mypy, strict
-	MYPYPATH=vagrant $(VENV)/bin/mypy -p kubeadm_py -p lab
+	MYPYPATH=vagrant $(VENV)/bin/mypy -p kubeadm_py -p lab -p oracle
 
 contracts: venv ## imports go down only
 	$(VENV)/bin/lint-imports
@@ -82,6 +82,9 @@ nodes-all: venv
 
 bench: venv ## time init and join beside real kubeadm, into bench/results
 	PYTHONPATH=vagrant $(PYTHON) -m bench
+
+oracle: venv ## record anew what real kubeadm makes of the cases in tests/golden/kubeadm; CASES="A B": of these
+	PYTHONPATH=vagrant $(PYTHON) -m oracle $(CASES)
 
 ##@ Tools
 .PHONY: help venv lock flags artifacts clean-cache

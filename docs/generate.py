@@ -248,8 +248,8 @@ All that is wanted. What is not on this page is a bug, or is refused by name as 
 {_table(("kubeadm-py", "kubeadm", "Why"), BEHAVIOUR)}
 ## What is in files and API objects
 
-Compared by tests/golden/test_kubeadm_oracle.py with what kubeadm 1.36.3 made of the same configs; manifests are
-the same bytes.
+Compared by tests/golden/test_kubeadm_oracle.py with what kubeadm 1.36.3 made of the same configs; a manifest
+without a difference is the same bytes.
 
 {_table(("Where", "Field", "Why"), content)}
 ## Files that kubeadm does not write

@@ -131,16 +131,19 @@ def _args(documents: Sequence[ExtraArg]) -> tuple[Arg, ...]:
 
 
 def _envs(documents: Sequence[EnvVar]) -> tuple[dict[str, Any], ...]:
-    """Return core/v1 EnvVars as plain mappings; a fieldRef's apiVersion is v1 unless given."""
+    """Return core/v1 EnvVars as plain mappings, with the defaults of what a value may come from."""
     found = []
     for document in documents:
         env = document.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
-        source = env.get("valueFrom")
-        if source and isinstance(source.get("fieldRef"), dict):
-            version = source["fieldRef"].get("apiVersion") or "v1"
-            env["valueFrom"] = source | {"fieldRef": source["fieldRef"] | {"apiVersion": version}}
-        found.append(env)
+        source = dict(env.get("valueFrom") or {})
+        for kind, (key, default) in _ENV_SOURCE_DEFAULTS.items():
+            if isinstance(source.get(kind), dict):
+                source[kind] = source[kind] | {key: source[kind].get(key) or default}
+        found.append(env | ({"valueFrom": source} if source else {}))
     return tuple(found)
+
+
+_ENV_SOURCE_DEFAULTS = {"fieldRef": ("apiVersion", "v1"), "resourceFieldRef": ("divisor", "0")}
 
 
 def _etcd(whole: Whole) -> Etcd:

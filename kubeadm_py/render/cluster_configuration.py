@@ -36,7 +36,7 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
         **_present(controlPlaneEndpoint=cluster.control_plane_endpoint),
         "controllerManager": _component(cluster.controller_manager),
         "dns": _present(
-            disabled=cluster.dns.disabled,
+            disabled=cluster.dns.disabled or _skips(cluster, "addon/coredns"),
             imageRepository=cluster.dns.image_repository,
             imageTag=cluster.dns.image_tag,
         ),
@@ -50,9 +50,14 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
             "serviceSubnet": networking.service_subnet,
             **_present(podSubnet=networking.pod_subnet),
         },
-        "proxy": _present(disabled=cluster.proxy_disabled),
+        "proxy": _present(disabled=cluster.proxy_disabled or _skips(cluster, "addon/kube-proxy")),
         "scheduler": _component(cluster.scheduler),
     }
+
+
+def _skips(cluster: ResolvedCluster, addon: str) -> bool:
+    """Say whether init leaves an add-on out: as in kubeadm, the cluster then has it for disabled."""
+    return addon in cluster.init_skip_phases or addon.partition("/")[0] in cluster.init_skip_phases
 
 
 def go_duration(duration: timedelta) -> str:

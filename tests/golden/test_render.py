@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from oracle.words import read_certificate, read_kubeconfig
 
 from kubeadm_py.cli.verbs import render
 
@@ -20,19 +18,6 @@ HERE = Path(__file__).parent
 CASES = ["stacked", "external-etcd"]
 SECRETS = ["user:password", base64.b64encode(b"0123456789abcdef").decode()]
 """What the config of the whole cluster holds: a proxy's password, and a token as its Secret has it."""
-USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-)
-EXTENDED_USAGES = {
-    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
-    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
-}
 
 
 def run(config: Path, output: Path, **options: Any) -> Path:
@@ -78,41 +63,6 @@ def on_disk(host: Path) -> dict[str, str]:
     }
 
 
-def read_certificate(pem: bytes) -> dict[str, Any]:
-    """Read a certificate into the form of the recording."""
-    certificate = x509.load_pem_x509_certificate(pem)
-    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    found: dict[str, Any] = {
-        "ca": constraints.ca,
-        "hours": round(lifetime.total_seconds() / 3600, 1),
-        "issuer": name_of(certificate.issuer),
-        "key": key_of(certificate),
-        "subject": name_of(certificate.subject),
-        "usage": [name for name in USAGES if getattr(usage, name)],
-    }
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.ExtendedKeyUsage):
-            found["eku"] = sorted(EXTENDED_USAGES[oid] for oid in extension.value)
-        if isinstance(extension.value, x509.SubjectAlternativeName):
-            found["dns"] = extension.value.get_values_for_type(x509.DNSName)
-            found["ip"] = [str(address) for address in extension.value.get_values_for_type(x509.IPAddress)]
-    return found
-
-
-def name_of(name: x509.Name) -> str:
-    return ",".join(f"{attribute.oid._name}={attribute.value}" for attribute in name)
-
-
-def key_of(certificate: x509.Certificate) -> str:
-    key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA-{key.key_size}"
-    assert isinstance(key, ec.EllipticCurvePublicKey)
-    return f"ECDSA-P{key.key_size}"
-
-
 def test_the_same_files_with_the_same_modes_but_for_the_wanted_differences(tree: Path, oracle: Path) -> None:
     theirs, ours = listed(oracle / "modes.txt"), listed(tree / "hosts" / "cp1.modes.txt")
     found = {path: mode for path, mode in ours.items() if theirs.get(path) != mode}
@@ -156,20 +106,10 @@ def test_certificates_mean_the_same(tree: Path, oracle: Path) -> None:
 def test_kubeconfigs_mean_the_same(tree: Path, oracle: Path) -> None:
     host = tree / "hosts" / "cp1"
     ca = (host / "etc/kubernetes/pki/ca.crt").read_bytes()
-    ours = {}
-    for path in sorted((host / "etc/kubernetes").glob("*.conf")):
-        document = yaml.safe_load(path.read_bytes())
-        (cluster,), (user,), (context,) = document["clusters"], document["users"], document["contexts"]
-        assert base64.b64decode(cluster["cluster"]["certificate-authority-data"]) == ca
-        assert context["context"] == {"cluster": cluster["name"], "user": user["name"]}
-        ours[f"/etc/kubernetes/{path.name}"] = {
-            "certificate": read_certificate(base64.b64decode(user["user"]["client-certificate-data"])),
-            "cluster": cluster["name"],
-            "context": context["name"],
-            "current": document["current-context"],
-            "server": cluster["cluster"]["server"],
-            "user": user["name"],
-        }
+    ours = {
+        f"/etc/kubernetes/{path.name}": read_kubeconfig(path.read_bytes(), ca)
+        for path in sorted((host / "etc/kubernetes").glob("*.conf"))
+    }
     assert ours == json.loads((oracle / "kubeconfigs.json").read_text())
 
 

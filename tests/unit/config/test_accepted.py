@@ -352,7 +352,7 @@ def test_the_configs_that_real_kubeadm_was_recorded_with_are_accepted() -> None:
     recorded = sorted((Path(__file__).parents[2] / "golden" / "kubeadm").glob("*/config.yaml"))
     assert len(recorded) >= 2
     for file in recorded:
-        assert load(str(file)).cluster.nodes[0].name == "cp1"
+        assert len(load(str(file)).cluster.nodes) == 1
 
 
 def test_add_ons_of_the_product_are_known_by_their_folders() -> None:

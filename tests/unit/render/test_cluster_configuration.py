@@ -108,3 +108,14 @@ def test_external_etcd_names_its_files_even_where_empty(cluster: ResolvedCluster
     assert written["etcd"] == {
         "external": {"endpoints": ["http://e:2379"], "caFile": "", "certFile": "", "keyFile": ""}
     }
+
+
+@pytest.mark.parametrize(
+    ("skipped", "dns", "proxy"),
+    [("addon", True, True), ("addon/coredns", True, False), ("addon/kube-proxy", False, True)],
+)
+def test_an_addon_that_init_skips_is_disabled(
+    skipped: str, dns: bool, proxy: bool, cluster: ResolvedCluster
+) -> None:
+    written = cluster_configuration(replace(cluster, init_skip_phases=(skipped,)))
+    assert (written["dns"].get("disabled", False), written["proxy"].get("disabled", False)) == (dns, proxy)

@@ -1,0 +1,51 @@
+"""Read the cases: folders below tests/golden/kubeadm that hold a config and the host that it is for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from lab import paths
+
+from oracle.sandbox import Host
+
+CASES = paths.VAGRANT.parent / "tests" / "golden" / "kubeadm"
+CONFIG = "config.yaml"
+HOST = "host.yaml"
+GIVEN_FILES = "host"
+"""The folder of a case whose files lie on its host before kubeadm comes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Hold what goes into a recording."""
+
+    folder: Path
+    config: bytes
+    host: Host
+
+    @property
+    def name(self) -> str:
+        """Return the folder's name."""
+        return self.folder.name
+
+
+def names() -> list[str]:
+    """List the cases."""
+    return sorted(path.parent.name for path in CASES.glob(f"*/{CONFIG}"))
+
+
+def read(name: str) -> Case:
+    """Read a case."""
+    folder = CASES / name
+    about = yaml.safe_load((folder / HOST).read_text())
+    given = folder / GIVEN_FILES
+    paths_given = sorted(path for path in given.rglob("*") if path.is_file())
+    files = {f"/{path.relative_to(given)}": path.read_bytes() for path in paths_given}
+    host = Host(
+        hostname=about["hostname"],
+        addresses=tuple(about["addresses"]),
+        directories=tuple(about["directories"]),
+        environment=dict(about["environment"]),
+        files=files,
+    )
+    return Case(folder, (folder / CONFIG).read_bytes(), host)

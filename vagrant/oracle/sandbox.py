@@ -1,0 +1,115 @@
+"""Give real kubeadm a host that is thrown away: namespaces and a root directory of its own.
+
+Needs Linux, root, unshare and ip; no container engine. Nothing of this machine is seen inside but the kernel.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lab import artifacts, paths
+from lab.process import LabError
+
+from oracle.inside import namespaces
+
+CONFIG = "/tmp/config.yaml"  # inside, where nothing else is
+
+
+@dataclass(frozen=True)
+class Host:
+    """Describe a bare host: what kubeadm can see of it."""
+
+    hostname: str = "cp1"
+    addresses: tuple[str, ...] = ("10.99.0.11",)
+    directories: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Hold how a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """Hold a file that the commands made."""
+
+    path: str
+    mode: str
+    owner: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Made:
+    """Hold what came of the commands."""
+
+    ran: tuple[Ran, ...]
+    files: tuple[MadeFile, ...]
+
+
+class Sandbox:
+    """Answer questions in namespaces of its own, until it is closed."""
+
+    def __init__(self, kubeadm: Path | None = None) -> None:
+        self._programs = [kubeadm or artifacts.oracle()]
+
+    def __enter__(self) -> Self:
+        if os.geteuid() != 0:
+            raise LabError("namespaces of its own need root")
+        self._root = tempfile.TemporaryDirectory(prefix="kubeadm-oracle-")
+        unshare = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
+        inside = [sys.executable, "-m", "oracle.inside", self._root.name, ",".join(namespaces())]
+        self._process = subprocess.Popen(
+            [*unshare, "--mount-proc", *inside, *map(str, self._programs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(paths.VAGRANT)},
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Unused names: what a context manager is told is nothing to us.
+        del kind, error, trace
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(timeout=30)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._root.cleanup()
+
+    def run(self, host: Host, *commands: Sequence[str]) -> Made:
+        """Run the commands on a fresh host, one after the other, and return what they said and made."""
+        files = {path: base64.b64encode(content).decode() for path, content in host.files.items()}
+        question: dict[str, Any] = vars(host) | {"files": files, "commands": list(map(list, commands))}
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise LabError("the sandbox is closed")
+        stdin.write(json.dumps(question) + "\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise LabError(f"the sandbox ended: exit {self._process.wait()}")
+        answer = json.loads(line)
+        return Made(
+            tuple(Ran(**ran) for ran in answer["ran"]),
+            tuple(
+                MadeFile(**file | {"content": base64.b64decode(file["content"])}) for file in answer["files"]
+            ),
+        )
