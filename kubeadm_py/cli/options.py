@@ -81,6 +81,39 @@ CriSocket = Annotated[
     str, _option("--cri-socket", help="Path of the container runtime's socket.", metavar="PATH")
 ]
 
+AdvertiseAddress = Annotated[
+    str,
+    _option(
+        "--apiserver-advertise-address",
+        help="Address that the API server says it listens on.",
+        metavar="ADDRESS",
+    ),
+]
+BindPort = Annotated[
+    int,
+    typer.Option(
+        "--apiserver-bind-port",
+        help="Port of the API server (6443).",
+        rich_help_panel=KUBEADM,
+        metavar="PORT",
+        show_default=False,
+    ),
+]
+CertificateKey = Annotated[
+    str,
+    _option(
+        "--certificate-key",
+        help="Key of the Secret kubeadm-certs; --certificate-key-file keeps it out of the process list.",
+        metavar="KEY",
+    ),
+]
+CertificateKeyFile = Annotated[
+    str,
+    _option(
+        "--certificate-key-file", help="File with that key; - is standard input.", panel=OURS, metavar="FILE"
+    ),
+]
+
 
 def split(values: list[str] | None) -> list[str]:
     """Split repeatable, comma-separated values into their parts."""

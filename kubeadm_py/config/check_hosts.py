@@ -97,9 +97,7 @@ def _check_ssh(whole: Whole, index: int, host: Host, problems: Problems) -> None
 def _check_roles(whole: Whole, problems: Problems) -> None:
     place, hosts = whole.cluster.document, whole.cluster.value.spec.hosts
     control_planes = [index for index, host in enumerate(hosts) if host.role == Role.CONTROL_PLANE]
-    for index in control_planes[1:]:
-        message = "a second control-plane host is not yet supported; any number of workers is"
-        problems.error(place, (*HOSTS, index, "role"), message)
+    _check_several_control_planes(whole, control_planes, problems)
     discovery = whole.join.value.discovery
     if hosts and not control_planes and discovery is None and all(host.role for host in hosts):
         problems.missing(
@@ -107,6 +105,27 @@ def _check_roles(whole: Whole, problems: Problems) -> None:
             HOSTS,
             "no host has the role control-plane, and no JoinConfiguration says which cluster to join",
         )
+
+
+def _check_several_control_planes(whole: Whole, control_planes: list[int], problems: Problems) -> None:
+    """Add what several control planes need, and what an even number of etcd members is no good for."""
+    if len(control_planes) < 2:
+        return
+    shared, place = whole.cluster_configuration.value, whole.cluster.document
+    path = (*HOSTS, control_planes[1], "role")
+    balanced = whole.cluster.value.spec.endpoint.load_balancer in ("vip", "node-local")
+    if not (shared.control_plane_endpoint or balanced):
+        message = (
+            "a second control plane needs an endpoint that all share: "
+            "set ClusterConfiguration.controlPlaneEndpoint"
+        )
+        problems.error(place, path, message)
+    if len(control_planes) % 2 == 0 and shared.etcd.external is None:
+        message = (
+            f"{len(control_planes)} etcd members survive the loss of no more members than "
+            f"{len(control_planes) - 1} do, and need one more to agree; take an odd number of control planes"
+        )
+        problems.warning(place, path, message)
 
 
 def _check_unique(whole: Whole, problems: Problems) -> None:
@@ -153,6 +172,7 @@ def _check_join_template(whole: Whole, problems: Problems) -> None:
     hosts = whole.cluster.value.spec.hosts
     first = next((host for host in hosts if host.role == Role.CONTROL_PLANE), None)
     others = [host for host in hosts if host is not first and host.name]
+    _check_join_advertise(whole, [host for host in others if host.role == Role.CONTROL_PLANE], problems)
     for host in others:
         if registration.name and registration.name != host.name:
             message = (
@@ -162,6 +182,19 @@ def _check_join_template(whole: Whole, problems: Problems) -> None:
             problems.error(place, ("nodeRegistration", "name"), message)
         arguments: Path = ("nodeRegistration", "kubeletExtraArgs")
         check_kubelet_identity(place, arguments, registration, host, problems)
+
+
+def _check_join_advertise(whole: Whole, control_planes: list[Host], problems: Problems) -> None:
+    joining = whole.join.value.control_plane
+    advertise = joining.local_api_endpoint.advertise_address if joining is not None else ""
+    path: Path = ("controlPlane", "localAPIEndpoint", "advertiseAddress")
+    for host in control_planes:
+        if advertise and host.address and advertise not in host.address.split(","):
+            message = (
+                f"{advertise} contradicts the address of the host {show(host.name)}, {host.address}: "
+                "JoinConfiguration is the template of every host but the first; leave it out"
+            )
+            problems.error(whole.join.document, path, message)
 
 
 def _check_artifacts(whole: Whole, problems: Problems) -> None:

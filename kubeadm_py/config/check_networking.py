@@ -191,6 +191,10 @@ def _addresses(whole: Whole) -> list[tuple[Place, Path, str]]:
     advertise = whole.init.value.local_api_endpoint.advertise_address
     if advertise:
         found.append((whole.init.document, ("localAPIEndpoint", "advertiseAddress"), advertise))
+    joining = whole.join.value.control_plane
+    if joining is not None and joining.local_api_endpoint.advertise_address:
+        own: Path = ("controlPlane", "localAPIEndpoint", "advertiseAddress")
+        found.append((whole.join.document, own, joining.local_api_endpoint.advertise_address))
     endpoint = whole.cluster_configuration.value.control_plane_endpoint
     api = split_endpoint(endpoint)[0] if endpoint else ""
     if _is_address(api):

@@ -28,6 +28,7 @@ _INIT_FLAGS: Mapping[Path, str] = {
     ("nodeRegistration", "criSocket"): "--cri-socket",
     ("nodeRegistration", "ignorePreflightErrors"): IGNORE_FLAG,
     ("skipPhases",): "--skip-phases",
+    ("certificateKey",): "--certificate-key",
     ("bootstrapTokens", 0, "token"): "--token",
     ("bootstrapTokens", 0, "ttl"): "--token-ttl",
     _HOST_PATH: HOST_FLAG,
@@ -55,6 +56,10 @@ _JOIN_FLAGS: Mapping[Path, str] = {
     ): "--discovery-token-unsafe-skip-ca-verification",
     ("discovery", "file", "kubeConfigPath"): "--discovery-file",
     ("discovery", "tlsBootstrapToken"): "--tls-bootstrap-token",
+    ("controlPlane",): "--control-plane",
+    ("controlPlane", "localAPIEndpoint", "advertiseAddress"): "--apiserver-advertise-address",
+    ("controlPlane", "localAPIEndpoint", "bindPort"): "--apiserver-bind-port",
+    ("controlPlane", "certificateKey"): "--certificate-key",
     ("nodeRegistration", "name"): "--node-name",
     ("nodeRegistration", "criSocket"): "--cri-socket",
     ("nodeRegistration", "ignorePreflightErrors"): IGNORE_FLAG,
@@ -70,6 +75,7 @@ def from_init_flags(
     apiserver_bind_port: int | None = None,
     apiserver_cert_extra_sans: Sequence[str] = (),
     cert_dir: str = "",
+    certificate_key: str = "",
     control_plane_endpoint: str = "",
     cri_socket: str = "",
     feature_gates: str = "",
@@ -95,6 +101,7 @@ def from_init_flags(
         {
             ("localAPIEndpoint", "advertiseAddress"): apiserver_advertise_address,
             ("localAPIEndpoint", "bindPort"): apiserver_bind_port,
+            ("certificateKey",): certificate_key,
             ("nodeRegistration", "name"): node_name,
             ("nodeRegistration", "criSocket"): cri_socket,
             ("nodeRegistration", "ignorePreflightErrors"): _words(ignore_preflight_errors),
@@ -134,6 +141,10 @@ def from_join_flags(
     unsafe_skip_ca_verification: bool = False,
     discovery_file: str = "",
     tls_bootstrap_token: str = "",
+    control_plane: bool = False,
+    apiserver_advertise_address: str = "",
+    apiserver_bind_port: int | None = None,
+    certificate_key: str = "",
     node_name: str = "",
     cri_socket: str = "",
     ignore_preflight_errors: Sequence[str] = (),
@@ -154,6 +165,9 @@ def from_join_flags(
     values: dict[Path, Any] = {
         ("discovery", "file", "kubeConfigPath"): discovery_file,
         ("discovery", "tlsBootstrapToken"): tls_bootstrap_token or token,
+        ("controlPlane", "localAPIEndpoint", "advertiseAddress"): apiserver_advertise_address,
+        ("controlPlane", "localAPIEndpoint", "bindPort"): apiserver_bind_port,
+        ("controlPlane", "certificateKey"): certificate_key,
         ("nodeRegistration", "name"): node_name,
         ("nodeRegistration", "criSocket"): cri_socket,
         ("nodeRegistration", "ignorePreflightErrors"): _words(ignore_preflight_errors),
@@ -171,13 +185,23 @@ def from_join_flags(
         message = "missing; name the API as host:port, or give --discovery-file"
         problems.error(join, ("discovery",), message)
     join.data = _tree(values)
+    if control_plane:
+        join.data.setdefault("controlPlane", {})
+    elif "controlPlane" in join.data:
+        given = [flags[path] for path, value in values.items() if path[0] == "controlPlane" and value]
+        problems.error(
+            join, ("controlPlane",), f"missing, but {', '.join(given)} is about a joining control plane"
+        )
     hosts = _words(hosts)
+    if apiserver_advertise_address and len(hosts) > 1:
+        path: Path = ("controlPlane", "localAPIEndpoint", "advertiseAddress")
+        problems.error(join, path, f"one address for {len(hosts)} hosts; leave it out")
     if node_name and len(hosts) > 1:
         problems.error(join, ("nodeRegistration", "name"), f"one name for {len(hosts)} hosts; leave it out")
     return _resolve((join,), problems, join, hosts, joining=True)
 
 
-def at_hosts(cluster: ResolvedCluster, hosts: Sequence[str]) -> ResolvedCluster:
+def at_hosts(cluster: ResolvedCluster, hosts: Sequence[str], *, joining: bool = False) -> ResolvedCluster:
     """Return the cluster of a bare kubeadm file with its one node on each of `hosts`.
 
     They are written `[user@]address[:port]`; without any the node is this very machine, as the file alone
@@ -189,7 +213,7 @@ def at_hosts(cluster: ResolvedCluster, hosts: Sequence[str]) -> ResolvedCluster:
     (template,) = cluster.nodes
     if len(reached) > 1 and template.name and not template.name_from_host:
         problems.error(place, _HOST_PATH, f"the file has one name for {len(reached)} hosts; leave it out")
-    if len(reached) > 1 and template.role is Role.CONTROL_PLANE:
+    if len(reached) > 1 and template.role is Role.CONTROL_PLANE and not joining:
         problems.error(place, _HOST_PATH, "init takes one host; join brings in the others")
     problems.raise_if_any(COMMAND_LINE)
     return replace(cluster, nodes=tuple(_remote(template, ssh) for ssh in reached)) if reached else cluster

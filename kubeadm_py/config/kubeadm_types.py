@@ -107,7 +107,7 @@ class InitConfiguration(Strict):
     dry_run: bool = False
     node_registration: NodeRegistration = NodeRegistration()
     local_api_endpoint: LocalAPIEndpoint = Field(LocalAPIEndpoint(), alias="localAPIEndpoint")
-    certificate_key: NotYet = None
+    certificate_key: s.CertificateKey = None
     skip_phases: list[str] = []
     patches: Patches | None = None
     timeouts: Timeouts = Timeouts()
@@ -222,6 +222,13 @@ class Discovery(Strict):
     tls_bootstrap_token: s.OptionalToken = None
 
 
+class JoinControlPlane(Strict):
+    """What a joining control plane is told besides; an empty mapping already asks for one."""
+
+    local_api_endpoint: LocalAPIEndpoint = Field(LocalAPIEndpoint(), alias="localAPIEndpoint")
+    certificate_key: s.CertificateKey = None
+
+
 class JoinConfiguration(Strict):
     """What join does on every host but the first."""
 
@@ -229,7 +236,7 @@ class JoinConfiguration(Strict):
     node_registration: NodeRegistration = NodeRegistration()
     ca_cert_path: s.AbsolutePath = ""
     discovery: Discovery | None = None
-    control_plane: NotYet = None
+    control_plane: JoinControlPlane | None = None
     skip_phases: list[str] = []
     patches: Patches | None = None
     timeouts: Timeouts = Timeouts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeadm_py.config import scalars
 from kubeadm_py.config.cluster_types import Host, HostSsh, Ssh
-from kubeadm_py.config.kubeadm_types import NodeRegistration
+from kubeadm_py.config.kubeadm_types import LocalAPIEndpoint, NodeRegistration
 from kubeadm_py.config.kubeadm_types import Taint as TaintDocument
 from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.whole import Whole
@@ -45,22 +45,26 @@ def _node(whole: Whole, host: Host, is_first: bool) -> Node:
         image_pull_policy=registration.image_pull_policy or "IfNotPresent",
         image_pull_serial=registration.image_pull_serial is not False,
         advertise_address=(advertise or addresses[0]) if is_control_plane else "",
-        bind_port=whole.init.value.local_api_endpoint.bind_port or ports.API_SERVER,
+        bind_port=_bind_port(whole, is_first),
         proxy=Proxy(proxy.http, proxy.https, tuple(proxy.no_proxy)) if proxy is not None else None,
     )
 
 
 def _this_node(whole: Whole) -> Node:
     """Return the node of a bare kubeadm file; what only the host knows is left empty."""
-    is_control_plane = whole.control_plane_here
-    registration = (whole.init if is_control_plane else whole.join).value.node_registration
+    begins = whole.control_plane_here
+    joining = None if begins else whole.join.value.control_plane
+    registration = (whole.init if begins else whole.join).value.node_registration
     overrides = {arg.name: arg.value for arg in registration.kubelet_extra_args}
     name = (overrides.get(HOSTNAME_OVERRIDE) or registration.name).strip().lower()
-    advertise = whole.init.value.local_api_endpoint.advertise_address if is_control_plane else ""
+    local = whole.init.value.local_api_endpoint if begins else LocalAPIEndpoint()
+    if joining is not None:
+        local = joining.local_api_endpoint
+    advertise = local.advertise_address
     node_ip = _node_ip(overrides.get(NODE_IP, ""))
     return Node(
         name=name,
-        role=Role.CONTROL_PLANE if is_control_plane else Role.WORKER,
+        role=Role.CONTROL_PLANE if begins or joining is not None else Role.WORKER,
         addresses=node_ip or ((advertise,) if advertise else ()),
         taints=_taints(registration.taints),
         cri_socket=registration.cri_socket,
@@ -69,8 +73,15 @@ def _this_node(whole: Whole) -> Node:
         image_pull_policy=registration.image_pull_policy or "IfNotPresent",
         image_pull_serial=registration.image_pull_serial is not False,
         advertise_address=advertise,
-        bind_port=whole.init.value.local_api_endpoint.bind_port or ports.API_SERVER,
+        bind_port=local.bind_port or ports.API_SERVER,
     )
+
+
+def _bind_port(whole: Whole, is_first: bool) -> int:
+    """Return the port of a host's API server; those of the others are the first one's, unless told."""
+    own = whole.join.value.control_plane
+    given = own.local_api_endpoint.bind_port if own is not None and not is_first else 0
+    return given or whole.init.value.local_api_endpoint.bind_port or ports.API_SERVER
 
 
 def _node_ip(written: str) -> tuple[str, ...]:

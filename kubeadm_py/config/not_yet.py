@@ -15,11 +15,9 @@ ITEMS = "*"
 
 NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
     "InitConfiguration": {
-        ("certificateKey",): "it serves control planes that join later, and these are not yet supported",
         ("patches",): "",
     },
     "JoinConfiguration": {
-        ("controlPlane",): "only workers join so far",
         ("patches",): "",
     },
     "Cluster": {
@@ -30,8 +28,6 @@ NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
         ("spec", "registries", ITEMS): "",
     },
 }
-MEANT_WHEN_EMPTY = frozenset({"controlPlane"})
-"""An empty mapping here already asks for something: to join as a control plane."""
 _SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 
 NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {
@@ -56,7 +52,7 @@ def refuse_not_yet(document: Document, problems: Problems) -> None:
     """Add a problem for everything in the document that is not yet supported."""
     for pattern, instead in NOT_YET.get(document.kind, {}).items():
         for path, value in _matches(document.data, pattern):
-            if value not in _SAYS_NOTHING or path[-1] in MEANT_WHEN_EMPTY:
+            if value not in _SAYS_NOTHING:
                 problems.error(document, path, _message("not yet supported", instead))
     for pattern, words in NOT_YET_WORDS.get(document.kind, {}).items():
         for path, value in _matches(document.data, pattern):

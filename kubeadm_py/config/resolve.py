@@ -42,6 +42,7 @@ from kubeadm_py.model.cluster import (
     Timeouts,
     join_host_port,
 )
+from kubeadm_py.model.secret import Secret
 
 
 def check(whole: Whole, problems: Problems) -> None:
@@ -83,9 +84,11 @@ def resolve(whole: Whole) -> ResolvedCluster:
         certificate_validity=shared.certificate_validity_period or defaults.CERTIFICATE_VALIDITY,
         ca_certificate_validity=shared.ca_certificate_validity_period or defaults.CA_CERTIFICATE_VALIDITY,
         bootstrap_tokens=_tokens(whole.init.value.bootstrap_tokens),
+        certificate_key=_certificate_key(whole, join_only),
         discovery=_discovery(whole),
         ca_cert_path=whole.join.value.ca_cert_path or f"{paths.PKI_DIR}/ca.crt",
-        init_timeouts=_timeouts(whole.init.value.timeouts),
+        # What only joins has one set of timeouts, whichever step asks.
+        init_timeouts=_timeouts((whole.join if join_only else whole.init).value.timeouts),
         join_timeouts=_timeouts(whole.join.value.timeouts),
         init_dry_run=whole.init.value.dry_run,
         join_dry_run=whole.join.value.dry_run,
@@ -190,6 +193,14 @@ def _token(document: TokenDocument) -> BootstrapToken:
         usages=usages,
         groups=tuple(document.groups) or (NODE_TOKEN_GROUP,),
     )
+
+
+def _certificate_key(whole: Whole, join_only: bool) -> Secret | None:
+    """Return the key of the kubeadm-certs Secret: init's to encrypt with, a join's to decrypt with."""
+    if not join_only:
+        return whole.init.value.certificate_key
+    joining = whole.join.value.control_plane
+    return joining.certificate_key if joining is not None else None
 
 
 def _discovery(whole: Whole) -> Discovery | None:

@@ -29,6 +29,8 @@ _DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 _LONGEST_DNS_NAME = 253
 _DNS_RULE = "lower-case letters, digits, '-' and '.', each part starting and ending with a letter or digit"
 _TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}\Z")
+CERTIFICATE_KEY_BYTES = 32
+_CERTIFICATE_KEY = re.compile(rf"[0-9a-fA-F]{{{2 * CERTIFICATE_KEY_BYTES}}}\Z")
 _TOKEN_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]\Z")
 _CA_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}\Z")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
@@ -210,6 +212,19 @@ def flag_name(value: str) -> str:
     return value
 
 
+def certificate_key(value: Any) -> Secret | None:
+    """Return the key of the kubeadm-certs Secret, 32 bytes in hex; no message ever holds what was found."""
+    found = value.text() if isinstance(value, Secret) else value
+    if found in (None, ""):
+        return None
+    wanted = f"{2 * CERTIFICATE_KEY_BYTES} hexadecimal digits (kubeadm-py certs certificate-key makes one)"
+    if not isinstance(found, str):
+        raise ValueError(f"not a certificate key, which is text: quote it; {wanted}")  # noqa: TRY004 - pydantic's way
+    if not _CERTIFICATE_KEY.match(found):
+        raise ValueError(f"not a certificate key: {wanted}")
+    return Secret(found)
+
+
 def token(value: Any) -> Secret:
     """Return a bootstrap token; no message ever holds what was found."""
     found = value.text() if isinstance(value, Secret) else value
@@ -324,6 +339,7 @@ Line = Annotated[str, given(no_control_characters)]
 FlagName = Annotated[str, given(flag_name)]
 Token = Annotated[Secret, BeforeValidator(token)]
 OptionalToken = Annotated[Secret | None, BeforeValidator(lambda value: token(value) if value else None)]
+CertificateKey = Annotated[Secret | None, BeforeValidator(certificate_key)]
 TokenGroup = Annotated[str, AfterValidator(token_group)]
 TokenUsage = Annotated[str, word_of(defaults.TOKEN_USAGES)]
 CaCertHash = Annotated[str, AfterValidator(ca_cert_hash)]

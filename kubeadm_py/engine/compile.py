@@ -19,6 +19,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
     Action,
     ApplyObjects,
+    EtcdMember,
     FileSpec,
     ImportImages,
     LocalFile,
@@ -128,7 +129,7 @@ def _longest(action: Action) -> float:
         case Wait():
             # What is asked last may take a while to answer, and so may the diagnosis.
             return action.deadline.total_seconds() + ACTION_SECONDS
-        case RunScript():
+        case RunScript() | EtcdMember():
             return action.timeout.total_seconds()
         case _:
             return ACTION_SECONDS
@@ -140,7 +141,7 @@ def _describe(action: Action) -> tuple[str, str, str]:
             return action.title, action.reason, ""
         case MakeDirectories():
             return action.title, "", ""
-        case RunScript() | ApplyObjects():
+        case RunScript() | ApplyObjects() | EtcdMember():
             return action.title, action.reason, ""
         case Unit():
             if action.state or action.enabled is not None:
@@ -171,6 +172,8 @@ def _body(
             return _make_directories(action)
         case RunScript():
             return _run_script(compiled, action, resolve)
+        case EtcdMember():
+            return _etcd_member(compiled, action, resolve, existing)
         case Unit():
             return _unit(action)
         case ApplyObjects():
@@ -288,6 +291,16 @@ def _run_script(compiled: StageScript, action: RunScript, resolve: Resolve) -> s
     return (
         f"kpy_save {_size(content)}\nINPUT=$kpy_tmp/input\nexport INPUT\n" + action.script.rstrip("\n") + "\n"
     )
+
+
+def _etcd_member(
+    compiled: StageScript, action: EtcdMember, resolve: Resolve, existing: frozenset[str]
+) -> str:
+    path = action.manifest.path
+    kept = f"kpy_keep {shlex.quote(path)}\n" if path in existing else ""
+    directory = f"kpy_mkdir {shlex.quote(posixpath.dirname(path))}\n"
+    script = RunScript(action.title, action.script, stdin=action.manifest.content)
+    return kept + directory + _run_script(compiled, script, resolve)
 
 
 def _unit(action: Unit) -> str:

@@ -85,6 +85,27 @@ class RunScript:
     timeout: timedelta = timedelta(minutes=5)
 
 
+INITIAL_CLUSTER = "@INITIAL-CLUSTER@"
+"""Stands in the manifest of an EtcdMember for the members as the host finds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdMember:
+    """Announce this host's etcd to a running cluster as a learner, and write its manifest.
+
+    `script` does both under the rules of RunScript, with the manifest in $INPUT; it puts the members, as
+    they are then, where the manifest says INITIAL_CLUSTER.
+    """
+
+    title: str
+    name: str
+    peer_url: str
+    manifest: FileSpec
+    script: str
+    reason: str = ""
+    timeout: timedelta = timedelta(minutes=5)
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """Bring a systemd unit to a state: `started`, `restarted`, `stopped`, or '' to leave it."""
@@ -151,4 +172,6 @@ class ImportImages:
     reason: str = ""
 
 
-Action = WriteFiles | MakeDirectories | RunScript | Unit | ApplyObjects | Wait | Remove | ImportImages
+Action = (
+    WriteFiles | MakeDirectories | RunScript | EtcdMember | Unit | ApplyObjects | Wait | Remove | ImportImages
+)

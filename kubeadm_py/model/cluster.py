@@ -336,6 +336,8 @@ class ResolvedCluster:
     certificate_validity: timedelta = timedelta(hours=8760)
     ca_certificate_validity: timedelta = timedelta(hours=87600)
     bootstrap_tokens: tuple[BootstrapToken, ...] = (BootstrapToken(),)
+    certificate_key: Secret | None = None
+    """Key of the kubeadm-certs Secret as it was given: 64 hexadecimal digits."""
     discovery: Discovery | None = None
     ca_cert_path: str = paths.PKI_DIR + "/ca.crt"
     init_timeouts: Timeouts = field(default_factory=Timeouts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, ImportImages, MakeDirectories, Unit, WriteFiles
+from kubeadm_py.model.actions import Action, EtcdMember, ImportImages, MakeDirectories, Unit, WriteFiles
 from kubeadm_py.model.facts import HostFacts
 
 SCHEMA = 1
@@ -105,6 +105,12 @@ class Inventory:
                             "made": made,
                             **({"cluster": True} if spec.of_cluster else {}),
                         }
+                case EtcdMember():
+                    manifest = action.manifest
+                    known = self.files.get(manifest.path)
+                    made = known["made"] if known else manifest.path not in facts.files
+                    # Its members are known only once it is written.
+                    self.files[manifest.path] = {"sha256": "", "mode": f"{manifest.mode:04o}", "made": made}
                 case MakeDirectories():
                     for path, _mode in action.directories:
                         if path not in self.directories and path not in facts.directories:

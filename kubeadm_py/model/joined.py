@@ -10,6 +10,16 @@ from kubeadm_py.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFile:
+    """Describe a file that all control planes have alike; `content` only of what is public."""
+
+    path: str
+    mode: int
+    sha256: str
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JoinedCluster:
     """Hold what a joining host needs to know of its cluster."""
 
@@ -24,3 +34,11 @@ class JoinedCluster:
     client_certificate_pem: bytes | None = None
     client_key: Secret | None = None
     """With the certificate, what the kubelet logs in with where there is no token: a discovery file's own."""
+    shared: tuple[SharedFile, ...] = ()
+    """What a joining control plane takes over; empty for workers."""
+    helper: str = ""
+    """URL of the API server of a control plane that runs, where it is known apart from `server`."""
+
+    def shared_file(self, path: str) -> SharedFile | None:
+        """Return a shared file by its path."""
+        return next((file for file in self.shared if file.path == path), None)

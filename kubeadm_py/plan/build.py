@@ -21,10 +21,16 @@ def build_stage(
     )
 
 
+def together(*stages: Stage) -> Stage:
+    """Return one stage of all these hosts; its name is the first one's that has any."""
+    first = next((stage for stage in stages if stage.hosts), stages[0])
+    return Stage(first.id, first.title, tuple(host for stage in stages for host in stage.hosts))
+
+
 def _steps(steps: Sequence[Step], ctx: StepContext, skip: Sequence[str]) -> tuple[PlannedStep, ...]:
     planned = []
     for step in steps:
-        if step.phase and step.phase in skip:
+        if step.phase and (step.phase in skip or step.phase.partition("/")[0] in skip):
             continue
         actions = step.plan(ctx)
         if actions:

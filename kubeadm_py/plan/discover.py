@@ -126,6 +126,30 @@ def _config_map(fetch: TLSFetch, name: str, key: str, joined: JoinedCluster, hos
     return document if isinstance(document, dict) else {}
 
 
+def secret(session: Session, joined: JoinedCluster, name: str) -> Mapping[str, Any] | None:
+    """Read a Secret of kube-system as the joining kubelet may; None where there is none.
+
+    Raise KubeadmPyError where the login may not read it.
+    """
+    fetch = _fetch(session, endpoint_of(joined.server), _as_bootstrapper(joined))
+    status, body = fetch(f"/api/v1/namespaces/kube-system/secrets/{name}", joined.ca_pem)
+    # RBAC goes with the Secret's upload: before the first one nobody may read it.
+    if status == 404 or status == 403:
+        return None
+    if status != 200:
+        raise KubeadmPyError(
+            f"reading Secret kube-system/{name} failed: HTTP status {status}",
+            host=session.name,
+            details=[_message(body)],
+            fix=errors.NEW_TOKEN,
+        )
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {}
+
+
 def _message(body: bytes) -> str:
     try:
         return str(json.loads(body)["message"])[:300]

@@ -15,7 +15,7 @@ from kubeadm_py.plan.sources import open_source
 
 if TYPE_CHECKING:
     from kubeadm_py.plan.joining import JoinReport
-    from kubeadm_py.plan.producers import Complete
+    from kubeadm_py.plan.producers import Adopt, Complete
 
 
 def join(
@@ -23,19 +23,23 @@ def join(
     targets: Sequence[Node],
     *,
     complete: Complete | None = None,
+    adopt: Adopt | None = None,
     discovery_file: bytes | None = None,
 ) -> JoinReport:
     """Look, find the cluster, prepare, start the kubelets, wait until their nodes are Ready; all at once.
 
-    Three round trips to a worker, two to the one control plane of the file. Without a control plane in the
-    file the discovery of the config is used. Raise RunFailedError that names every host that failed.
+    Three round trips to a worker, two to a control plane of the file, the first that answers. Without one
+    that does not join itself the discovery of the config is used. `adopt` reads the live
+    ClusterConfiguration, which joining control planes follow. Raise RunFailedError that names every host
+    that failed.
     """
     source = open_source(run.cluster)
     left_out = phases.skipped(phases.JOIN, run.cluster.join_skip_phases, run.options.skip_phases)
     run.use(replace(run.cluster, join_skip_phases=left_out))
     now = datetime.now(UTC)
-    first = next(iter(run.cluster.control_planes), None)
-    errand = leaders.Errand(run, first, [node.name for node in targets], now) if first is not None else None
+    names = [node.name for node in targets]
+    helpers = [node for node in run.cluster.control_planes if node.name not in names]
+    errand = leaders.Errand(run, helpers, names, now) if helpers else None
 
     def load() -> None:
         """Load what comes after the look, which takes as long as hosts to answer."""
@@ -51,7 +55,7 @@ def join(
 
         if complete is not None:
             run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
-        work = Joining(run, source, list(run.sessions), now)
+        work = Joining(run, source, list(run.sessions), now, adopt)
         if errand is None:
             return work.through(None, discovery_file)
         run.interrupt.check()

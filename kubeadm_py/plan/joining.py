@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.engine.events import StagesAhead
 from kubeadm_py.engine.execute import Executor, StageResult
+from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import pem
-from kubeadm_py.plan import discover, phases, preflight, reach
+from kubeadm_py.plan import control_plane_join, discover, key_pairs, phases, preflight, reach
 from kubeadm_py.plan import leader as leaders
-from kubeadm_py.plan.build import build_stage, changes
+from kubeadm_py.plan.build import build_stage, changes, together
 from kubeadm_py.plan.leader import Leader
 from kubeadm_py.plan.live import as_joined
-from kubeadm_py.plan.producers import joining_producers
+from kubeadm_py.plan.producers import Adopt, joining_producers
 from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.plan.workflows import JOIN_WORKER, JOINED, PREPARE, ahead
+from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE, ahead
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
 from kubeadm_py.steps import addons_ready, mark_node, waits
@@ -61,6 +64,8 @@ class Joining:
     source: Source
     names: list[str]
     now: datetime
+    adopt: Adopt | None = None
+    keys: SharedKeys | None = None
     token_deleted: bool = False
 
     def all_members(self) -> bool:
@@ -72,6 +77,24 @@ class Joining:
         run = self.run
         joined = self._find(leader, discovery_file)
         run.use(as_joined(run.cluster, joined))
+        if self._control_planes():
+            joined = control_plane_join.ready(run, joined, self._control_planes(), self.adopt)
+            self.keys = control_plane_join.shared_keys_of(
+                run, joined, leader, self._control_planes(), self.now
+            )
+            joined = replace(joined, shared=self.keys.described)
+        try:
+            return self._carry_out(joined, leader)
+        finally:
+            if self.keys is not None:
+                self.keys.forget()
+
+    def _control_planes(self) -> list[str]:
+        """Return those of the joining hosts that become control planes."""
+        return [name for name in self.names if self.run.sessions[name].node.role is Role.CONTROL_PLANE]
+
+    def _carry_out(self, joined: JoinedCluster, leader: Leader | None) -> JoinReport:
+        run = self.run
         resolved = tuple(addons.resolve(run.cluster)) if leader else ()
         gates = _Gates(self, joined, leader, addons.images(resolved, run.cluster))
         already = gates.pass_host()
@@ -89,7 +112,7 @@ class Joining:
         executor = Executor(
             run.sessions,
             run.bus,
-            joining_producers(run.cluster),
+            {**joining_producers(run.cluster), **(self.keys.table(joined.ca_pem) if self.keys else {})},
             self.source.open_images,
             run.interrupt,
             timings=run.timings,
@@ -109,7 +132,18 @@ class Joining:
 
     def _join_stage(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> Stage:
         left_out = self.run.cluster.join_skip_phases
-        return build_stage(JOIN_WORKER, self._contexts(joined, resolved), skip_phases=left_out)
+        contexts = self._contexts(joined, resolved)
+        return together(
+            *(
+                build_stage(
+                    definition, [ctx for ctx in contexts if ctx.node.role is role], skip_phases=left_out
+                )
+                for role, definition in (
+                    (Role.CONTROL_PLANE, JOIN_CONTROL_PLANE),
+                    (Role.WORKER, JOIN_WORKER),
+                )
+            )
+        )
 
     def _contexts(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> list[StepContext]:
         return [
@@ -123,10 +157,16 @@ class Joining:
                 artifacts=self.source.view,
                 joined=joined,
                 addons=resolved,
+                key_pairs=self._key_pairs(session),
             )
             for name, session in self.run.sessions.items()
             if name in self.names
         ]
+
+    def _key_pairs(self, session: Session) -> dict[str, bool]:
+        if session.node.role is not Role.CONTROL_PLANE:
+            return {}
+        return key_pairs.look(self.run.cluster, session)
 
     def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
         run = self.run
@@ -167,7 +207,8 @@ class Joining:
         server = f"https://{session.node.local_endpoint}"
         deadline = self.run.cluster.join_timeouts.kubernetes_api_call
         actions: list[Action] = []
-        for name in self.names:
+        # A control plane has marked itself, through its own API server.
+        for name in (name for name in self.names if name not in self._control_planes()):
             actions += mark_node.mark(self.run.cluster.node(name), paths.ADMIN_CONF, server, deadline)
         if leader.token is not None:
             actions.append(

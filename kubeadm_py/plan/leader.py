@@ -16,7 +16,7 @@ import yaml
 
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session, facts_in
-from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_script
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
@@ -70,6 +70,7 @@ class Leader:
             self.token or Secret(""),
             kubelet,
             live,
+            helper=f"https://{self.session.node.local_endpoint}",
         )
 
     def _document(self, name: str, key: str) -> dict[str, Any]:
@@ -91,18 +92,16 @@ class Errand:
     `leader` says so: nothing changes before all hosts are reached.
     """
 
-    def __init__(self, run: Run, node: Node, names: Sequence[str], now: datetime) -> None:
+    def __init__(self, run: Run, nodes: Sequence[Node], names: Sequence[str], now: datetime) -> None:
         self._run = run
-        self._node = node
-        self._host = run.connect(node)
+        self._nodes = nodes
+        self._names = names
+        self._node = nodes[0]
+        self._host = run.connect(self._node)
         self._token = bootstrap.generate()
         wanted = BootstrapToken(self._token, f"kubeadm-py join by {run.operator}", TOKEN_TTL)
         self._secret = json.dumps(bootstrap.secret_object(wanted, now)).encode() + b"\n"
-        # What it applied and what it made: all that a join asks of a control plane.
-        self._probe = probe_script(
-            extra_paths=interesting_paths(run.cluster, node), parts=("files", "system")
-        )
-        self._script = _script(run.cluster.certificates_dir, names, self._probe)
+        self._probe = ""
         self._connected = False
         self._lines: list[str] = []
         self._answered = threading.Event()
@@ -140,16 +139,42 @@ class Errand:
 
     def _ask(self) -> None:
         try:
-            self._host.connect()
-            self._connected = True
-            answer = self._host.run(
-                self._script, stdin=self._input(), timeout=TIMEOUT_SECONDS, on_line=self._listen
-            )
-            self._result.set_result(answer)
+            for following in [*self._nodes[1:], None]:
+                problem = self._ask_one(is_last=following is None)
+                if following is None or not problem:
+                    return
+                text = f"asking {following.name} instead: {problem}"
+                self._run.bus.emit(Notice("warning", text, self._node.name))
+                self._host.close()
+                self._node, self._host = following, self._run.connect(following)
         except BaseException as error:
             self._result.set_exception(error)
         finally:
             self._answered.set()
+
+    def _ask_one(self, *, is_last: bool) -> str:
+        """Ask the control plane that it is the turn of; say why another one has to be asked, if so."""
+        cluster = self._run.cluster
+        # What it applied and what it made: all that a join asks of a control plane.
+        self._probe = probe_script(
+            extra_paths=interesting_paths(cluster, self._node), parts=("files", "system")
+        )
+        script = _script(cluster.certificates_dir, self._names, self._probe)
+        self._lines.clear()
+        try:
+            self._host.connect()
+            self._connected = True
+            answer = self._host.run(
+                script, stdin=self._input(), timeout=TIMEOUT_SECONDS, on_line=self._listen
+            )
+        except UnreachableError as error:
+            if is_last or self._answered.is_set():
+                raise
+            return error.summary
+        if not answer.ok and not is_last and not self._answered.is_set():
+            return "it is no control plane of a running cluster"
+        self._result.set_result(answer)
+        return ""
 
     def _listen(self, line: str) -> None:
         self._lines.append(line)

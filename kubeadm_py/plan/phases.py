@@ -22,10 +22,22 @@ class Phases:
 
 
 JOIN = Phases(
-    skippable=frozenset({PREFLIGHT, "kubelet-start", "kubelet-wait-bootstrap"}),
-    absent=frozenset(
-        {"control-plane-prepare", "check-etcd", "etcd-join", "control-plane-join", "wait-control-plane"}
+    skippable=frozenset(
+        {
+            PREFLIGHT,
+            "control-plane-prepare",
+            *(f"control-plane-prepare/{name}" for name in ("download-certs", "certs", "kubeconfig")),
+            "control-plane-prepare/control-plane",
+            "check-etcd",
+            "kubelet-start",
+            "etcd-join",
+            "kubelet-wait-bootstrap",
+            "control-plane-join",
+            "control-plane-join/mark-control-plane",
+            "wait-control-plane",
+        }
     ),
+    absent=frozenset(),
 )
 _SAME = {"etcd/local": "etcd", "kubelet-finalize/enable-client-cert-rotation": "kubelet-finalize"}
 """Sub-phases that are all of their phase."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -61,7 +61,7 @@ class ControlPlaneProducers:
     def table(self) -> dict[str, Producer]:
         """Return the producers by name."""
         return {
-            **{name: self._pki(name) for name in _PKI},
+            **{name: self._pki(name) for name in PKI_PRODUCERS},
             cluster_objects.CLUSTER_INFO_PRODUCER: self._cluster_info,
             cluster_objects.TOKEN_PRODUCER: self._token_secret,
             cluster_objects.COREDNS_PRODUCER: self._coredns,
@@ -131,7 +131,7 @@ class ControlPlaneProducers:
         return rotating_kubeconfig(request, self._ca_certificate(), current)
 
 
-_PKI = (files.CERTIFICATE, files.KEY, files.PUBLIC_KEY, files.PRIVATE_KEY, files.KUBECONFIG)
+PKI_PRODUCERS = (files.CERTIFICATE, files.KEY, files.PUBLIC_KEY, files.PRIVATE_KEY, files.KUBECONFIG)
 
 
 def rotating_kubeconfig(request: KubeconfigRequest, ca_pem: bytes, current: str) -> bytes:
@@ -181,3 +181,5 @@ def read_files(session: Session, wanted: Sequence[str]) -> dict[str, bytes]:
 
 Complete = Callable[[ResolvedCluster, Any], ResolvedCluster]
 """Fill what only the hosts know into a cluster, from their facts by name."""
+Adopt = Callable[[ResolvedCluster, Mapping[str, Any]], ResolvedCluster]
+"""Take a live ClusterConfiguration over into a cluster."""

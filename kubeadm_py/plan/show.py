@@ -10,6 +10,7 @@ from kubeadm_py.model.actions import (
     Action,
     ApplyObjects,
     Content,
+    EtcdMember,
     FileSpec,
     ImportImages,
     Late,
@@ -79,6 +80,12 @@ def _lines(action: Action) -> list[str]:
             shown = [f"+ {path}/  {mode:04o}" for path, mode in action.directories]
         case RunScript():
             shown = [f"* {action.title}"]
+        case EtcdMember():
+            manifest = action.manifest
+            shown = [
+                f"* {action.title}: {action.name}={action.peer_url}",
+                f"~ {manifest.path}  {manifest.mode:04o}",
+            ]
         case Unit():
             shown = [f"* {action.name}: {action.state or 'left as it is'}" + _enabled(action)]
         case ApplyObjects():
@@ -112,6 +119,9 @@ def _fields(action: Action) -> dict[str, Any]:
             return kind | {"images": [reference for reference, _ in action.images]}
         case Unit():
             return kind | {"unit": action.name, "state": action.state, "enabled": action.enabled}
+        case EtcdMember():
+            member = {"name": action.name, "peer_url": action.peer_url}
+            return kind | {"title": action.title, "member": member, "path": action.manifest.path}
         case RunScript() | Wait():
             return kind | {"title": action.title}
 

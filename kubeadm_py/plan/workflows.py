@@ -10,6 +10,8 @@ from kubeadm_py.steps import (
     applied,
     certs,
     cluster_objects,
+    control_plane_prepare,
+    etcd_join,
     kubeconfigs,
     kubelet_bootstrap,
     kubelet_finalize,
@@ -65,6 +67,28 @@ JOIN_WORKER = StageDefinition(
         prepare.DIRECTORIES,
         kubelet_start.STEP,
         kubelet_bootstrap.STEP,
+    ),
+)
+
+JOIN_CONTROL_PLANE = StageDefinition(
+    JOIN_WORKER.id,
+    "control plane joins the cluster",
+    (
+        prepare.DIRECTORIES,
+        control_plane_prepare.STEP_DOWNLOAD,
+        control_plane_prepare.STEP_CERTS,
+        control_plane_prepare.STEP_KUBECONFIG,
+        control_plane_prepare.STEP_CONTROL_PLANE,
+        etcd_join.STEP_CHECK,
+        kubelet_start.STEP,
+        etcd_join.STEP,
+        # Before the kubelet's certificate, which only this API server can get it.
+        wait_control_plane.STEP,
+        kubelet_bootstrap.STEP_CERTIFICATE,
+        mark_node.STEP_JOINED,
+        applied.STEP,
+        wait_control_plane.STEP_OTHERS,
+        kubelet_bootstrap.STEP_READY,
     ),
 )
 

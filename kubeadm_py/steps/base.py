@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
 from kubeadm_py.model.facts import HostFacts
 
 
@@ -32,6 +32,11 @@ class StepContext:
     addons: tuple[Any, ...] = ()
     key_pairs: Mapping[str, bool] = field(default_factory=dict)
     """Keys and kubeconfigs that the inventory does not know: path -> whether key and certificate fit."""
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Return the timeouts of the verb by which this host comes into the cluster."""
+        return self.cluster.join_timeouts if self.joined is not None else self.cluster.init_timeouts
 
 
 @dataclass(frozen=True, slots=True)

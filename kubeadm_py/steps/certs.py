@@ -9,7 +9,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
 from kubeadm_py.pki import inspect
 from kubeadm_py.pki.files import certificate_files, key_pair_files
-from kubeadm_py.pki.requests import CertificateRequest, key_pair_requests, requests
+from kubeadm_py.pki.requests import CertificateRequest, authority_requests, key_pair_requests, requests
 from kubeadm_py.steps.base import Step, StepContext
 
 MINIMUM_REMAINING = timedelta(days=1)
@@ -89,6 +89,12 @@ def _refuse_to_replace(ctx: StepContext, request: CertificateRequest) -> None:
 def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) -> str:
     if request.signer in fresh:
         return f"{request.signer} is new"
+    authority = ctx.facts.files.get(authority_path(ctx, request))
+    return leaf_lacks(ctx, request, authority.content if authority is not None else None)
+
+
+def leaf_lacks(ctx: StepContext, request: CertificateRequest, authority_pem: bytes | None) -> str:
+    """Say why a certificate of this host has to be made; empty where it fits authority and request."""
     files = ctx.facts.files
     certificate = files.get(request.certificate_path)
     key = files.get(request.key_path)
@@ -97,24 +103,24 @@ def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) 
     recorded = ctx.recorded.get(request.key_path, {}).get("sha256", "")
     if not ctx.key_pairs.get(request.key_path, recorded in ("", key.sha256)):
         return "its key is not the one that was made with it"
-    authority = files.get(f"{ctx.cluster.certificates_dir}/{_authority_file(ctx, request)}")
-    if authority is None or authority.content is None:
+    if authority_pem is None:
         return f"{request.signer} is missing"
     return "; ".join(
         inspect.fits(
             certificate.content,
             request,
-            authority.content,
+            authority_pem,
             ctx.now,
             minimum_remaining(request.validity),
         )
     )
 
 
-def _authority_file(ctx: StepContext, request: CertificateRequest) -> str:
-    for authority in requests(ctx.cluster, ctx.node):
+def authority_path(ctx: StepContext, request: CertificateRequest) -> str:
+    """Return where the certificate of a request's authority lies."""
+    for authority in authority_requests(ctx.cluster):
         if authority.name == request.signer:
-            return authority.certificate_path.removeprefix(f"{ctx.cluster.certificates_dir}/")
+            return authority.certificate_path
     raise KeyError(request.signer)
 
 

@@ -15,18 +15,19 @@ def plan(ctx: StepContext) -> list[Action]:
     """Write the kubeconfigs that are missing, or that another CA or user than wanted stands in."""
     files: list[FileSpec] = []
     reasons: list[str] = []
+    authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
     for request in kubeconfig_requests(ctx.cluster, ctx.node):
-        why = _lacks(ctx, request)
+        why = lacks(ctx, request, authority.content if authority is not None else None)
         if why:
             files += kubeconfig_files([request])
             reasons.append(f"{request.name}: {why}")
     return [WriteFiles(tuple(files), reason="; ".join(reasons), title="kubeconfigs")] if files else []
 
 
-def _lacks(ctx: StepContext, request: KubeconfigRequest) -> str:
+def lacks(ctx: StepContext, request: KubeconfigRequest, authority_pem: bytes | None) -> str:
+    """Say why a kubeconfig of this host has to be made; empty where it fits the CA and the request."""
     fact = ctx.facts.files.get(request.path)
-    authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
-    if authority is None or authority.content is None:
+    if authority_pem is None:
         return "the CA is new"
     if fact is None:
         # super-admin.conf belongs to init alone: people remove it afterwards, and it stays removed.
@@ -38,7 +39,7 @@ def _lacks(ctx: StepContext, request: KubeconfigRequest) -> str:
     if not ctx.key_pairs.get(request.path, True):
         return "its key is not the one that was made with its certificate"
     minimum = minimum_remaining(request.validity)
-    return "; ".join(kubeconfig_fits(fact.content, request, authority.content, ctx.now, minimum))
+    return "; ".join(kubeconfig_fits(fact.content, request, authority_pem, ctx.now, minimum))
 
 
 STEP = Step("kubeconfig", "kubeconfigs", plan, phase="kubeconfig")

@@ -10,9 +10,25 @@ from kubeadm_py.steps.base import Step, StepContext
 
 def plan(ctx: StepContext) -> list[Action]:
     """Wait until the kubelet has its certificate and registered its node; then drop the token's file."""
-    if ctx.joined is None or (
-        paths.KUBELET_CONF in ctx.facts.files and paths.BOOTSTRAP_KUBELET_CONF not in ctx.facts.files
-    ):
+    return [*plan_certificate(ctx), *plan_ready(ctx)]
+
+
+def plan_ready(ctx: StepContext) -> list[Action]:
+    """Wait until the new node is Ready."""
+    if _is_member(ctx):
+        return []
+    deadline = ctx.cluster.join_timeouts.kubelet_health_check
+    return [waits.node_ready(ctx.node.name, paths.KUBELET_CONF, "", deadline)]
+
+
+def _is_member(ctx: StepContext) -> bool:
+    found = ctx.facts.files
+    return ctx.joined is None or (paths.KUBELET_CONF in found and paths.BOOTSTRAP_KUBELET_CONF not in found)
+
+
+def plan_certificate(ctx: StepContext) -> list[Action]:
+    """Wait until the kubelet has its certificate; then drop the token's file."""
+    if _is_member(ctx):
         return []
     timeouts = ctx.cluster.join_timeouts
     node = ctx.node
@@ -39,8 +55,12 @@ journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed '
             look=f"journalctl -u kubelet -e     (on {node.name}); kubectl get csr",
         ),
         Remove((paths.BOOTSTRAP_KUBELET_CONF,), reason="its token is not needed any more"),
-        waits.node_ready(node.name, paths.KUBELET_CONF, "", timeouts.kubelet_health_check),
     ]
 
 
 STEP = Step("kubelet-wait-bootstrap", "kubelet's certificate", plan, phase="kubelet-wait-bootstrap")
+STEP_CERTIFICATE = Step(
+    "kubelet-wait-bootstrap", "kubelet's certificate", plan_certificate, phase="kubelet-wait-bootstrap"
+)
+"""A control plane is marked before it is Ready, so that no pod that does not belong there is placed on it."""
+STEP_READY = Step("node-ready", "node", plan_ready, phase="kubelet-wait-bootstrap")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Late, Unit, WriteFiles
+from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.render import kubelet
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
@@ -40,10 +44,15 @@ def _credentials(ctx: StepContext) -> list[Action]:
     """Give a joining kubelet the CA and its bootstrap token, unless it is a member already."""
     if paths.KUBELET_CONF in ctx.facts.files:
         return []
-    authority = FileSpec(ctx.cluster.ca_cert_path, ctx.joined.ca_pem, 0o644, of_cluster=True)
-    late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, ctx.joined)
-    bootstrap = FileSpec(paths.BOOTSTRAP_KUBELET_CONF, late, 0o600, secret=True)
-    files = [*differing([authority], ctx.facts), bootstrap]
+    joined: JoinedCluster = ctx.joined
+    if ctx.node.role is Role.CONTROL_PLANE:
+        # Its kubelet speaks to its own API server only, from the first day (kubeadm contract 1.2).
+        joined = replace(joined, server=f"https://{ctx.node.local_endpoint}")
+    late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, joined)
+    files = [FileSpec(paths.BOOTSTRAP_KUBELET_CONF, late, 0o600, secret=True)]
+    if joined.shared_file(ctx.cluster.ca_cert_path) is None:
+        authority = FileSpec(ctx.cluster.ca_cert_path, joined.ca_pem, 0o644, of_cluster=True)
+        files = [*differing([authority], ctx.facts), *files]
     return [
         WriteFiles(tuple(files), reason="the kubelet asks the cluster for a certificate", title="credentials")
     ]

@@ -75,9 +75,12 @@ def plan(ctx: StepContext) -> list[Action]:
         ctx.node,
         admin_kubeconfig(ctx),
         f"https://{ctx.node.local_endpoint}",
-        ctx.cluster.init_timeouts.kubernetes_api_call,
+        ctx.timeouts.kubernetes_api_call,
     )
     return [*marks, *noted] if marks else []
 
 
 STEP = Step("mark-control-plane", "labels and taints", plan, phase="mark-control-plane")
+STEP_JOINED = Step(
+    "mark-control-plane", "labels and taints", plan, phase="control-plane-join/mark-control-plane"
+)

@@ -10,7 +10,12 @@ from kubeadm_py.steps.base import Step, StepContext
 
 
 def admin_kubeconfig(ctx: StepContext) -> str:
-    """Return the kubeconfig that may do everything before RBAC is set up: super-admin.conf if there."""
+    """Return the kubeconfig that may do everything before RBAC is set up: super-admin.conf if there.
+
+    A control plane that joins has none, and needs none.
+    """
+    if ctx.joined is not None:
+        return paths.ADMIN_CONF
     is_new = paths.ADMIN_CONF not in ctx.facts.files
     if is_new or paths.SUPER_ADMIN_CONF in ctx.facts.files:
         return paths.SUPER_ADMIN_CONF
@@ -19,7 +24,7 @@ def admin_kubeconfig(ctx: StepContext) -> str:
 
 def plan(ctx: StepContext) -> list[Action]:
     """Wait until this host's API server is ready: from then on objects can be written."""
-    deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
+    deadline = ctx.timeouts.control_plane_component_health_check
     local = ctx.cluster.etcd.local
     etcd = probes.etcd_clients(local, ctx.node) if local is not None else None
     return [waits.api_server(ctx.node, deadline, ctx.cluster.certificates_dir, etcd)]
@@ -27,7 +32,7 @@ def plan(ctx: StepContext) -> list[Action]:
 
 def plan_others(ctx: StepContext) -> list[Action]:
     """Wait for controller manager and scheduler: nothing else needs them, so they are asked last."""
-    deadline = ctx.cluster.init_timeouts.control_plane_component_health_check
+    deadline = ctx.timeouts.control_plane_component_health_check
     return [
         waits.component_healthy(ctx.node, component, probe, path, deadline, ctx.cluster.certificates_dir)
         for component, probe, path in (

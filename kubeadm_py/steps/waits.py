@@ -26,7 +26,7 @@ _WATCH_SECONDS = 3
 
 # The kubelet keeps one dead container a component and may go on counting where an earlier cluster stopped, so
 # what counts is how far the attempts went since the first look.
-_CONTAINER_FUNCTIONS = f"""
+CONTAINER_FUNCTIONS = f"""
 kpy_exits() {{
   crictl ps -a --name "^$1\\$" -o json 2>/dev/null \\
     | sed -n 's/[",]//g; s/^ *\\([a-zA-Z]*\\): \\([A-Z_0-9]*\\)$/\\1 \\2/p' >"$kpy_tmp/containers"
@@ -103,7 +103,7 @@ return 1"""
     listed = " ".join(components)
     # Without etcd the API server ends every time, which says nothing about it.
     anew = f'kpy_listens {etcd.port:04X} || rm -f "$kpy_tmp/first.kube-apiserver"' if etcd else ""
-    hopeless = f"""{_CONTAINER_FUNCTIONS}
+    hopeless = f"""{CONTAINER_FUNCTIONS}
 {anew}
 for component in {listed}; do
   exits=$(kpy_exits $component)
@@ -119,7 +119,7 @@ if [ "${{restarts:-0}}" -ge {HOPELESS_STARTS} ]; then
   return 0
 fi
 return 1"""
-    diagnose = f"""{_CONTAINER_FUNCTIONS}
+    diagnose = f"""{CONTAINER_FUNCTIONS}
 if [ -n "${{guilty:-}}" ]; then
   kpy_container_log "$guilty"
   return
@@ -151,12 +151,12 @@ def component_healthy(
         f"""kpy_listens {probe.port:04X} || {{ echo "{component} has not started"; return 1; }}
 {ask} || {{ echo "{component} is not healthy yet"; return 1; }}""",
         deadline,
-        hopeless=f"""{_CONTAINER_FUNCTIONS}
+        hopeless=f"""{CONTAINER_FUNCTIONS}
 exits=$(kpy_exits {component})
 [ "$exits" -ge {HOPELESS_EXITS} ] || return 1
 echo "{component} on this host ended $exits times"
 """,
-        diagnose=f"{_CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n",
+        diagnose=f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n",
         look=f"crictl ps -a --name {component}     (on {node.name}, as root)",
     )
 

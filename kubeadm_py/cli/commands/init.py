@@ -18,23 +18,8 @@ def init(
     dry_run: options.DryRun = False,
     node_name: options.NodeName = "",
     cri_socket: options.CriSocket = "",
-    apiserver_advertise_address: Annotated[
-        str,
-        typer.Option(
-            help="Address that the API server says it listens on.",
-            rich_help_panel=options.KUBEADM,
-            metavar="ADDRESS",
-        ),
-    ] = "",
-    apiserver_bind_port: Annotated[
-        int,
-        typer.Option(
-            help="Port of the API server (6443).",
-            rich_help_panel=options.KUBEADM,
-            metavar="PORT",
-            show_default=False,
-        ),
-    ] = 0,
+    apiserver_advertise_address: options.AdvertiseAddress = "",
+    apiserver_bind_port: options.BindPort = 0,
     apiserver_cert_extra_sans: Annotated[
         list[str] | None,
         typer.Option(

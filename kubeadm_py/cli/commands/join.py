@@ -63,6 +63,18 @@ def join(
             help="Kubeconfig to discover the cluster from.", rich_help_panel=options.KUBEADM, metavar="FILE"
         ),
     ] = "",
+    control_plane: Annotated[
+        bool,
+        typer.Option(
+            "--control-plane",
+            help="Join as a control plane; with a Cluster document its role says so.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
+    certificate_key: options.CertificateKey = "",
+    certificate_key_file: options.CertificateKeyFile = "",
+    apiserver_advertise_address: options.AdvertiseAddress = "",
+    apiserver_bind_port: options.BindPort = 0,
     ignore_preflight_errors: options.IgnorePreflight = None,
     skip_phases: options.SkipPhases = None,
     dry_run: options.DryRun = False,
@@ -73,10 +85,11 @@ def join(
     allow_unknown_fields: options.AllowUnknown = False,
     verbosity: options.Verbosity = 0,
 ) -> None:
-    """Join workers to a cluster.
+    """Join workers and control planes to a cluster.
 
     With a Cluster document: the hosts of the file named by --host, all at once, with a token minted for
-    this join and removed after it. Without one: --host, or this very machine, with a token of the cluster.
+    this join and removed after it; what control planes share is copied from one that runs. Without one:
+    --host, or this very machine, with a token of the cluster, and the key of its kubeadm-certs.
     """
     display = Display(format_, no_color, verbosity)
     flags = {
@@ -87,6 +100,11 @@ def join(
         "discovery-token-ca-cert-hash": options.split(discovery_token_ca_cert_hash),
         "discovery-token-unsafe-skip-ca-verification": discovery_token_unsafe_skip_ca_verification,
         "discovery-file": discovery_file,
+        "control-plane": control_plane,
+        "certificate-key": certificate_key,
+        "certificate-key-file": certificate_key_file,
+        "apiserver-advertise-address": apiserver_advertise_address,
+        "apiserver-bind-port": apiserver_bind_port,
         "node-name": node_name,
         "cri-socket": cri_socket,
     }

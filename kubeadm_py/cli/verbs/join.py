@@ -12,9 +12,10 @@ from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import at_hosts, from_join_flags, ignored_by_flag
+from kubeadm_py.config.live import adopt
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.transport.connect import Approached
 
 
@@ -37,7 +38,7 @@ def run(
         loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields, joining=True)
         cluster = renamed(loaded, flags.get("node-name", ""))
         if not loaded.has_cluster_document:
-            cluster = at_hosts(cluster, hosts)
+            cluster = at_hosts(cluster, hosts, joining=True)
         targets = _targets(cluster, hosts, loaded)
     else:
         cluster = from_join_flags(endpoint, hosts=hosts, **_tokens(flags))
@@ -46,7 +47,9 @@ def run(
     discovery_file = cluster.discovery.file if cluster.discovery and not known else ""
     ignored = ignored_by_flag(cluster, ignore)
     dry_run = dry_run or cluster.join_dry_run
-    connect = Approached([*targets, *cluster.control_planes[:1]])
+    joining = {node.name for node in targets}
+    helpers = [node for node in cluster.control_planes if node.name not in joining]
+    connect = Approached([*targets, *helpers[:1]])
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
     from kubeadm_py.plan import join
@@ -60,6 +63,7 @@ def run(
                 a_run,
                 targets,
                 complete=None if known else complete,
+                adopt=adopt,
                 discovery_file=_discovery(discovery_file),
             )
             if dry_run:
@@ -87,13 +91,14 @@ def _targets(cluster: ResolvedCluster, hosts: Sequence[str], loaded: Loaded) -> 
     if not targets:
         raise UsageError(
             "--host is missing: which hosts of the file are to join?",
-            fix="workers of the file: " + " ".join(f"--host {node.name}" for node in cluster.workers),
+            fix="hosts of the file: " + " ".join(f"--host {node.name}" for node in cluster.nodes[1:]),
         )
-    wrong = [node.name for node in targets if node.role is not Role.WORKER]
-    if wrong:
+    names = {node.name for node in targets}
+    control_planes = {node.name for node in cluster.control_planes}
+    if control_planes and control_planes <= names and cluster.discovery is None:
         raise UsageError(
-            f"--host {', '.join(wrong)}: not a worker in the file",
-            fix="joining further control planes is not supported yet; the first one is init's",
+            f"--host {', '.join(sorted(control_planes))}: no control plane of the file is left to join",
+            fix="the first one begins the cluster: kubeadm-py init",
         )
     return targets
 
@@ -105,11 +110,19 @@ def _tokens(flags: Mapping[str, Any]) -> dict[str, Any]:
         "discovery-token-unsafe-skip-ca-verification": "unsafe_skip_ca_verification",
     }
     chosen = {renamed.get(name, name.replace("-", "_")): value for name, value in flags.items()}
-    file = chosen.pop("token_file", "")
-    if file and "token" in chosen:
-        raise UsageError("--token and --token-file exclude each other", fix="keep --token-file")
-    if file:
-        chosen["token"] = (sys.stdin.read() if file == "-" else _read(file).decode(errors="replace")).strip()
+    files = {name: chosen.pop(f"{name}_file", "") for name in ("token", "certificate_key")}
+    if list(files.values()).count("-") > 1:
+        raise UsageError(
+            "--token-file and --certificate-key-file both read standard input",
+            fix="put one of them in a file",
+        )
+    for name, file in files.items():
+        if not file:
+            continue
+        if name in chosen:
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} and --{flag}-file exclude each other", fix=f"keep --{flag}-file")
+        chosen[name] = (sys.stdin.read() if file == "-" else _read(file).decode(errors="replace")).strip()
     return chosen
 
 

@@ -1,0 +1,71 @@
+"""Make ready for control planes that join: refuse what cannot be, take over what the cluster has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.pki import shared
+from kubeadm_py.plan import discover, shared_keys
+from kubeadm_py.plan.leader import Leader
+from kubeadm_py.plan.producers import Adopt
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.shared_keys import SharedKeys
+
+
+def ready(run: Run, joined: JoinedCluster, names: Sequence[str], adopt: Adopt | None) -> JoinedCluster:
+    """Take over the live ClusterConfiguration; raise KubeadmPyError where no control plane can be added."""
+    live = joined.cluster_configuration
+    if not live.get("controlPlaneEndpoint"):
+        raise _no_endpoint(run, names)
+    if adopt is not None:
+        run.use(adopt(run.cluster, live))
+    return replace(joined, helper=joined.helper or joined.server)
+
+
+def shared_keys_of(
+    run: Run, joined: JoinedCluster, leader: Leader | None, names: Sequence[str], now: datetime
+) -> SharedKeys:
+    """Find what control planes share.
+
+    It comes from a control plane of the file; without one from the Secret kubeadm-certs, by the certificate
+    key; without a key from the joining host itself, where an operator has put it.
+    """
+    if leader is not None:
+        return shared_keys.of_host(run.cluster, leader.session, now)
+    first = run.sessions[names[0]]
+    key = run.cluster.certificate_key
+    if key is None:
+        errors: list[KubeadmPyError] = []
+        found = []
+        for name in names:
+            try:
+                found.append(shared_keys.of_host(run.cluster, run.sessions[name], now))
+            except KubeadmPyError as error:
+                errors.append(error)
+        if errors:
+            raise RunFailedError(errors)
+        return found[0]
+    secret = discover.secret(first, joined, shared.SECRET_NAME)
+    if secret is None:
+        raise shared.gone()
+    return shared_keys.of_secret(run.cluster, secret, key, now)
+
+
+def _no_endpoint(run: Run, names: Sequence[str]) -> KubeadmPyError:
+    endpoint = run.cluster.control_plane_endpoint
+    config = run.config_name
+    fix = (
+        "give the cluster one first: a name or address that always leads to an API server that runs"
+        " (ClusterConfiguration.controlPlaneEndpoint)"
+    )
+    if config and endpoint:
+        fix = f"bring the endpoint of the file into the cluster first: kubeadm-py apply --config {config}"
+    return KubeadmPyError(
+        f"the cluster has no controlPlaneEndpoint: {', '.join(names)} cannot join it as a control plane",
+        details=["kubelets and certificates know one API server only, and would go down with it"],
+        fix=fix,
+    )

@@ -1,0 +1,90 @@
+"""Plan what a joining control plane has before its kubelet starts (kubeadm's phase control-plane-prepare)."""
+
+from __future__ import annotations
+
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, FileSpec, Late, WriteFiles
+from kubeadm_py.pki.files import certificate_files, kubeconfig_files
+from kubeadm_py.pki.requests import CertificateRequest, KubeconfigRequest, kubeconfig_requests, leaf_requests
+from kubeadm_py.steps import certs, kubeconfigs, static_pods
+from kubeadm_py.steps.base import Step, StepContext
+
+PHASE = "control-plane-prepare"
+PRODUCER = "shared-file"
+"""Its Late.args is the path of a file that all control planes have alike."""
+_OWN_CREDENTIALS = (paths.SUPER_ADMIN_CONF, paths.KUBELET_CONF)
+"""Not of a joining control plane: the first is init's alone, the kubelet asks the cluster for the second."""
+
+
+def plan_download(ctx: StepContext) -> list[Action]:
+    """Write the authorities and the service account key that the other control planes have.
+
+    Raise KubeadmPyError where another cluster's file lies in the way: what it has signed would be lost.
+    """
+    files: list[FileSpec] = []
+    for shared in ctx.joined.shared:
+        fact = ctx.facts.files.get(shared.path)
+        if fact is not None and fact.sha256 == shared.sha256:
+            continue
+        if fact is not None and shared.path not in ctx.recorded:
+            raise KubeadmPyError(
+                f"{shared.path} is there and is not this cluster's",
+                host=ctx.node.name,
+                fix="another cluster's? save what you need of it and move it away, or reset the host",
+            )
+        secret = shared.content is None
+        late = Late(PRODUCER, {"from the other control planes": shared.path}, shared.path)
+        files.append(FileSpec(shared.path, late, shared.mode, secret=secret, of_cluster=True))
+    if not files:
+        return []
+    # Keys land before certificates: a crash in between must never look like an external CA.
+    files.sort(key=lambda spec: not spec.secret)
+    return [WriteFiles(tuple(files), reason="all control planes have them alike", title="shared keys")]
+
+
+def plan_certs(ctx: StepContext) -> list[Action]:
+    """Make the certificates of this host that are missing or do not fit."""
+    files: list[FileSpec] = []
+    reasons: list[str] = []
+    for request in leaf_requests(ctx.cluster, ctx.node):
+        why = certs.leaf_lacks(ctx, request, _authority(ctx, request))
+        if why:
+            files += certificate_files([request])
+            reasons.append(f"{request.name}: {why}")
+    if not files:
+        return []
+    files.sort(key=lambda spec: not spec.secret)
+    return [WriteFiles(tuple(files), reason="; ".join(reasons), title="certificates and keys")]
+
+
+def plan_kubeconfigs(ctx: StepContext) -> list[Action]:
+    """Write the kubeconfigs of administrator, controller manager and scheduler."""
+    files: list[FileSpec] = []
+    reasons: list[str] = []
+    for request in joining_kubeconfigs(ctx):
+        why = kubeconfigs.lacks(ctx, request, ctx.joined.ca_pem)
+        if why:
+            files += kubeconfig_files([request])
+            reasons.append(f"{request.name}: {why}")
+    return [WriteFiles(tuple(files), reason="; ".join(reasons), title="kubeconfigs")] if files else []
+
+
+def joining_kubeconfigs(ctx: StepContext) -> list[KubeconfigRequest]:
+    """List the kubeconfigs that are signed for a joining control plane."""
+    return [
+        request
+        for request in kubeconfig_requests(ctx.cluster, ctx.node)
+        if request.path not in _OWN_CREDENTIALS
+    ]
+
+
+def _authority(ctx: StepContext, request: CertificateRequest) -> bytes | None:
+    shared = ctx.joined.shared_file(certs.authority_path(ctx, request))
+    return shared.content if shared is not None else None
+
+
+STEP_DOWNLOAD = Step("download-certs", "shared keys", plan_download, phase=f"{PHASE}/download-certs")
+STEP_CERTS = Step("certs", "certificates", plan_certs, phase=f"{PHASE}/certs")
+STEP_KUBECONFIG = Step("kubeconfig", "kubeconfigs", plan_kubeconfigs, phase=f"{PHASE}/kubeconfig")
+STEP_CONTROL_PLANE = Step("control-plane", "static pods", static_pods.plan, phase=f"{PHASE}/control-plane")

@@ -1,0 +1,74 @@
+"""Hold the shell words by which a host's script speaks to the etcd cluster, with the certificates by path."""
+
+from __future__ import annotations
+
+import shlex
+
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.cluster import Node, ResolvedCluster, join_host_port
+from kubeadm_py.render import probes
+
+_ANNOTATION = r"{.metadata.annotations.kubeadm\.kubernetes\.io/etcd\.advertise-client-urls}"
+_ENDPOINTS = f'{{range .items[*]}}{_ANNOTATION}{{"\\n"}}{{end}}'
+MEMBER_COLUMNS = ("id", "status", "name", "peer URLs", "client URLs", "learner")
+"""What `etcdctl member list -w simple` prints in a line, with `, ` between."""
+
+
+def client_url(node: Node) -> str:
+    """Return the URL at which a control plane's etcd answers clients on other hosts."""
+    return f"https://{join_host_port(probes.advertised(node), ports.ETCD_CLIENT)}"
+
+
+def peer_url(node: Node) -> str:
+    """Return the URL at which a control plane's etcd talks to the other members."""
+    return f"https://{join_host_port(probes.advertised(node), ports.ETCD_PEER)}"
+
+
+def functions(cluster: ResolvedCluster, node: Node, server: str) -> str:
+    """Return functions for a script on a control plane.
+
+    `kpy_members` puts the members into $members, one a line as MEMBER_COLUMNS has them, and this host's own
+    line into $own_line. It asks the other members, which it finds by the annotations of their pods: a learner
+    answers no such question. `server` is the URL of an API server that runs.
+    """
+    certificates = f"{cluster.certificates_dir}/etcd"
+    kubectl = (
+        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {paths.ADMIN_CONF}"
+        f" --server {shlex.quote(server)} --request-timeout 10s"
+    )
+    flags = shlex.join(
+        [
+            *("--cacert", f"{certificates}/ca.crt"),
+            *("--cert", f"{certificates}/healthcheck-client.crt"),
+            *("--key", f"{certificates}/healthcheck-client.key"),
+        ]
+    )
+    return f"""own_client={shlex.quote(client_url(node))}
+own_peer={shlex.quote(peer_url(node))}
+# kpy_etcdctl ENDPOINTS WORDS...
+kpy_etcdctl() {{
+  kpy_at=$1
+  shift
+  etcdctl --endpoints "$kpy_at" {flags} --dial-timeout 2s --command-timeout 5s "$@"
+}}
+kpy_others() {{
+  [ -z "${{others:-}}" ] || return 0
+  answer=$({kubectl} get pods -n kube-system -l component=etcd,tier=control-plane \\
+    -o jsonpath={shlex.quote(_ENDPOINTS)} 2>&1) || {{ kpy_last; return 1; }}
+  others=$(printf '%s\\n' "$answer" | tr ',' '\\n' | grep '^http' | grep -vxF "$own_client" | paste -sd , -)
+  [ -n "$others" ] || {{ echo "no other etcd member is known to the API"; return 1; }}
+}}
+kpy_members() {{
+  kpy_others || return 1
+  members=$(kpy_etcdctl "$others" member list -w simple 2>&1) || {{
+    answer=$members
+    echo "etcd does not answer: $(kpy_last)"
+    return 1
+  }}
+  own_line=$(printf '%s\\n' "$members" | awk -F ', ' -v url="$own_peer" '{{
+    count = split($4, urls, ",")
+    for (i = 1; i <= count; i++) if (urls[i] == url) {{ print; exit }}
+  }}')
+  own_id=${{own_line%%,*}}
+}}
+"""
