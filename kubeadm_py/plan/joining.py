@@ -207,8 +207,10 @@ class Joining:
         server = f"https://{session.node.local_endpoint}"
         deadline = self.run.cluster.join_timeouts.kubernetes_api_call
         actions: list[Action] = []
-        # A control plane has marked itself, through its own API server.
-        for name in (name for name in self.names if name not in self._control_planes()):
+        control_planes = self._control_planes()
+        # A control plane has marked itself, through its own API server; and its taint keeps pods away.
+        workers = [name for name in self.names if name not in control_planes]
+        for name in workers:
             actions += mark_node.mark(self.run.cluster.node(name), paths.ADMIN_CONF, server, deadline)
         if leader.token is not None:
             actions.append(
@@ -220,7 +222,7 @@ class Joining:
             )
         ctx = StepContext(self.run.cluster, session.node, session.facts, "join", self.now, addons=resolved)
         ready = addons_ready.applied(ctx)
-        if ready and self.names:
+        if ready and workers:
             actions.append(
                 waits.workloads_ready(
                     "wait for network, DNS and storage",
