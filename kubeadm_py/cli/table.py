@@ -14,6 +14,7 @@ COMMANDS = {
     "token list": "token:list_",
     "token delete": "token:delete",
     "token generate": "token:generate",
+    "certs certificate-key": "certs:certificate_key",
     "config validate": "config:validate",
     "config images list": "config:images_list",
     "kubeconfig get": "kubeconfig:get",
@@ -23,6 +24,7 @@ COMMANDS = {
 
 GROUPS = {
     "token": "Create, list and delete bootstrap tokens.",
+    "certs": "Look after certificates and keys.",
     "config": "Look at configs and the images that they need.",
     "config images": "Images that a config needs.",
     "kubeconfig": "Get the cluster's kubeconfig.",

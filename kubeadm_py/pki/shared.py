@@ -146,13 +146,17 @@ def gone() -> KubeadmPyError:
 
 
 def describe(content: Mapping[str, bytes], digest: Callable[[bytes], str]) -> tuple[SharedFile, ...]:
-    """Describe shared files whose content is at hand, with the modes that kubeadm gives them."""
+    """Describe shared files whose content is at hand."""
     described = []
     for path, text in content.items():
         secret = _KEY_MARK in text
-        mode = _KEY_MODE if secret else _PUBLIC_MODE
-        described.append(SharedFile(path, mode, digest(text), None if secret else text))
+        described.append(SharedFile(path, mode_of(path), digest(text), None if secret else text))
     return tuple(described)
+
+
+def mode_of(path: str) -> int:
+    """Return a shared file's mode: that which init gives it."""
+    return _PUBLIC_MODE if path.endswith(".crt") else _KEY_MODE
 
 
 def rbac(node_token_group: str) -> list[dict[str, Any]]:

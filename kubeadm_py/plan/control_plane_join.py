@@ -16,13 +16,16 @@ from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.shared_keys import SharedKeys
 
 
-def ready(run: Run, joined: JoinedCluster, names: Sequence[str], adopt: Adopt | None) -> JoinedCluster:
-    """Take over the live ClusterConfiguration; raise KubeadmPyError where no control plane can be added."""
-    live = joined.cluster_configuration
-    if not live.get("controlPlaneEndpoint"):
-        raise _no_endpoint(run, names)
+def refuse_without_endpoint(joined: JoinedCluster, names: Sequence[str]) -> None:
+    """Raise KubeadmPyError where the cluster has no address that all control planes share."""
+    if not joined.cluster_configuration.get("controlPlaneEndpoint"):
+        raise _no_endpoint(names)
+
+
+def adopted(run: Run, joined: JoinedCluster, adopt: Adopt | None) -> JoinedCluster:
+    """Take over the live ClusterConfiguration, and say which API server helps."""
     if adopt is not None:
-        run.use(adopt(run.cluster, live))
+        run.use(adopt(run.cluster, joined.cluster_configuration))
     return replace(joined, helper=joined.helper or joined.server)
 
 
@@ -55,17 +58,10 @@ def shared_keys_of(
     return shared_keys.of_secret(run.cluster, secret, key, now)
 
 
-def _no_endpoint(run: Run, names: Sequence[str]) -> KubeadmPyError:
-    endpoint = run.cluster.control_plane_endpoint
-    config = run.config_name
-    fix = (
-        "give the cluster one first: a name or address that always leads to an API server that runs"
-        " (ClusterConfiguration.controlPlaneEndpoint)"
-    )
-    if config and endpoint:
-        fix = f"bring the endpoint of the file into the cluster first: kubeadm-py apply --config {config}"
+def _no_endpoint(names: Sequence[str]) -> KubeadmPyError:
     return KubeadmPyError(
         f"the cluster has no controlPlaneEndpoint: {', '.join(names)} cannot join it as a control plane",
         details=["kubelets and certificates know one API server only, and would go down with it"],
-        fix=fix,
+        fix="give the cluster one first: a name or address that always leads to an API server that runs"
+        " (ClusterConfiguration.controlPlaneEndpoint)",
     )

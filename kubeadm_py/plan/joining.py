@@ -76,12 +76,13 @@ class Joining:
         """Do the whole join."""
         run = self.run
         joined = self._find(leader, discovery_file)
+        control_planes = self._control_planes()
+        if control_planes:
+            control_plane_join.refuse_without_endpoint(joined, control_planes)
         run.use(as_joined(run.cluster, joined))
-        if self._control_planes():
-            joined = control_plane_join.ready(run, joined, self._control_planes(), self.adopt)
-            self.keys = control_plane_join.shared_keys_of(
-                run, joined, leader, self._control_planes(), self.now
-            )
+        if control_planes:
+            joined = control_plane_join.adopted(run, joined, self.adopt)
+            self.keys = control_plane_join.shared_keys_of(run, joined, leader, control_planes, self.now)
             joined = replace(joined, shared=self.keys.described)
         try:
             return self._carry_out(joined, leader)

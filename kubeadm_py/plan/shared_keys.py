@@ -23,8 +23,6 @@ from kubeadm_py.plan.producers import PKI_PRODUCERS, read_files
 from kubeadm_py.steps import applied, control_plane_prepare
 from kubeadm_py.steps.base import sha256
 
-_KEY_MODE, _PUBLIC_MODE = 0o600, 0o644
-
 
 @dataclass
 class SharedKeys:
@@ -107,8 +105,7 @@ def of_host(cluster: ResolvedCluster, session: Session, now: datetime) -> Shared
 
 
 def _described(fact: FileFact, *, is_key: bool) -> SharedFile:
-    mode = _KEY_MODE if is_key else _PUBLIC_MODE
-    return SharedFile(fact.path, mode, fact.sha256, None if is_key else fact.content)
+    return SharedFile(fact.path, shared.mode_of(fact.path), fact.sha256, None if is_key else fact.content)
 
 
 def of_secret(

@@ -85,7 +85,7 @@ return 1"""
             until,
             HEALTH_DEADLINE,
             interval=1.0,
-            look="a member that is gone for good has to leave first: kubeadm-py remove HOST",
+            look="mend the member that does not answer; one that is gone for good has to leave first",
         )
     ]
 

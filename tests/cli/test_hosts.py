@@ -154,9 +154,9 @@ def test_a_host_that_the_file_lacks(kpy, config, closed, verb):
     assert "cp1" in ended.err
 
 
-def test_joining_what_is_no_worker(kpy, config, closed):
+def test_joining_the_only_control_plane(kpy, config, closed):
     ended = kpy("join", "--config", config(*closed), "--host", "cp1")
-    assert (ended.code, "not a worker" in ended.err) == (2, True)
+    assert (ended.code, "the first one begins the cluster: kubeadm-py init" in ended.err) == (2, True)
 
 
 def test_joining_nobody(kpy, config, closed):

@@ -23,12 +23,13 @@ import pytest
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.config.live import adopt
 from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.events import Event, EventBus
 from kubeadm_py.facts import parse
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import ImportImages, LocalFile
+from kubeadm_py.model.actions import INITIAL_CLUSTER, ImportImages, LocalFile
 from kubeadm_py.model.cluster import (
     SSH,
     AddonRequest,
@@ -72,6 +73,8 @@ class API:
     deleted: list[str] = field(default_factory=list)
     nodes: dict[str, bool] = field(default_factory=dict)
     """Node name -> whether it is Ready."""
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    etcd_members: list[str] = field(default_factory=lambda: ["cp1=https://10.0.0.11:2380"])
     ca_pem: bytes = b""
     login_refused: bool = False
 
@@ -102,6 +105,9 @@ class API:
         known = entry is not None and entry.token in self.tokens.values()
         if not known or self.login_refused:
             return 401, b'{"message": "Unauthorized"}'
+        if "/secrets/" in path:
+            found = self.secrets.get(name)
+            return (200, json.dumps(found).encode()) if found else (404, b"{}")
         if "/nodes/" in path:
             if name not in self.nodes:
                 return 404, b"{}"
@@ -218,6 +224,8 @@ class Machine(FakeHost):
             assert len(content) == int(size), "less was sent than the script reads"
             if kind == "receive":
                 self._unpack(content)
+            elif "member add" in body:
+                self._become_member(content)
             elif "kubectl" in body:
                 self._apply(json.loads(content))
             elif kind == "save":
@@ -241,6 +249,16 @@ class Machine(FakeHost):
             self._wait(body)
             return False
         return True
+
+    def _become_member(self, manifest: bytes) -> None:
+        name = re.search(rb"--name=(\S+)", manifest)
+        url = re.search(rb"--initial-advertise-peer-urls=(\S+)", manifest)
+        assert name is not None
+        assert url is not None
+        self.api.etcd_members.append(f"{name[1].decode()}={url[1].decode()}")
+        members = ",".join(self.api.etcd_members).encode()
+        content = manifest.replace(INITIAL_CLUSTER.encode(), members)
+        self._put(f"{paths.MANIFESTS_DIR}/etcd.yaml", content, 0o600, "root:root")
 
     def _remove(self, gone: str) -> None:
         def stays(path: str) -> bool:
@@ -356,7 +374,7 @@ class World:
         run = self.a_run("join", **options)
         targets = [node for node in run.cluster.nodes if node.name in names]
         try:
-            return join.join(run, targets, discovery_file=file)
+            return join.join(run, targets, discovery_file=file, adopt=adopt)
         finally:
             run.close()
 
