@@ -209,7 +209,8 @@ def images_for(cluster: ResolvedCluster, node: Node, more: Sequence[str] = ()) -
         if node.role is Role.CONTROL_PLANE
         else images.worker_images(cluster)
     )
-    return tuple(dict.fromkeys(full_reference(reference) for reference in (*own, *more)))
+    listed = (*own, *images.endpoint_images(cluster, node), *more)
+    return tuple(dict.fromkeys(full_reference(reference) for reference in listed))
 
 
 def full_reference(reference: str) -> str:

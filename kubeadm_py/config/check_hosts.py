@@ -117,7 +117,7 @@ def _check_several_control_planes(whole: Whole, control_planes: list[int], probl
     if not (shared.control_plane_endpoint or balanced):
         message = (
             "a second control plane needs an endpoint that all share: "
-            "set ClusterConfiguration.controlPlaneEndpoint"
+            "spec.endpoint.loadBalancer: node-local or vip, or ClusterConfiguration.controlPlaneEndpoint"
         )
         problems.error(place, path, message)
     if len(control_planes) % 2 == 0 and shared.etcd.external is None:

@@ -13,6 +13,7 @@ from kubeadm_py.config.kubeadm_types import ExtraArg
 from kubeadm_py.config.problems import Path, Place, Problems, show
 from kubeadm_py.config.scalars import split_endpoint
 from kubeadm_py.config.whole import Whole
+from kubeadm_py.model.endpoint import is_address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -197,8 +198,11 @@ def _addresses(whole: Whole) -> list[tuple[Place, Path, str]]:
         found.append((whole.join.document, own, joining.local_api_endpoint.advertise_address))
     endpoint = whole.cluster_configuration.value.control_plane_endpoint
     api = split_endpoint(endpoint)[0] if endpoint else ""
-    if _is_address(api):
+    if is_address(api):
         found.append((whole.cluster_configuration.document, ("controlPlaneEndpoint",), api))
+    vip = whole.cluster.value.spec.endpoint.vip
+    if vip:
+        found.append((whole.cluster.document, ("spec", "endpoint", "vip"), vip))
     return found
 
 
@@ -211,14 +215,6 @@ def _control_plane_addresses(whole: Whole) -> list[tuple[Place, Path, str]]:
         for index, host in enumerate(whole.cluster.value.spec.hosts)
         if host.role == "control-plane" and host.address
     ]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _line(document: Document, path: Path) -> str:

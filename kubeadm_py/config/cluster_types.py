@@ -11,7 +11,7 @@ from kubeadm_py.config import defaults, ssh_values
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Taint
 from kubeadm_py.config.strict import Strict
-from kubeadm_py.model.cluster import ArtifactSource, Role
+from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer, Role
 
 
 def _addon(value: Any) -> Any:
@@ -75,9 +75,9 @@ class Host(Strict):
 class Endpoint(Strict):
     """Who balances the API."""
 
-    load_balancer: Annotated[str, s.one_of(defaults.LOAD_BALANCERS)] = ""
-    vip: NotYet = None
-    port: NotYet = None
+    load_balancer: Annotated[str, s.one_of(balancer.value for balancer in LoadBalancer)] = ""
+    vip: s.HostAddress = ""
+    port: s.Port | None = None
 
 
 class Artifacts(Strict):

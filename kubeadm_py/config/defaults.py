@@ -68,7 +68,6 @@ TOKEN_USAGES = ("signing", "authentication")
 UNMOUNT_FLAGS = ("MNT_FORCE", "MNT_DETACH", "MNT_EXPIRE", "UMOUNT_NOFOLLOW")
 PROXY_MODES = ("iptables", "ipvs", "nftables")
 ROLE_ALIASES = {"master": "control-plane"}
-LOAD_BALANCERS = ("external", "vip", "node-local")
 VERSION_LABELS = ("stable", "stable-1")
 
 FEATURE_GATES = ("NodeLocalCRISocket", "PublicKeysECDSA", "RootlessControlPlane")

@@ -23,8 +23,6 @@ NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
     "Cluster": {
         ("spec", "hosts", ITEMS, "files"): "",
         ("spec", "hosts", ITEMS, "staticPods"): "",
-        ("spec", "endpoint", "vip"): "use an external load balancer or the first control plane's address",
-        ("spec", "endpoint", "port"): "write the port into controlPlaneEndpoint",
         ("spec", "registries", ITEMS): "",
     },
 }
@@ -38,10 +36,6 @@ NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {
     },
     "Cluster": {
         ("spec", "hosts", ITEMS, "role"): {"etcd": "etcd runs on the control-plane host or is external"},
-        ("spec", "endpoint", "loadBalancer"): {
-            "vip": "use external and ClusterConfiguration.controlPlaneEndpoint",
-            "node-local": "use external and ClusterConfiguration.controlPlaneEndpoint",
-        },
         ("spec", "artifacts", "source"): {"packages": "use official, bundle or preinstalled"},
     },
 }

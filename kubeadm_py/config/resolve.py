@@ -8,6 +8,7 @@ from typing import Any
 
 from kubeadm_py.config import components, defaults
 from kubeadm_py.config.check_discovery import check_discovery, discovery_file
+from kubeadm_py.config.check_endpoint import check_endpoint, derived_endpoint, load_balancer
 from kubeadm_py.config.check_hosts import check_hosts, is_path
 from kubeadm_py.config.check_kubeadm import check_kubeadm
 from kubeadm_py.config.check_networking import check_networking
@@ -50,6 +51,7 @@ def check(whole: Whole, problems: Problems) -> None:
     check_kubeadm(whole, problems)
     check_networking(whole, problems)
     check_hosts(whole, problems)
+    check_endpoint(whole, problems)
     check_discovery(whole, problems)
     if not problems.errors:
         components.warn_about_components(whole, problems)
@@ -69,6 +71,7 @@ def resolve(whole: Whole) -> ResolvedCluster:
         nodes=nodes(whole),
         cluster_name=cluster_name,
         control_plane_endpoint=_endpoint(whole, join_only),
+        load_balancer=load_balancer(whole),
         networking=components.networking(whole),
         etcd=_etcd(whole),
         api_server=_component(shared.api_server),
@@ -108,6 +111,9 @@ def resolve(whole: Whole) -> ResolvedCluster:
 
 def _endpoint(whole: Whole, join_only: bool) -> str:
     """Return `host:port`; for hosts that join another's cluster, where discovery begins."""
+    ours = derived_endpoint(whole)
+    if ours:
+        return ours
     given = whole.cluster_configuration.value.control_plane_endpoint
     if given:
         host, port = split_endpoint(given)

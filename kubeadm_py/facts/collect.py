@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from kubeadm_py.model import foreign, host_settings, kernel, paths
-from kubeadm_py.model.cluster import ExternalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.model import endpoint, foreign, host_settings, kernel, paths
+from kubeadm_py.model.cluster import ExternalEtcd, LoadBalancer, Node, ResolvedCluster, Role
 
 PROBE_MARKER = "##kubeadm-py facts "
 """What the probe's only line of output starts with; JSON follows."""
@@ -49,14 +49,15 @@ def probe_script(
     cri_socket: str = "",
     hash_binaries: bool = False,
     external_etcd: ExternalEtcd | None = None,
+    names: Sequence[str] = (),
     parts: Sequence[str] = (),
 ) -> str:
     """Return the POSIX shell text that prints the probe's line, and only that.
 
     It neither exits nor changes the shell that runs it. `extra_paths` are files and directories to describe
     besides the usual ones; `cri_socket` is the runtime's endpoint, containerd's by default.
-    `hash_binaries` costs about a second a host; `external_etcd` is asked for its version. `parts` are those
-    to ask for; none: all.
+    `hash_binaries` costs about a second a host; `external_etcd` is asked for its version; `names` are
+    resolved there. `parts` are those to ask for; none: all.
     """
     units = [f"{name}.service" for name in (*TIME_SERVICES, *_OTHER_UNITS)]
     etcd = external_etcd or ExternalEtcd(())
@@ -68,6 +69,7 @@ def probe_script(
         "MODULES": kernel.MODULE_OPTIONS,
         "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
         "ETCD": etcd.endpoints,
+        "NAMES": names,
         "ETCD_CA": [etcd.ca_file],
         "ETCD_CERT": [etcd.cert_file],
         "ETCD_KEY": [etcd.key_file],
@@ -90,7 +92,15 @@ def probe_of(cluster: ResolvedCluster, node: Node, parts: Sequence[str] = ()) ->
         cri_socket=node.cri_socket,
         external_etcd=etcd,
         parts=parts,
+        names=resolved_names(cluster),
     )
+
+
+def resolved_names(cluster: ResolvedCluster) -> tuple[str, ...]:
+    """Return the names that hosts must resolve: the endpoint's, unless we see to it in /etc/hosts."""
+    name = endpoint.host(cluster)
+    ours = cluster.load_balancer is LoadBalancer.NODE_LOCAL
+    return (name,) if name and not ours and not endpoint.is_address(name) else ()
 
 
 def interesting_paths(cluster: ResolvedCluster, node: Node) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ _ADDRESS = re.compile(r"^\d+: (\S+?)(?:@\S+)?\s+inet6? (\S+)")
 _USER = re.compile(r'\("([^"]*)",pid=(\d+)')
 _UNIT = re.compile(r"/([^/]+\.(?:service|socket|scope))(?:/|$)", re.MULTILINE)
 _PROGRAM = re.compile(r"^'?/proc/(\d+)/exe'? -> '?(.*?)'?$")
+_RESOLVES = "!resolves "
 _NET = "/sys/class/net/"
 
 
@@ -104,6 +105,17 @@ def read_listeners(answer: Answer) -> tuple[Listener, ...]:
             )
         )
     return tuple(listeners)
+
+
+def read_resolved(answer: Answer) -> dict[str, tuple[str, ...]]:
+    """Return the names that the probe resolved -> their addresses, each once."""
+    return {
+        section.removeprefix(_RESOLVES): tuple(
+            dict.fromkeys(line.split()[0] for line in answer.lines(section))
+        )
+        for section in answer.sections
+        if section.startswith(_RESOLVES)
+    }
 
 
 def _unit_of(cgroup: str) -> str:

@@ -79,6 +79,7 @@ def read_facts(answer: Answer, *, round_trip: float = 0.0, operator_clock: float
         systemd_resolved_active=_active(units, "systemd-resolved.service"),
         hosts_file=_shown(described, "/etc/hosts"),
         hostname_resolves=bool(answer.line("!hostname-resolves")),
+        resolved=network.read_resolved(answer),
         listeners=network.read_listeners(answer),
         units=units,
         sysctls={

@@ -11,7 +11,8 @@
 #
 # Runs inside other scripts, so everything happens in one subshell, which reads nothing from stdin.
 # facts/collect.py sets what to ask about, one item a line each: PROBE_PATHS, PROBE_BINARIES, PROBE_SYSCTLS,
-# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_ETCD (endpoints of an etcd that others run); also
+# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_ETCD (endpoints of an etcd that others run), PROBE_NAMES
+# (names that must resolve there); also
 # PROBE_ETCD_CA, PROBE_ETCD_CERT and PROBE_ETCD_KEY (paths: how a client gets in there), PROBE_CRI_SOCKET
 # (a path), PROBE_HASH_BINARIES (1: hash binaries too, about a second for 300 MB) and PROBE_PARTS (words;
 # empty: all parts).
@@ -230,6 +231,11 @@ clock() {
 resolve() {
   section '!hostname-resolves'
   timeout 2 getent ahosts "$host"
+  set -f
+  for name in ${PROBE_NAMES-}; do
+    section "!resolves $name"
+    timeout 4 getent ahosts "$name"
+  done
 }
 
 images() {

@@ -30,6 +30,15 @@ class HostKeys(StrEnum):
     ACCEPT_NEW = "accept-new"
 
 
+class LoadBalancer(StrEnum):
+    """Name what stands before the API servers."""
+
+    EXTERNAL = "external"
+    """What the operator runs, or nothing."""
+    VIP = "vip"
+    NODE_LOCAL = "node-local"
+
+
 class ArtifactSource(StrEnum):
     """Name where binaries and images come from."""
 
@@ -321,6 +330,8 @@ class ResolvedCluster:
     cluster_name: str = "kubernetes"
     control_plane_endpoint: str = ""
     """`host:port`, port filled in; empty where the file names none."""
+    load_balancer: LoadBalancer = LoadBalancer.EXTERNAL
+    """What answers at that endpoint; model.endpoint says what it takes on which host."""
     networking: Networking = field(default_factory=Networking)
     etcd: Etcd = field(default_factory=Etcd)
     api_server: Component = field(default_factory=Component)

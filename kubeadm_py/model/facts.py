@@ -134,6 +134,8 @@ class HostFacts:
     systemd_resolved_active: bool = False
     hosts_file: str = ""
     hostname_resolves: bool = True
+    resolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names that were asked about -> their addresses as the host resolves them; none where it cannot."""
     listeners: tuple[Listener, ...] = ()
     units: Mapping[str, UnitFact] = field(default_factory=dict)
     sysctls: Mapping[str, str] = field(default_factory=dict)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kubeadm_py.model import versions
-from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model import endpoint, versions
+from kubeadm_py.model.cluster import Node, ResolvedCluster
 
 DEFAULT_REPOSITORY = "registry.k8s.io"
 TEST_IMAGE = f"{versions.TEST_IMAGE_REPOSITORY}:{versions.TEST_IMAGE_TAG}"
@@ -34,6 +34,24 @@ def coredns_image(cluster: ResolvedCluster) -> str:
 def pause_image(cluster: ResolvedCluster) -> str:
     """Return the sandbox image."""
     return f"{cluster.image_repository}/pause:{versions.release(cluster.kubernetes_version).pause_image_tag}"
+
+
+def haproxy_image(cluster: ResolvedCluster) -> str:
+    """Return the image of the balancer before the API servers."""
+    tag = versions.release(cluster.kubernetes_version).haproxy_image_tag
+    return f"{versions.HAPROXY_IMAGE_REPOSITORY}:{tag}"
+
+
+def keepalived_image(cluster: ResolvedCluster) -> str:
+    """Return the image of what holds a vip."""
+    tag = versions.release(cluster.kubernetes_version).keepalived_image_tag
+    return f"{versions.KEEPALIVED_IMAGE_REPOSITORY}:{tag}"
+
+
+def endpoint_images(cluster: ResolvedCluster, node: Node) -> list[str]:
+    """List what a host runs so that the API's endpoint answers."""
+    listed = [haproxy_image(cluster)] if endpoint.runs_haproxy(cluster, node) else []
+    return [*listed, keepalived_image(cluster)] if endpoint.runs_keepalived(cluster, node) else listed
 
 
 def control_plane_images(cluster: ResolvedCluster) -> list[str]:

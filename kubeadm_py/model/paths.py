@@ -14,6 +14,11 @@ BOOTSTRAP_KUBELET_CONF = "/etc/kubernetes/bootstrap-kubelet.conf"
 CONTROLLER_MANAGER_CONF = "/etc/kubernetes/controller-manager.conf"
 SCHEDULER_CONF = "/etc/kubernetes/scheduler.conf"
 
+HAPROXY_CONFIG = "/etc/kubernetes/haproxy/haproxy.cfg"
+KEEPALIVED_CONFIG = "/etc/kubernetes/keepalived/keepalived.conf"
+KEEPALIVED_CHECK = "/etc/kubernetes/keepalived/check"
+HOSTS_FILE = "/etc/hosts"
+
 KUBELET_DIR = "/var/lib/kubelet"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 KUBELET_INSTANCE_CONFIG = "/var/lib/kubelet/instance-config.yaml"

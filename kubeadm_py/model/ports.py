@@ -10,3 +10,5 @@ KUBELET_HEALTHZ = 10248
 ETCD_CLIENT = 2379
 ETCD_PEER = 2380
 ETCD_METRICS = 2381
+BALANCER_HEALTH = 10270
+"""Where our haproxy says, on loopback, whether it has an API server to forward to."""

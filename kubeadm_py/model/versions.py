@@ -66,6 +66,8 @@ class Release:
     runc: str
     cni_plugins: str
     crictl: str
+    haproxy_image_tag: str
+    keepalived_image_tag: str
 
 
 RELEASES: dict[str, Release] = {
@@ -79,6 +81,8 @@ RELEASES: dict[str, Release] = {
         runc="v1.4.0",
         cni_plugins="v1.9.1",
         crictl="v1.35.0",
+        haproxy_image_tag="3.2.22-alpine",
+        keepalived_image_tag="2.3.4",
     ),
     "1.36": Release(
         default_patch="v1.36.3",
@@ -90,6 +94,8 @@ RELEASES: dict[str, Release] = {
         runc="v1.4.0",
         cni_plugins="v1.9.1",
         crictl="v1.36.0",
+        haproxy_image_tag="3.2.22-alpine",
+        keepalived_image_tag="2.3.4",
     ),
 }
 DEFAULT_MINOR = "1.36"
@@ -115,6 +121,8 @@ MINIMUM_KERNEL = (4, 19)
 
 TEST_IMAGE_REPOSITORY = "registry.k8s.io/e2e-test-images/agnhost"
 TEST_IMAGE_TAG = "2.63.0"
+HAPROXY_IMAGE_REPOSITORY = "docker.io/library/haproxy"
+KEEPALIVED_IMAGE_REPOSITORY = "docker.io/osixia/keepalived"
 
 
 def release(version: Version) -> Release:

@@ -136,6 +136,14 @@ def cluster_of(
     return _cluster_entry(named, user, what, read)
 
 
+def at_another_address(content: bytes, server: str, tls_server_name: str) -> bytes:
+    """Return a kubeconfig whose clusters are asked at `server`, whose certificate has `tls_server_name`."""
+    document = load(content, "the kubeconfig")
+    for item in document["clusters"]:
+        item["cluster"] |= {"server": server, "tls-server-name": tls_server_name}
+    return dump(document)
+
+
 def only_cluster(content: bytes | str, what: str) -> ClusterEntry:
     """Return the cluster of a kubeconfig that must have exactly one, as cluster-info does."""
     document = load(content, what)

@@ -10,6 +10,7 @@ from kubeadm_py.facts.parse import public_key_sha256
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Finding, Gate, Severity
+from kubeadm_py.plan.reach import before_the_cluster
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.preflight.context import CheckContext, Reach
@@ -22,24 +23,35 @@ def contexts(
     *,
     verb: str = "",
     reach: Mapping[str, Mapping[str, Reach]] | None = None,
+    try_endpoint: bool = False,
 ) -> list[CheckContext]:
     """Return what the checks look at; a host whose CA is the cluster's own is a member of it.
 
     `verb` (`init` or `join`) says how the hosts come into the cluster; by default as the run's verb does it.
+    `try_endpoint` has the first host of a cluster that is not there yet try who answers at its endpoint.
     """
+    verb = verb or run.verb
     all_facts = {name: session.facts for name, session in run.sessions.items()}
-    return [
-        CheckContext(
-            cluster=run.cluster,
-            node=run.sessions[name].node,
-            facts=run.sessions[name].facts,
-            verb=verb or run.verb,
-            member=is_member(run, name, member_of),
-            all_facts=all_facts,
-            reach=(reach or {}).get(name, {}),
+    found: list[CheckContext] = []
+    for name in names:
+        node, member = run.sessions[name].node, is_member(run, name, member_of)
+        # The vip is everybody's: one host tries it. A cluster that is joined holds its own.
+        first = try_endpoint and verb == "init" and not found and not member
+        vip, balancer = before_the_cluster(run, name) if first else (None, None)
+        found.append(
+            CheckContext(
+                cluster=run.cluster,
+                node=node,
+                facts=run.sessions[name].facts,
+                verb=verb,
+                member=member,
+                all_facts=all_facts,
+                reach=(reach or {}).get(name, {}),
+                vip_answers=vip,
+                balancer_answers=balancer,
+            )
         )
-        for name in names
-    ]
+    return found
 
 
 def is_member(run: Run, name: str, member_of: str) -> bool:
@@ -76,7 +88,7 @@ def gate(
     reach: Mapping[str, Mapping[str, Reach]] | None = None,
 ) -> None:
     """Run one gate; raise PreflightRefused where an error stands that nobody ignores."""
-    of = contexts(run, names, member_of, reach=reach)
+    of = contexts(run, names, member_of, reach=reach, try_endpoint=which is Gate.HOST)
     found = findings(run, which, of, artifacts=artifacts, addon_images=addon_images)
     run.report_findings(found)
     refuse(found, hosts=len(names), gate=which)
@@ -122,7 +134,8 @@ def survey(
     for name, session in run.sessions.items():
         # The first control plane vouches for itself by its inventory, the others by its CA.
         is_first = name == first
-        of = contexts(run, [name], "" if is_first else member_of, verb="init" if is_first else "join")
+        verb = "init" if is_first else "join"
+        of = contexts(run, [name], "" if is_first else member_of, verb=verb, try_endpoint=True)
         found += findings(run, Gate.HOST, of, artifacts=artifacts, addon_images=addon_images)
         decided = decide_binaries(
             run.cluster, session.node, session.facts, artifacts, session.inventory.files.keys()

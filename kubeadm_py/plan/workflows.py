@@ -11,6 +11,7 @@ from kubeadm_py.steps import (
     certs,
     cluster_objects,
     control_plane_prepare,
+    endpoint,
     etcd_join,
     kubeconfigs,
     kubelet_bootstrap,
@@ -49,6 +50,7 @@ CONTROL_PLANE = StageDefinition(
         kubeconfigs.STEP,
         static_pods.STEP_ETCD,
         static_pods.STEP,
+        endpoint.STEP,
         kubelet_start.STEP,
         wait_control_plane.STEP,
         cluster_objects.STEP,
@@ -65,6 +67,7 @@ JOIN_WORKER = StageDefinition(
     "kubelet joins the cluster",
     (
         prepare.DIRECTORIES,
+        endpoint.STEP,
         kubelet_start.STEP,
         kubelet_bootstrap.STEP,
     ),
@@ -80,6 +83,7 @@ JOIN_CONTROL_PLANE = StageDefinition(
         control_plane_prepare.STEP_KUBECONFIG,
         control_plane_prepare.STEP_CONTROL_PLANE,
         etcd_join.STEP_CHECK,
+        endpoint.STEP,
         kubelet_start.STEP,
         etcd_join.STEP,
         # Before the kubelet's certificate, which only this API server can get it.

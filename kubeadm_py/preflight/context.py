@@ -52,6 +52,10 @@ class CheckContext:
     """Node name -> facts of every host that this run has probed, this one included."""
     reach: Mapping[str, Reach] = field(default_factory=dict)
     """`host:port` -> how connecting to it from this host ended."""
+    vip_answers: Reach | None = None
+    """How connecting to the vip ended where no control plane holds it yet; None: nobody has tried."""
+    balancer_answers: Reach | None = None
+    """How connecting to an external endpoint ended before the cluster was there; None: nobody has tried."""
 
     @property
     def endpoint(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubeadm_py.preflight.checks import (
     clocks,
+    endpoint,
     files,
     kernel,
     kubelet,
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     *storage.CHECKS,
     *leftovers.CHECKS,
     *ports.CHECKS,
+    *endpoint.CHECKS,
     *files.CHECKS,
     *security.CHECKS,
     *swap.CHECKS,

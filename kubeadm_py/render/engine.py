@@ -14,7 +14,7 @@ from kubeadm_py.render.yaml_text import inline
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_WORD = re.compile(r"[A-Za-z0-9._/:-]+")
+_WORD = re.compile(r"[A-Za-z0-9._/:\[\]-]+")
 
 
 class _Literal(str):
@@ -103,12 +103,12 @@ def _to_yaml(value: object) -> _Literal:
 
 
 def _to_word(value: object) -> _Literal:
-    """Let through what cannot end a word in a Corefile; anything else is an error, never escaped."""
+    """Let through what cannot end a word in a config file; anything else is an error, never escaped."""
     text = str(value)
     if not _WORD.fullmatch(text):
         raise KubeadmPyError(
             f"{text!r} cannot stand in a configuration file as one word",
-            fix="use letters, digits and . _ / : - only",
+            fix="use letters, digits and . _ / : - [ ] only",
         )
     return _Literal(text)
 

@@ -12,6 +12,7 @@ from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteF
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.steps import reset_pods
+from kubeadm_py.steps.endpoint import plan_hosts_line
 from kubeadm_py.steps.prepare.swap import plan_restore_swap
 
 _CLUSTER_ROOTS = (paths.KUBERNETES_DIR, paths.KUBELET_DIR, paths.ETCD_DATA_DIR, paths.APPLIED_DIR)
@@ -70,6 +71,9 @@ fi"""
 _REMOVE_ROUTES = """ip -{version} route show root {network} |
   awk '$1 ~ "/{share}$" && $2 == "via" {{print $1, $3}}' |
   while read -r share node; do ip -{version} route delete "$share" via "$node" || true; done"""
+_REMOVE_VIP = f"""[ -r {paths.KEEPALIVED_CONFIG} ] || {{ echo unchanged; exit 0; }}
+sed -n 's,^ *\\([0-9a-fA-F.:]*/[0-9]*\\) dev \\([^ ]*\\)$,\\1 \\2,p' {paths.KEEPALIVED_CONFIG} |
+  while read -r address link; do ip address delete "$address" dev "$link" 2>/dev/null || true; done"""
 # By network: cbr0 is flannel's in addons/flannel, cni-loopback the one that containerd itself gives each pod.
 # Other tools (podman, nerdctl) keep theirs in the same directories.
 _CNI_STATE = f"""cd {paths.CNI_STATE_DIR} 2>/dev/null || {{ echo unchanged; exit 0; }}
@@ -116,6 +120,8 @@ def plan(
         reset_pods.stop(runtime_stays=keep_artifacts or not _is_ours(inventory)),
         RunScript("unmount what pods had mounted", _unmount(unmount_flags)),
         RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES),
+        *_vip(inventory),
+        *plan_hosts_line("", facts),
         *_routes(facts),
         RunScript(
             "remove network links",
@@ -171,6 +177,13 @@ def _routes(facts: HostFacts) -> list[Action]:
         if 0 < network.prefixlen < share:
             lines.append(_REMOVE_ROUTES.format(version=network.version, network=network, share=share))
     return [RunScript("remove routes to the pods of other nodes", "\n".join(lines))] if lines else []
+
+
+def _vip(inventory: Inventory) -> list[Action]:
+    """Take the vip off, which its keeper does itself unless it is killed."""
+    if paths.KEEPALIVED_CONFIG not in inventory.files:
+        return []
+    return [RunScript("take the vip off", _REMOVE_VIP)]
 
 
 def _clusters(inventory: Inventory, files: set[str]) -> set[str]:

@@ -35,6 +35,7 @@ def assemble(components: dict[str, Component], folder: Path) -> None:
             components=components,
             folder=lambda name: gobuild.built(components[name]),
             debian=tar,
+            balancers={name: debian.packages((name,)) for name in debian.BALANCERS},
             busybox=debian.take("bin/busybox", loose / "busybox", tar),
             pause=images.compile_pause(loose / "pause"),
         )

@@ -8,18 +8,24 @@ from lab.process import run, say
 
 SUITE = "bookworm"
 
-_PACKAGES = ("iptables", "nftables", "conntrack", "ipset", "kmod", "iproute2", "busybox-static", "runc")
+_TOOLS = ("iptables", "nftables", "conntrack", "ipset", "kmod", "iproute2", "busybox-static", "runc")
+BALANCERS = ("haproxy", "keepalived")
 
 
 def base() -> Path:
-    """Return a tar of the tools that images need, unpacked but not configured: small, and always the same."""
-    tar = paths.cache() / "built" / "debian" / f"{SUITE}-{'-'.join(_PACKAGES)}.tar"
+    """Return a tar of the tools that images need."""
+    return packages(_TOOLS)
+
+
+def packages(names: tuple[str, ...]) -> Path:
+    """Return a tar of packages with what they need, unpacked but not configured: the same every time."""
+    tar = paths.cache() / "built" / "debian" / f"{SUITE}-{'-'.join(names)}.tar"
     if not tar.exists():
-        say(f"collecting Debian packages: {', '.join(_PACKAGES)}")
+        say(f"collecting Debian packages: {', '.join(names)}")
         tar.parent.mkdir(parents=True, exist_ok=True)
         unfinished = tar.with_name(".unfinished.tar")
         run(
-            ["mmdebstrap", "--variant=extract", f"--include={','.join(_PACKAGES)}", SUITE, unfinished],
+            ["mmdebstrap", "--variant=extract", f"--include={','.join(names)}", SUITE, unfinished],
             env={"SOURCE_DATE_EPOCH": "0"},
         )
         unfinished.rename(tar)

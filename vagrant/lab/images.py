@@ -1,6 +1,6 @@
 """Make the images of a lab cluster, under the references and with the entry points of the upstream ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,15 @@ PAUSE = "3.10.2"
 # Debian's busybox under the tag that add-ons and tests ask for.
 BUSYBOX = "1.36"
 AGNHOST = "2.63.0"
+# The tags of the published images; inside are Debian's own packages.
+HAPROXY = "3.2.22-alpine"
+KEEPALIVED = "2.3.4"
 # The tag that flannel's manifest names upstream; the plugin inside is the newest that Go modules offer.
 FLANNEL_CNI_PLUGIN = "v1.9.1-flannel1"
 
 _NOT_IN_IMAGES = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/bug/", "usr/sbin/runc")
+
+_NOT_IN_BALANCERS = (*_NOT_IN_IMAGES, "usr/share/perl", "usr/share/snmp/", "usr/share/misc/")
 
 _MAY_BIND_PORT_53 = b"\x01\x00\x00\x02\x00\x04\x00\x00" + bytes(12)
 """security.capability with cap_net_bind_service permitted and effective: CoreDNS does not run as root."""
@@ -33,6 +38,7 @@ class Parts:
     components: dict[str, Component]
     folder: Callable[[str], Path]
     debian: Path
+    balancers: Mapping[str, Path]
     busybox: Path
     pause: Path
 
@@ -51,6 +57,7 @@ def write(layout: Layout, parts: Parts) -> None:
     """Add every image that a lab cluster and its tests run."""
     _control_plane(layout, parts)
     _network(layout, parts)
+    _balancers(layout, parts)
     _tools(layout, parts)
 
 
@@ -101,6 +108,17 @@ def _network(layout: Layout, parts: Parts) -> None:
         [_busybox(layout, parts), plugin],
         Settings(command=["cp"]),
     )
+
+
+def _balancers(layout: Layout, parts: Parts) -> None:
+    """Add what answers at the API's endpoint; busybox gives keepalived's check a shell and wget."""
+    for name, reference in (
+        ("haproxy", f"docker.io/library/haproxy:{HAPROXY}"),
+        ("keepalived", f"docker.io/osixia/keepalived:{KEEPALIVED}"),
+    ):
+        with parts.balancers[name].open("rb") as tar:
+            packages = layout.layer_from_tar(tar, leave_out=_NOT_IN_BALANCERS)
+        layout.image(reference, [packages, _busybox(layout, parts)], Settings(command=[name]))
 
 
 def _tools(layout: Layout, parts: Parts) -> None:

@@ -9,10 +9,12 @@ done
 # Mounts of volumes must reach the pods.
 mount --make-rshared /
 
-# Docker mounts these files; on a machine they are plain ones, which can be replaced atomically.
+# Docker mounts these files; on a machine they are plain ones, which can be replaced atomically and which a reboot
+# leaves as they are.
 for file in /etc/hosts /etc/hostname /etc/resolv.conf; do
   content=$(cat "$file")
   umount "$file" 2>/dev/null || continue
+  [ ! -s "$file" ] || continue
   printf '%s\n' "$content" >"$file"
   chmod 0644 "$file"
 done

@@ -14,7 +14,8 @@ from pathlib import Path
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
-from kubeadm_py.model import paths
+from kubeadm_py.model import endpoint, paths
+from kubeadm_py.model.cluster import LoadBalancer
 from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
 
 LOCK_SECONDS = 10.0
@@ -45,6 +46,10 @@ def get(
                 host=host.name,
                 fix=f"kubeadm-py init --config {config}" if config else "kubeadm-py init",
             ) from None
+    if cluster is not None and cluster.load_balancer is LoadBalancer.NODE_LOCAL:
+        # The endpoint's name means something on the cluster's own hosts only.
+        server = f"https://{cluster.node(host.name).local_endpoint}"
+        content = kubeconfig.at_another_address(content, server, endpoint.host(cluster))
     name = cluster.name if cluster else "local"
     if merge:
         target = _own_kubeconfig()

@@ -11,8 +11,8 @@ from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import tokens
-from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken
+from kubeadm_py.model import endpoint, paths
+from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken, LoadBalancer
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig as kubeconfigs
 from kubeadm_py.token import bootstrap, listing
@@ -43,7 +43,7 @@ def create(
     wanted = _wanted(token, ttl, description, groups, usages)
     secret = bootstrap.secret_object(wanted, datetime.now(UTC))
     value = wanted.token or Secret("")
-    with leader(config, hosts, verb="token", allow_unknown_fields=allow_unknown_fields) as (_, host):
+    with leader(config, hosts, verb="token", allow_unknown_fields=allow_unknown_fields) as (known, host):
         if dry_run:
             sys.stderr.write(f"would create the Secret {bootstrap.NAMESPACE}/{secret['metadata']['name']}\n")
         else:
@@ -55,6 +55,9 @@ def create(
     key = Secret(certificate_key) if certificate_key else None
     ours, kubeadms = join_command(cluster.server, value, [cluster.ca_pem or b""], certificate_key=key)
     sys.stdout.write(f"{ours}\n{kubeadms}\n")
+    if known is not None and known.load_balancer is LoadBalancer.NODE_LOCAL:
+        address = endpoint.own_address(known.node(host.name))
+        sys.stderr.write(f"a host of no config needs this in /etc/hosts: {address} {endpoint.host(known)}\n")
 
 
 def _wanted(

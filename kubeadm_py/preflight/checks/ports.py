@@ -34,7 +34,8 @@ def describe(listener: Listener) -> str:
     return f"{name} ({more})" if more else name
 
 
-def _busy(ctx: CheckContext, numbers: Iterable[int]) -> Iterator[Hit]:
+def busy(ctx: CheckContext, numbers: Iterable[int]) -> Iterator[Hit]:
+    """Yield who listens on these TCP ports, as checks of the family `Port-N`."""
     for port in dict.fromkeys(numbers):
         owners = listeners(ctx, port)
         if owners:
@@ -56,18 +57,18 @@ def _how_to_free(ctx: CheckContext, owner: Listener) -> str:
 
 def control_plane_ports(ctx: CheckContext) -> Iterator[Hit]:
     """Look at the ports of the API server, scheduler and controller manager."""
-    yield from _busy(ctx, (ctx.node.bind_port, ports.SCHEDULER, ports.CONTROLLER_MANAGER))
+    yield from busy(ctx, (ctx.node.bind_port, ports.SCHEDULER, ports.CONTROLLER_MANAGER))
 
 
 def kubelet_port(ctx: CheckContext) -> Iterator[Hit]:
     """Look at the kubelet's port."""
-    yield from _busy(ctx, (ports.KUBELET,))
+    yield from busy(ctx, (ports.KUBELET,))
 
 
 def etcd_ports(ctx: CheckContext) -> Iterator[Hit]:
     """Look at etcd's ports where etcd runs on the control planes."""
     if ctx.cluster.etcd.local is not None:
-        yield from _busy(ctx, (ports.ETCD_CLIENT, ports.ETCD_PEER))
+        yield from busy(ctx, (ports.ETCD_CLIENT, ports.ETCD_PEER))
 
 
 def needed_connections(cluster: ResolvedCluster, node: Node, *, endpoint: str = "") -> list[tuple[str, int]]:

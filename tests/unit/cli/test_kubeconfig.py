@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -18,7 +17,7 @@ import yaml
 from kubeadm_py.cli.verbs import kubeconfig as verb
 from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig
@@ -67,15 +66,26 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that gets the kubeconfig of a control plane whose admin.conf is `content`."""
+    node = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.1",))
 
-    def run(content: bytes | None = None, **options: object) -> None:
+    def run(content: bytes | None = None, balancer: str = "external", **options: object) -> None:
         host = FakeHost("cp1")
         if content is not None:
             host.files[paths.ADMIN_CONF] = content
 
         @contextlib.contextmanager
         def leader(_config: str, _hosts: object, **_options: object) -> Iterator[tuple[object, FakeHost]]:
-            yield SimpleNamespace(name="demo"), host
+            name = "api.demo.internal:6443"
+            yield (
+                ResolvedCluster(
+                    "demo",
+                    Version(1, 36, 3),
+                    (node,),
+                    control_plane_endpoint=name,
+                    load_balancer=LoadBalancer(balancer),
+                ),
+                host,
+            )
 
         monkeypatch.setattr(verb, "leader", leader)
         given = {"config": "c.yaml", "hosts": [], "merge": True, "path": False, "output": "", **options}
@@ -93,6 +103,19 @@ def test_into_no_file(get, target):
     assert (mode(target), mode(target.parent)) == (0o600, 0o700)
     assert yaml.safe_load(target.read_text())["current-context"] == "kubernetes-admin@demo"
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("balancer", "server", "name"),
+    [
+        ("vip", "https://api.demo.internal:6443", ""),
+        ("node-local", "https://10.0.0.1:6443", "api.demo.internal"),
+    ],
+)
+def test_an_operator_needs_an_address_where_only_nodes_know_the_name(get, target, balancer, server, name):
+    get(admin_conf("https://api.demo.internal:6443"), balancer)
+    found = kubeconfig.cluster_of(target.read_bytes())
+    assert (found.server, found.tls_server_name) == (server, name)
 
 
 def test_beside_others(get, target, capsys):

@@ -17,6 +17,7 @@ from kubeadm_py.model.cluster import (
     ArtifactSource,
     BootstrapToken,
     HostKeys,
+    LoadBalancer,
     Proxy,
     ResetSettings,
     Role,
@@ -357,3 +358,18 @@ def test_the_configs_that_real_kubeadm_was_recorded_with_are_accepted() -> None:
 
 def test_add_ons_of_the_product_are_known_by_their_folders() -> None:
     assert {"flannel", "local-path-storage"} <= set(known_addons())
+
+
+@pytest.mark.parametrize(
+    ("name", "balancer", "endpoint"),
+    [
+        ("full", LoadBalancer.EXTERNAL, "api.example.org:7443"),
+        ("vip", LoadBalancer.VIP, "192.168.0.100:6443"),
+        ("vip_balanced", LoadBalancer.VIP, "[fd00:1::100]:8443"),
+        ("vip_bind_ports", LoadBalancer.VIP, "192.168.0.100:8443"),
+        ("node_local", LoadBalancer.NODE_LOCAL, "api.demo.internal:7443"),
+    ],
+)
+def test_endpoint_by_balancer(name: str, balancer: LoadBalancer, endpoint: str) -> None:
+    cluster = accepted(name).cluster
+    assert (cluster.load_balancer, cluster.control_plane_endpoint) == (balancer, endpoint)

@@ -251,7 +251,7 @@ class TestTables:
         assert paths.KUBERNETES_DIR not in paths.NEVER_REMOVED
         assert {"/", "/etc", "/usr/bin", "/var/lib"} <= paths.NEVER_REMOVED
 
-    def test_ports_are_kubeadms(self):
+    def test_ports_are_kubeadms_and_one_of_ours(self):
         assert {
             name: value for name, value in vars(ports).items() if name.isupper() and isinstance(value, int)
         } == {
@@ -263,6 +263,7 @@ class TestTables:
             "ETCD_CLIENT": 2379,
             "ETCD_PEER": 2380,
             "ETCD_METRICS": 2381,
+            "BALANCER_HEALTH": 10270,
         }
 
     def test_each_binary_has_one_place(self):

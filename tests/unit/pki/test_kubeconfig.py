@@ -266,3 +266,14 @@ def test_a_kubelet_that_rotates_its_own_certificate(
     wrong = authorities.sign(replace(request.certificate, common_name="other"))[0]
     (reason,) = kubeconfig.kubeconfig_fits(content, request, ca_pem, now, certificate_pem=wrong)
     assert reason.startswith("its client certificate: its subject is CN=other")
+
+
+def test_at_another_address_keeps_all_but_the_way_there() -> None:
+    content = kubeconfig.render("demo", "https://api.demo.internal:6443", b"CA", "me", token=Secret("t"))
+    moved = kubeconfig.at_another_address(content, "https://10.0.0.11:6443", "api.demo.internal")
+    found = kubeconfig.cluster_of(moved)
+    assert (found.server, found.tls_server_name) == ("https://10.0.0.11:6443", "api.demo.internal")
+    back = yaml.safe_load(moved)
+    del back["clusters"][0]["cluster"]["tls-server-name"]
+    back["clusters"][0]["cluster"]["server"] = "https://api.demo.internal:6443"
+    assert back == yaml.safe_load(content)

@@ -24,6 +24,7 @@ from kubeadm_py.model.cluster import (
     Dns,
     Etcd,
     ExternalEtcd,
+    LoadBalancer,
     Networking,
     Node,
     ResolvedCluster,
@@ -83,6 +84,7 @@ def cluster_of(values: Mapping[str, Any], nodes: tuple[Node, ...]) -> ResolvedCl
         "dns": lambda row: Dns(**row),
         "addons": lambda rows: tuple(AddonRequest(**row) for row in rows),
         "artifacts": ArtifactSource,
+        "load_balancer": LoadBalancer,
         "discovery": lambda row: Discovery(**row),
         "external_etcd": lambda row: Etcd(local=None, external=ExternalEtcd(("https://e:2379",), **row)),
     }
@@ -116,6 +118,7 @@ def context_of(case: Mapping[str, Any]) -> CheckContext:
         for name, values in case.get("others", {}).items()
     }
     nodes = (node,) if role is Role.CONTROL_PLANE else (Node("cp1", Role.CONTROL_PLANE, ("10.0.0.1",)), node)
+    nodes += tuple(Node(name, Role.WORKER, ("10.0.0.98",)) for name in case.get("workers", ()))
     return CheckContext(
         cluster=cluster_of(case.get("cluster", {}), nodes),
         node=node,
@@ -124,6 +127,8 @@ def context_of(case: Mapping[str, Any]) -> CheckContext:
         member=case.get("member", False),
         all_facts={**before, node.name: facts},
         reach={place: Reach(word) for place, word in case.get("reach", {}).items()},
+        vip_answers=Reach(case["vip"]) if "vip" in case else None,
+        balancer_answers=Reach(case["balancer"]) if "balancer" in case else None,
     )
 
 

@@ -1,0 +1,65 @@
+"""Plan what lets this host find the API: its line in /etc/hosts, its balancer, the vip's keeper."""
+
+from __future__ import annotations
+
+import shlex
+
+from kubeadm_py.model import endpoint, paths
+from kubeadm_py.model.actions import Action, Remove, RunScript
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.render import endpoint as rendered
+from kubeadm_py.steps.base import Step, StepContext, write
+
+_OURS = (
+    # A pod goes before what it reads.
+    rendered.manifest_path(rendered.HAPROXY),
+    rendered.manifest_path(rendered.KEEPALIVED),
+    paths.HAPROXY_CONFIG,
+    paths.KEEPALIVED_CONFIG,
+    paths.KEEPALIVED_CHECK,
+)
+# Where /etc/hosts is mounted by itself (a container's is), it cannot be replaced, only overwritten.
+_EDIT = """file=$(readlink -f {file})
+new=${{file%/*}}/.${{file##*/}}.kubeadm-py-new
+touch "$file"
+cp -p "$file" "$new"
+{{ grep -v -e {ours} "$file" || [ $? -eq 1 ]; }} >"$new"
+{add}if mv -fT "$new" "$file" 2>/dev/null; then
+  kpy_relabel "$file"
+else
+  cat "$new" >"$file"
+  rm -f "$new"
+fi"""
+
+
+def plan(ctx: StepContext) -> list[Action]:
+    """Write what is missing or changed, and remove what another endpoint once needed.
+
+    The kubelet replaces a pod whose manifest changed; a manifest names the digest of what its pod reads.
+    """
+    wanted = rendered.files(ctx.cluster, ctx.node, ctx.facts)
+    kept = {spec.path for spec in wanted}
+    gone = [path for path in _OURS if path in ctx.recorded and path in ctx.facts.files and path not in kept]
+    actions = plan_hosts_line(endpoint.hosts_line(ctx.cluster, ctx.node), ctx.facts)
+    actions += write(wanted, ctx.facts, title="the API's endpoint", reason="missing or changed")
+    if gone:
+        actions.append(Remove(tuple(gone), reason="the endpoint is another one now"))
+    return actions
+
+
+def plan_hosts_line(line: str, facts: HostFacts) -> list[Action]:
+    """Return what makes `line` the only one of ours in /etc/hosts, or with an empty one takes it out."""
+    if lines_of_ours(facts) == ([line] if line else []):
+        return []
+    add = f"printf '%s\\n' {shlex.quote(line)} >>\"$new\"\n" if line else ""
+    title = f"/etc/hosts: {line.partition(' #')[0]}" if line else "take our line out of /etc/hosts"
+    script = _EDIT.format(file=paths.HOSTS_FILE, ours=shlex.quote(endpoint.HOSTS_LINE), add=add)
+    return [RunScript(title, script, reason="the API's name" if line else "")]
+
+
+def lines_of_ours(facts: HostFacts) -> list[str]:
+    """Return the lines of the host's /etc/hosts that bear our mark."""
+    return [line for line in facts.hosts_file.splitlines() if endpoint.is_ours(line)]
+
+
+STEP = Step("endpoint", "API endpoint", plan)

@@ -1,0 +1,192 @@
+"""What stands before the API servers: by kind and by host."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from kubeadm_py.model import endpoint as model
+from kubeadm_py.model import images, paths
+from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role
+from kubeadm_py.model.facts import HostFacts, Interface
+from kubeadm_py.model.versions import Version
+from kubeadm_py.render import endpoint
+
+MANIFESTS = paths.MANIFESTS_DIR
+
+
+def cluster(kind: LoadBalancer, place: str, *, network: str = "10.0.0.0/24", **more: int) -> ResolvedCluster:
+    def address(last: int) -> str:
+        return str(ipaddress.ip_network(network)[last])
+
+    control_planes = [
+        Node(f"cp{number}", Role.CONTROL_PLANE, (address(10 + number),), **more) for number in (1, 2, 3)
+    ]
+    others = [Node("w1", Role.WORKER, (address(21),)), Node("e1", Role.ETCD, (address(31),))]
+    return ResolvedCluster(
+        "demo",
+        Version(1, 36, 3),
+        (*control_planes, *others),
+        control_plane_endpoint=place,
+        load_balancer=kind,
+    )
+
+
+NODE_LOCAL = cluster(LoadBalancer.NODE_LOCAL, "api.demo.internal:6443")
+VIP = cluster(LoadBalancer.VIP, "10.0.0.100:6443")
+BALANCED = cluster(LoadBalancer.VIP, "10.0.0.100:8443")
+EXTERNAL = cluster(LoadBalancer.EXTERNAL, "api.example:6443")
+FACTS = HostFacts(interfaces=(Interface("lo"), Interface("ens3", addresses=("10.0.0.11/24",))))
+
+
+def written(of: ResolvedCluster, name: str, facts: HostFacts = FACTS) -> dict[str, str]:
+    found = {}
+    for spec in endpoint.files(of, of.node(name), facts):
+        assert isinstance(spec.content, bytes)
+        found[spec.path] = spec.content.decode()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("of", "host", "paths_written"),
+    [
+        (EXTERNAL, "cp1", []),
+        (EXTERNAL, "w1", []),
+        (NODE_LOCAL, "cp1", []),
+        (NODE_LOCAL, "e1", []),
+        (NODE_LOCAL, "w1", [paths.HAPROXY_CONFIG, f"{MANIFESTS}/haproxy.yaml"]),
+        (VIP, "w1", []),
+        (VIP, "e1", []),
+        (VIP, "cp2", [paths.KEEPALIVED_CHECK, paths.KEEPALIVED_CONFIG, f"{MANIFESTS}/keepalived.yaml"]),
+        (
+            BALANCED,
+            "cp2",
+            [
+                paths.HAPROXY_CONFIG,
+                f"{MANIFESTS}/haproxy.yaml",
+                paths.KEEPALIVED_CHECK,
+                paths.KEEPALIVED_CONFIG,
+                f"{MANIFESTS}/keepalived.yaml",
+            ],
+        ),
+    ],
+)
+def test_each_host_gets_what_its_endpoint_needs(
+    of: ResolvedCluster, host: str, paths_written: list[str]
+) -> None:
+    """Every config comes before the manifest whose pod reads it."""
+    assert list(written(of, host)) == paths_written
+    wanted = [name for name in ("haproxy", "keepalived") if f"{MANIFESTS}/{name}.yaml" in paths_written]
+    assert [
+        image.split("/")[-1].split(":")[0] for image in images.endpoint_images(of, of.node(host))
+    ] == wanted
+
+
+@pytest.mark.parametrize(
+    ("of", "host", "line"),
+    [
+        (NODE_LOCAL, "w1", "127.0.0.1 api.demo.internal # kubeadm-py: the API of cluster demo"),
+        (NODE_LOCAL, "cp2", "10.0.0.12 api.demo.internal # kubeadm-py: the API of cluster demo"),
+        (NODE_LOCAL, "e1", ""),
+        (VIP, "w1", ""),
+        (EXTERNAL, "cp1", ""),
+    ],
+)
+def test_line_in_etc_hosts(of: ResolvedCluster, host: str, line: str) -> None:
+    assert model.hosts_line(of, of.node(host)) == line
+    assert not line or model.is_ours(line)
+
+
+def test_balancer_asks_every_api_server_by_tls() -> None:
+    config = written(NODE_LOCAL, "w1")[paths.HAPROXY_CONFIG]
+    assert re.findall(r"^    bind (.*)$", config, re.MULTILINE) == ["127.0.0.1:6443", "127.0.0.1:10270"]
+    assert re.findall(r"^    server (.*)$", config, re.MULTILINE) == [
+        "cp1 10.0.0.11:6443",
+        "cp2 10.0.0.12:6443",
+        "cp3 10.0.0.13:6443",
+    ]
+    assert "uri /readyz" in config
+    assert f"check-ssl verify required ca-file {paths.PKI_DIR}/ca.crt" in config
+
+
+@pytest.mark.parametrize(
+    ("network", "vip", "bind", "server"),
+    [
+        ("10.0.0.0/24", "10.0.0.100:8443", "0.0.0.0:8443", "cp1 10.0.0.11:7443"),
+        ("fd00::/64", "[fd00::100]:8443", ":::8443", "cp1 fd00::b:7443"),
+    ],
+)
+def test_balancer_beside_a_vip_listens_everywhere(network: str, vip: str, bind: str, server: str) -> None:
+    of = cluster(LoadBalancer.VIP, vip, network=network, bind_port=7443)
+    config = written(of, "cp1")[paths.HAPROXY_CONFIG]
+    assert f"    bind {bind}\n" in config
+    assert f"    server {server}\n" in config
+
+
+def test_balancer_is_nobody_but_for_a_low_port() -> None:
+    def context(of: ResolvedCluster) -> tuple[int, dict[str, list[str]]]:
+        pod = yaml.safe_load(written(of, "w1")[f"{MANIFESTS}/haproxy.yaml"])
+        said = pod["spec"]["containers"][0]["securityContext"]
+        assert not said["allowPrivilegeEscalation"]
+        return said["runAsUser"], said["capabilities"]
+
+    assert context(NODE_LOCAL) == (65534, {"drop": ["ALL"]})
+    low = cluster(LoadBalancer.NODE_LOCAL, "api.demo.internal:443", bind_port=443)
+    assert context(low) == (0, {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]})
+
+
+def annotation(of: ResolvedCluster, host: str, pod: str) -> str:
+    document = yaml.safe_load(written(of, host)[f"{MANIFESTS}/{pod}.yaml"])
+    digest: str = document["metadata"]["annotations"][endpoint.CONFIG_ANNOTATION]
+    return digest
+
+
+@pytest.mark.parametrize(
+    ("of", "host", "pod"),
+    [(NODE_LOCAL, "w1", "haproxy"), (BALANCED, "cp1", "haproxy"), (VIP, "cp1", "keepalived")],
+)
+def test_pod_rolls_when_the_control_planes_change(of: ResolvedCluster, host: str, pod: str) -> None:
+    fewer = replace(of, nodes=tuple(node for node in of.nodes if node.name != "cp3"))
+    more_workers = replace(of, nodes=(*of.nodes, Node("w2", Role.WORKER, ("10.0.0.22",))))
+    assert annotation(fewer, host, pod) != annotation(of, host, pod)
+    assert annotation(more_workers, host, pod) == annotation(of, host, pod)
+
+
+def test_vip_moves_between_equals() -> None:
+    config = written(VIP, "cp1")[paths.KEEPALIVED_CONFIG]
+    lines = [line.strip() for line in config.splitlines()]
+    for line in (
+        "interface ens3",
+        "unicast_src_ip 10.0.0.11",
+        "10.0.0.12",
+        "10.0.0.13",
+        "10.0.0.100/32 dev ens3",
+        "virtual_router_id 100",
+        "state BACKUP",
+    ):
+        assert line in lines
+    other = replace(FACTS, interfaces=(Interface("ens3", addresses=("10.0.0.12/24",)),))
+    theirs = written(VIP, "cp2", other)[paths.KEEPALIVED_CONFIG]
+    priority = re.compile(r"priority (\d+)")
+    assert priority.findall(config) == priority.findall(theirs) == ["100"]
+
+
+def test_vip_without_a_peer_needs_none() -> None:
+    alone = replace(VIP, nodes=VIP.nodes[:1])
+    assert "unicast_peer" not in written(alone, "cp1")[paths.KEEPALIVED_CONFIG]
+
+
+@pytest.mark.parametrize(
+    ("of", "url"),
+    [(VIP, "https://10.0.0.11:6443/readyz"), (BALANCED, "http://127.0.0.1:10270/readyz")],
+)
+def test_vip_follows_what_answers_on_its_host(of: ResolvedCluster, url: str) -> None:
+    assert f"url='{url}'" in written(of, "cp1")[paths.KEEPALIVED_CHECK]
+
+
+def test_interface_of_an_address_that_no_interface_has() -> None:
+    assert endpoint.interface_of("10.9.9.9", replace(FACTS, default_route_interface="ens9")) == "ens9"
