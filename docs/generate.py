@@ -66,6 +66,16 @@ BEHAVIOUR = (
         "No host has been touched yet, and the place in the file is known.",
     ),
     (
+        "`patches.directory` is on the machine that kubeadm-py runs on, relative to the config file.",
+        "On the node.",
+        "One directory serves all hosts. On the machine itself both mean the same.",
+    ),
+    (
+        "The feature gate RootlessControlPlane is refused.",
+        "Alpha, off by default, deprecated.",
+        "It needs users and groups on every control plane, and goes away.",
+    ),
+    (
         "The probes of scheduler and controller manager follow a `secure-port` in extraArgs.",
         "They stay at ports 10259 and 10257.",
         "The kubelet would end a component that listens elsewhere again and again.",

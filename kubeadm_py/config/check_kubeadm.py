@@ -81,7 +81,6 @@ _HOUR = defaults.TOKEN_TTL / 24
 def _check_feature_gates(place: Place, gates: Mapping[str, bool], problems: Problems) -> None:
     for gate, on in gates.items():
         path: Path = ("featureGates", gate)
-        locked = defaults.LOCKED_FEATURE_GATES.get(gate)
         if problems.full:
             return
         if gate not in defaults.FEATURE_GATES:
@@ -92,10 +91,10 @@ def _check_feature_gates(place: Place, gates: Mapping[str, bool], problems: Prob
                 path,
                 f"no feature gate of kubeadm's: one of {accepted}{guess} (components' gates are extraArgs)",
             )
-        elif locked is not None and on != locked:
-            problems.error(place, path, f"locked to {str(locked).lower()}")
-        elif locked is None and on:
-            problems.error(place, path, f"not yet supported{defaults.FEATURE_GATE_HINTS.get(gate, '')}")
+        elif on and gate in defaults.REFUSED_FEATURE_GATES:
+            problems.error(place, path, defaults.REFUSED_FEATURE_GATES[gate])
+        elif gate in defaults.DEPRECATED_FEATURE_GATES:
+            problems.warning(place, path, f"deprecated; {defaults.DEPRECATED_FEATURE_GATES[gate]}")
 
 
 def _check_etcd(whole: Whole, version: Version, problems: Problems) -> None:

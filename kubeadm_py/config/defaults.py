@@ -71,8 +71,11 @@ ROLE_ALIASES = {"master": "control-plane"}
 VERSION_LABELS = ("stable", "stable-1")
 
 FEATURE_GATES = ("NodeLocalCRISocket", "PublicKeysECDSA", "RootlessControlPlane")
-LOCKED_FEATURE_GATES = {"NodeLocalCRISocket": True}
-FEATURE_GATE_HINTS = {"PublicKeysECDSA": "; encryptionAlgorithm: ECDSA-P256 does the same"}
+REFUSED_FEATURE_GATES = {
+    "RootlessControlPlane": "is alpha and deprecated in kubeadm, and not supported: it needs users on hosts",
+}
+"""Gates that may not be true, and why (docs/differences.md)."""
+DEPRECATED_FEATURE_GATES = {"PublicKeysECDSA": "write encryptionAlgorithm: ECDSA-P256 or RSA-2048 instead"}
 
 # Phases in kubeadm's order (kubeadm contract 1.1 and 1.2).
 INIT_PHASES: dict[str, tuple[str, ...]] = {

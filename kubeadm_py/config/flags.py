@@ -11,6 +11,7 @@ from kubeadm_py.config import scalars, ssh_values
 from kubeadm_py.config.check_kubeadm import check_ignored
 from kubeadm_py.config.documents import Document, FlagDocument
 from kubeadm_py.config.nodes import ignored
+from kubeadm_py.config.patches import read_patches
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.resolve import check, resolve
 from kubeadm_py.config.whole import read_whole
@@ -27,6 +28,7 @@ _INIT_FLAGS: Mapping[Path, str] = {
     ("nodeRegistration", "name"): "--node-name",
     ("nodeRegistration", "criSocket"): "--cri-socket",
     ("nodeRegistration", "ignorePreflightErrors"): IGNORE_FLAG,
+    ("patches", "directory"): "--patches",
     ("skipPhases",): "--skip-phases",
     ("certificateKey",): "--certificate-key",
     ("bootstrapTokens", 0, "token"): "--token",
@@ -63,6 +65,7 @@ _JOIN_FLAGS: Mapping[Path, str] = {
     ("nodeRegistration", "name"): "--node-name",
     ("nodeRegistration", "criSocket"): "--cri-socket",
     ("nodeRegistration", "ignorePreflightErrors"): IGNORE_FLAG,
+    ("patches", "directory"): "--patches",
     ("skipPhases",): "--skip-phases",
     _HOST_PATH: HOST_FLAG,
 }
@@ -83,6 +86,7 @@ def from_init_flags(
     image_repository: str = "",
     kubernetes_version: str = "",
     node_name: str = "",
+    patches: str = "",
     pod_network_cidr: str = "",
     service_cidr: str = "",
     service_dns_domain: str = "",
@@ -105,6 +109,7 @@ def from_init_flags(
             ("nodeRegistration", "name"): node_name,
             ("nodeRegistration", "criSocket"): cri_socket,
             ("nodeRegistration", "ignorePreflightErrors"): _words(ignore_preflight_errors),
+            ("patches", "directory"): patches,
             ("skipPhases",): _words(skip_phases),
         }
     )
@@ -148,6 +153,7 @@ def from_join_flags(
     node_name: str = "",
     cri_socket: str = "",
     ignore_preflight_errors: Sequence[str] = (),
+    patches: str = "",
     skip_phases: Sequence[str] = (),
 ) -> ResolvedCluster:
     """Return the joining hosts that kubeadm's join flags describe; raise ConfigError naming the flags.
@@ -171,6 +177,7 @@ def from_join_flags(
         ("nodeRegistration", "name"): node_name,
         ("nodeRegistration", "criSocket"): cri_socket,
         ("nodeRegistration", "ignorePreflightErrors"): _words(ignore_preflight_errors),
+        ("patches", "directory"): patches,
         ("skipPhases",): _words(skip_phases),
     }
     if endpoint:
@@ -244,9 +251,10 @@ def _resolve(
         joining=joining,
     )
     check(whole, problems)
+    patches = read_patches(whole, problems)
     reached = _ssh(place, hosts, problems)
     problems.raise_if_any(COMMAND_LINE)
-    cluster = resolve(whole)
+    cluster = resolve(whole, patches)
     template = cluster.nodes[0]
     if not reached:
         return replace(cluster, nodes=(replace(template, name_from_host=not template.name),))

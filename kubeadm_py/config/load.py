@@ -9,6 +9,7 @@ from typing import IO
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.documents import read_documents
 from kubeadm_py.config.flags import from_init_flags, from_join_flags
+from kubeadm_py.config.patches import read_patches
 from kubeadm_py.config.problems import ConfigError, Problem, Problems, in_order
 from kubeadm_py.config.resolve import check, resolve
 from kubeadm_py.config.source import STDIN, read_text, refusal, source_name
@@ -64,9 +65,10 @@ def load(
         allow_unknown_fields=allow_unknown_fields,
     )
     check(whole, problems)
+    patches = read_patches(whole, problems)
     problems.raise_if_any(name)
     return Loaded(
-        cluster=resolve(whole),
+        cluster=resolve(whole, patches),
         has_cluster_document=whole.cluster.given,
         kinds=frozenset(documents),
         warnings=in_order(problems.warnings),

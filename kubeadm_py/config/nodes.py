@@ -44,6 +44,7 @@ def _node(whole: Whole, host: Host, is_first: bool) -> Node:
         ignore_preflight_errors=ignored(registration.ignore_preflight_errors),
         image_pull_policy=registration.image_pull_policy or "IfNotPresent",
         image_pull_serial=registration.image_pull_serial is not False,
+        cri_socket_annotated=_cri_socket_annotated(whole),
         advertise_address=(advertise or addresses[0]) if is_control_plane else "",
         bind_port=_bind_port(whole, is_first),
         proxy=Proxy(proxy.http, proxy.https, tuple(proxy.no_proxy)) if proxy is not None else None,
@@ -72,6 +73,7 @@ def _this_node(whole: Whole) -> Node:
         ignore_preflight_errors=ignored(registration.ignore_preflight_errors),
         image_pull_policy=registration.image_pull_policy or "IfNotPresent",
         image_pull_serial=registration.image_pull_serial is not False,
+        cri_socket_annotated=_cri_socket_annotated(whole),
         advertise_address=advertise,
         bind_port=local.bind_port or ports.API_SERVER,
     )
@@ -82,6 +84,10 @@ def _bind_port(whole: Whole, is_first: bool) -> int:
     own = whole.join.value.control_plane
     given = own.local_api_endpoint.bind_port if own is not None and not is_first else 0
     return given or whole.init.value.local_api_endpoint.bind_port or ports.API_SERVER
+
+
+def _cri_socket_annotated(whole: Whole) -> bool:
+    return whole.cluster_configuration.value.feature_gates.get("NodeLocalCRISocket") is False
 
 
 def _node_ip(written: str) -> tuple[str, ...]:

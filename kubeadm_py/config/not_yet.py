@@ -14,12 +14,6 @@ ITEMS = "*"
 """Stands for every item of a list or every key of a mapping."""
 
 NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
-    "InitConfiguration": {
-        ("patches",): "",
-    },
-    "JoinConfiguration": {
-        ("patches",): "",
-    },
     "Cluster": {
         ("spec", "hosts", ITEMS, "files"): "",
         ("spec", "hosts", ITEMS, "staticPods"): "",

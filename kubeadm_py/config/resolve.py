@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,7 @@ from kubeadm_py.model.cluster import (
     Timeouts,
     join_host_port,
 )
+from kubeadm_py.model.patches import Patch
 from kubeadm_py.model.secret import Secret
 
 
@@ -57,8 +58,8 @@ def check(whole: Whole, problems: Problems) -> None:
         components.warn_about_components(whole, problems)
 
 
-def resolve(whole: Whole) -> ResolvedCluster:
-    """Return the cluster that a config without problems describes."""
+def resolve(whole: Whole, patches: Mapping[str, tuple[Patch, ...]] = {}) -> ResolvedCluster:
+    """Return the cluster that a config without problems describes; `patches` are of `read_patches`."""
     shared = whole.cluster_configuration.value
     cluster_name = shared.cluster_name or whole.cluster.value.metadata.name or defaults.CLUSTER_NAME
     artifacts = _artifacts(whole)
@@ -97,6 +98,8 @@ def resolve(whole: Whole) -> ResolvedCluster:
         join_dry_run=whole.join.value.dry_run,
         init_skip_phases=tuple(whole.init.value.skip_phases),
         join_skip_phases=tuple(whole.join.value.skip_phases),
+        init_patches=patches.get("JoinConfiguration" if join_only else "InitConfiguration", ()),
+        join_patches=patches.get("JoinConfiguration", ()),
         reset=_reset(whole.reset.value),
         kubelet_config=components.kubelet_config(whole),
         kubelet_config_given=whole.kubelet.given,

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from kubeadm_py.model import paths, ports
+from kubeadm_py.model.patches import Patch
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 
@@ -87,6 +88,7 @@ class Taint:
 
 
 CONTROL_PLANE_TAINT = Taint("node-role.kubernetes.io/control-plane", "NoSchedule")
+CRI_SOCKET_ANNOTATION = "kubeadm.alpha.kubernetes.io/cri-socket"
 CONTROL_PLANE_LABELS = {
     "node-role.kubernetes.io/control-plane": "",
     "node.kubernetes.io/exclude-from-external-load-balancers": "",
@@ -291,6 +293,8 @@ class Node:
     advertise_address: str = ""
     bind_port: int = ports.API_SERVER
     proxy: Proxy | None = None
+    cri_socket_annotated: bool = False
+    """The Node object says which CRI socket it has (kubeadm's gate NodeLocalCRISocket is off)."""
     name_from_host: bool = False
     """`name` only stands in until the host's own name is known (config.load.complete)."""
 
@@ -353,6 +357,9 @@ class ResolvedCluster:
     ca_cert_path: str = paths.PKI_DIR + "/ca.crt"
     init_timeouts: Timeouts = field(default_factory=Timeouts)
     join_timeouts: Timeouts = field(default_factory=Timeouts)
+    init_patches: tuple[Patch, ...] = ()
+    """For the first control plane of the file; of a file that only joins, the join's."""
+    join_patches: tuple[Patch, ...] = ()
     init_dry_run: bool = False
     join_dry_run: bool = False
     init_skip_phases: tuple[str, ...] = ()
@@ -383,9 +390,27 @@ class ResolvedCluster:
         return tuple(node for node in self.nodes if node.role is Role.WORKER)
 
     @property
+    def key_algorithm(self) -> str:
+        """Return the algorithm of all keys: kubeadm's gate PublicKeysECDSA goes over the field."""
+        gate = self.feature_gates.get("PublicKeysECDSA")
+        if gate is None:
+            return self.encryption_algorithm
+        return "ECDSA-P256" if gate else "RSA-2048"
+
+    @property
+    def node_local_cri_socket(self) -> bool:
+        """Say whether a host's CRI socket stands in a file of its own instead of in a flag."""
+        return self.feature_gates.get("NodeLocalCRISocket", True)
+
+    @property
     def endpoint(self) -> str:
         """Return `host:port` that nodes and operators use for the API."""
         return self.control_plane_endpoint or self.control_planes[0].local_endpoint
+
+    def patches(self, node: Node) -> tuple[Patch, ...]:
+        """Return the patches of a host's files: init's on the first control plane, else join's."""
+        first = self.control_planes[:1]
+        return self.init_patches if first and first[0].name == node.name else self.join_patches
 
     def node(self, name: str) -> Node:
         """Return the host called `name`; raise KeyError where the file has none."""

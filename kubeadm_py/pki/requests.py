@@ -146,7 +146,7 @@ def leaf_requests(cluster: ResolvedCluster, node: Node) -> list[CertificateReque
 def key_pair_requests(cluster: ResolvedCluster) -> list[KeyPairRequest]:
     """List the bare key pairs that all control planes share: the service account key."""
     return [
-        KeyPairRequest(row.name, f"{cluster.certificates_dir}/{row.file}", cluster.encryption_algorithm)
+        KeyPairRequest(row.name, f"{cluster.certificates_dir}/{row.file}", cluster.key_algorithm)
         for row in table().key_pairs
     ]
 
@@ -196,7 +196,7 @@ def _authority(cluster: ResolvedCluster, row: AuthorityRow) -> CertificateReques
         common_name=row.common_name,
         dns_names=(row.common_name,),
         validity=cluster.ca_certificate_validity,
-        algorithm=cluster.encryption_algorithm,
+        algorithm=cluster.key_algorithm,
     )
 
 
@@ -212,7 +212,7 @@ def _leaf(cluster: ResolvedCluster, node: Node, row: CertificateRow) -> Certific
         usages=row.usages,
         signer=row.signer,
         validity=cluster.certificate_validity,
-        algorithm=cluster.encryption_algorithm,
+        algorithm=cluster.key_algorithm,
         node=node.name,
     )
 
@@ -229,6 +229,6 @@ def _kubeconfig(cluster: ResolvedCluster, node: Node, row: KubeconfigRow) -> Kub
         server=f"https://{endpoint}",
         cluster_name=cluster.cluster_name,
         validity=cluster.certificate_validity,
-        algorithm=cluster.encryption_algorithm,
+        algorithm=cluster.key_algorithm,
         node=node.name,
     )

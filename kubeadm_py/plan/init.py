@@ -59,7 +59,7 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
     addons.resolve(run.cluster)
     wanted = 0 if run.options.dry_run else KEYS_OF_A_CONTROL_PLANE
     threading.Thread(target=engine.preload, daemon=True).start()
-    keys = KeyStock(run.cluster.encryption_algorithm, wanted)
+    keys = KeyStock(run.cluster.key_algorithm, wanted)
     try:
         if not run.options.dry_run:
             run.bus.emit(ahead(PREPARE, CONTROL_PLANE))

@@ -9,26 +9,40 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.patches import KUBELET_CONFIGURATION
 from kubeadm_py.render import component_configs, engine
 from kubeadm_py.render.arguments import flags
+from kubeadm_py.render.patching.apply import patched
 
 _PLAIN_ARGUMENT = re.compile(r"[^\s\"'\\]*")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def kubelet_config(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> FileSpec:
-    """Return config.yaml: the cluster's KubeletConfiguration with what only this host knows."""
+    """Return config.yaml: the cluster's KubeletConfiguration, what only this host knows, and patches."""
     config = component_configs.kubelet_configuration(cluster)
     if facts.systemd_resolved_active:
         # /etc/resolv.conf names resolved's stub on 127.0.0.53, which pods cannot reach.
         config.setdefault("resolvConf", paths.RESOLVED_RESOLV_CONF)
-    config |= _instance_config(node)
+    config = patched(config, KUBELET_CONFIGURATION, cluster.patches(node))
+    if cluster.node_local_cri_socket:
+        config |= _instance_config(node)
     return FileSpec(paths.KUBELET_CONFIG, engine.dump(config))
 
 
 def instance_config(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> FileSpec:  # noqa: ARG001
     """Return instance-config.yaml: what kubeadm keeps of this host when it rewrites config.yaml."""
     return FileSpec(paths.KUBELET_INSTANCE_CONFIG, engine.dump(_instance_config(node)))
+
+
+def node_files(cluster: ResolvedCluster, node: Node, facts: HostFacts, *, joining: bool) -> list[FileSpec]:
+    """Return all files that the kubelet reads on this host, its kubeconfig apart."""
+    instance = [instance_config(cluster, node, facts)] if cluster.node_local_cri_socket else []
+    return [
+        flags_env(cluster, node, facts, joining=joining),
+        *instance,
+        kubelet_config(cluster, node, facts),
+    ]
 
 
 def flags_env(cluster: ResolvedCluster, node: Node, facts: HostFacts, *, joining: bool) -> FileSpec:
@@ -38,6 +52,8 @@ def flags_env(cluster: ResolvedCluster, node: Node, facts: HostFacts, *, joining
     not fit into the file's one line.
     """
     defaults: dict[str, str] = {}
+    if not cluster.node_local_cri_socket:
+        defaults["container-runtime-endpoint"] = node.cri_socket
     if node.name != facts.hostname.strip().lower():
         defaults["hostname-override"] = node.name
     addresses = node.addresses or ((node.advertise_address,) if node.advertise_address else ())

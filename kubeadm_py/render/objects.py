@@ -16,10 +16,12 @@ from kubeadm_py.model.cluster import (
     Node,
     ResolvedCluster,
 )
+from kubeadm_py.model.patches import COREDNS_DEPLOYMENT
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import component_configs, engine
 from kubeadm_py.render.arguments import proxy_variables
 from kubeadm_py.render.cluster_configuration import cluster_configuration
+from kubeadm_py.render.patching.apply import patched
 
 Object = dict[str, Any]
 
@@ -107,13 +109,17 @@ def cluster_info(server: str, ca_pem: bytes) -> list[Object]:
 def coredns(cluster: ResolvedCluster, *, replicas: int = COREDNS_REPLICAS) -> list[Object]:
     """Return CoreDNS; give the live `replicas` when applying over a Deployment that was scaled."""
     networking = cluster.networking
-    return engine.render_documents(
+    rendered = engine.render_documents(
         "coredns/objects.yaml.j2",
         corefile=engine.render_text("coredns/Corefile.j2", dns_domain=networking.dns_domain),
         dns_ip=networking.dns_ip,
         image=images.coredns_image(cluster),
         replicas=replicas,
     )
+    return [
+        patched(item, COREDNS_DEPLOYMENT, cluster.init_patches) if item["kind"] == "Deployment" else item
+        for item in rendered
+    ]
 
 
 def kube_proxy(cluster: ResolvedCluster, environment: Mapping[str, str] = {}) -> list[Object]:

@@ -14,6 +14,7 @@ from kubeadm_py.model.versions import ETCD_FEATURE_GATES_SINCE, Version
 from kubeadm_py.render import component_flags, engine, host_paths, probes
 from kubeadm_py.render.arguments import extra_value, flags, merge_variables, proxy_variables
 from kubeadm_py.render.host_paths import HostPath
+from kubeadm_py.render.patching.apply import patched
 from kubeadm_py.render.probes import Probe
 
 MANIFEST_MODE = 0o600
@@ -62,7 +63,7 @@ def pods(
     etcd_members: Sequence[tuple[str, str]] | None = None,
     initial_cluster_state: str = "",
 ) -> dict[str, Any]:
-    """Return the same static pods as `manifests` as parsed objects, by component: what patches apply to."""
+    """Return the same static pods as `manifests` as parsed objects, by component, patches applied."""
     builder = _Builder(cluster, node, facts, proxy_variables(environment))
     rendered: dict[str, Any] = {}
     if cluster.etcd.local is not None:
@@ -70,7 +71,8 @@ def pods(
     rendered["kube-apiserver"] = builder.kube_apiserver()
     rendered["kube-controller-manager"] = builder.kube_controller_manager(external_ca)
     rendered["kube-scheduler"] = builder.kube_scheduler()
-    return rendered
+    patches = cluster.patches(node)
+    return {name: patched(pod, name, patches) for name, pod in rendered.items()}
 
 
 class _Builder:

@@ -19,11 +19,7 @@ UNIT = "kubelet.service"
 def plan(ctx: StepContext) -> list[Action]:
     """Write flags, instance config and config, then start the kubelet, or restart it if any differs."""
     joining = ctx.joined is not None
-    files = [
-        kubelet.flags_env(ctx.cluster, ctx.node, ctx.facts, joining=joining),
-        kubelet.instance_config(ctx.cluster, ctx.node, ctx.facts),
-        kubelet.kubelet_config(ctx.cluster, ctx.node, ctx.facts),
-    ]
+    files = kubelet.node_files(ctx.cluster, ctx.node, ctx.facts, joining=joining)
     actions: list[Action] = []
     if joining:
         actions += _credentials(ctx)

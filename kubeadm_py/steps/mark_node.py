@@ -10,7 +10,7 @@ from typing import Any
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript, Wait
-from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, Node, Role
+from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION, Node, Role
 from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
@@ -23,7 +23,12 @@ def labels_of(node: Node) -> dict[str, str]:
 
 def marker(node: Node) -> FileSpec:
     """Return the file that says which labels and taints were set."""
-    marks = {"labels": labels_of(node), "taints": [str(taint) for taint in node.effective_taints]}
+    marks: dict[str, Any] = {
+        "labels": labels_of(node),
+        "taints": [str(taint) for taint in node.effective_taints],
+    }
+    if node.cri_socket_annotated:
+        marks["criSocket"] = node.cri_socket
     return FileSpec(
         f"{paths.APPLIED_DIR}/node-{node.name}", (json.dumps(marks, sort_keys=True) + "\n").encode(), 0o600
     )
@@ -35,6 +40,8 @@ def patch(node: Node) -> Mapping[str, Any]:
     labels = labels_of(node)
     if labels:
         wanted["metadata"] = {"labels": labels}
+    if node.cri_socket_annotated:
+        wanted.setdefault("metadata", {})["annotations"] = {CRI_SOCKET_ANNOTATION: node.cri_socket}
     # A worker registers with its taints (kubeadm-flags.env); only control planes are tainted afterwards.
     if node.role is Role.CONTROL_PLANE and node.effective_taints:
         wanted["spec"] = {"taints": [taint.manifest for taint in node.effective_taints]}

@@ -41,11 +41,7 @@ def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
     CA keys are optional: in external-CA mode the operator keeps them.
     """
     facts = HostFacts(hostname=node.name)
-    specs = [
-        kubelet.kubelet_config(cluster, node, facts),
-        kubelet.instance_config(cluster, node, facts),
-        kubelet.flags_env(cluster, node, facts, joining=node.role is Role.WORKER),
-    ]
+    specs = kubelet.node_files(cluster, node, facts, joining=node.role is Role.WORKER)
     optional: set[str] = set()
     if node.role is Role.CONTROL_PLANE:
         requests = pki_requests.requests(cluster, node)
@@ -122,7 +118,7 @@ def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateReques
         usages=("clientAuth",),
         signer="ca",
         validity=cluster.certificate_validity,
-        algorithm=cluster.encryption_algorithm,
+        algorithm=cluster.key_algorithm,
         node=node.name,
     )
     if node.role is not Role.CONTROL_PLANE:

@@ -373,3 +373,33 @@ def test_add_ons_of_the_product_are_known_by_their_folders() -> None:
 def test_endpoint_by_balancer(name: str, balancer: LoadBalancer, endpoint: str) -> None:
     cluster = accepted(name).cluster
     assert (cluster.load_balancer, cluster.control_plane_endpoint) == (balancer, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("gate", "algorithm", "keys"),
+    [("true", "RSA-3072", "ECDSA-P256"), ("false", "ECDSA-P384", "RSA-2048")],
+)
+def test_the_old_gate_for_keys_goes_over_the_field(
+    tmp_path: Path, gate: str, algorithm: str, keys: str
+) -> None:
+    """As kubeadm 1.36.3 made them; its kubeadm-config keeps both as they were written."""
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
+        f"encryptionAlgorithm: {algorithm}\nfeatureGates: {{PublicKeysECDSA: {gate}}}\n"
+    )
+    loaded = load(str(file))
+    assert loaded.cluster.key_algorithm == keys
+    assert loaded.cluster.encryption_algorithm == algorithm
+    assert [problem.path for problem in loaded.warnings] == ["featureGates.PublicKeysECDSA"]
+
+
+def test_a_socket_in_the_node_object_where_the_gate_is_off(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
+        "featureGates: {NodeLocalCRISocket: false}\n"
+    )
+    cluster = load(str(file)).cluster
+    assert cluster.nodes[0].cri_socket_annotated
+    assert not cluster.node_local_cri_socket

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +267,14 @@ def test_ignored_checks_of_the_flag() -> None:
     for names in (["all"], ["Swap", "All"]):
         with pytest.raises(ConfigError, match="--ignore-preflight-errors"):
             ignored_by_flag(cluster, names)
+
+
+@pytest.mark.parametrize("read", [from_init_flags, partial(from_join_flags, discovery_file=__file__)])
+def test_a_directory_of_patches(read: Any, tmp_path: Path) -> None:
+    (tmp_path / "kubeletconfiguration+merge.yaml").write_text("maxPods: 5\n")
+    cluster = read(patches=str(tmp_path))
+    (node,) = cluster.nodes
+    (patch,) = cluster.patches(node)
+    assert (patch.target, patch.type, patch.content) == ("kubeletconfiguration", "merge", {"maxPods": 5})
+    with pytest.raises(ConfigError, match=r"--patches +no such directory on this machine"):
+        read(patches=str(tmp_path / "none"))

@@ -29,11 +29,7 @@ def words(spec: FileSpec) -> list[str]:
 
 
 def test_the_files_can_be_read_by_all(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> None:
-    specs = [
-        kubelet.kubelet_config(cluster, node, facts),
-        kubelet.instance_config(cluster, node, facts),
-        kubelet.flags_env(cluster, node, facts, joining=False),
-    ]
+    specs = kubelet.node_files(cluster, node, facts, joining=False)
     assert {spec.path: spec.mode for spec in specs} == {
         "/var/lib/kubelet/config.yaml": 0o644,
         "/var/lib/kubelet/instance-config.yaml": 0o644,
@@ -48,6 +44,16 @@ def test_the_runtimes_socket_is_the_nodes_own(cluster: ResolvedCluster, node: No
         "containerRuntimeEndpoint": "unix:///run/crio/crio.sock"
     }
     assert read(kubelet.kubelet_config(given, own, facts))["containerRuntimeEndpoint"] == own.cri_socket
+
+
+def test_without_the_gate_it_is_a_flag(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> None:
+    """What kubeadm 1.36.3 writes for featureGates: {NodeLocalCRISocket: false}."""
+    off = replace(cluster, feature_gates={"NodeLocalCRISocket": False})
+    files = {spec.path: spec for spec in kubelet.node_files(off, node, facts, joining=False)}
+    assert files.keys() == {"/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"}
+    assert read(files["/var/lib/kubelet/config.yaml"])["containerRuntimeEndpoint"] == ""
+    socket = f"--container-runtime-endpoint={node.cri_socket}"
+    assert socket in words(files["/var/lib/kubelet/kubeadm-flags.env"])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from kubeadm_py.model.cluster import (
 )
 from kubeadm_py.model.facts import Listener, UnitFact
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.patches import Patch, PatchType
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps import (
@@ -222,6 +223,14 @@ class TestMarks:
         ]
         assert str(taint) == "only:NoExecute"
 
+    def test_the_cri_socket_where_kubeadms_gate_is_off(self, control_plane):
+        before = mark_node.marker(control_plane.node)
+        ctx = with_node(control_plane, cri_socket_annotated=True)
+        metadata = mark_node.patch(ctx.node)["metadata"]
+        assert metadata["annotations"] == {"kubeadm.alpha.kubernetes.io/cri-socket": ctx.node.cri_socket}
+        assert "node-role.kubernetes.io/control-plane" in metadata["labels"]
+        assert mark_node.marker(ctx.node) != before
+
     def test_no_taints_at_all(self, control_plane):
         assert "spec" not in mark_node.patch(with_node(control_plane, taints=()).node)
 
@@ -333,6 +342,15 @@ class TestObjects:
             after, [each for each in cluster_objects.plan(after) if isinstance(each, WriteFiles)]
         )
         assert cluster_objects.plan(settled_again) == []
+
+    def test_replicas_that_a_patch_sets_are_not_asked_for(self, control_plane, carry):
+        patch = Patch("corednsdeployment", PatchType.STRATEGIC, {"spec": {"replicas": 2}}, "p.yaml")
+        after = with_cluster(
+            settled(control_plane, carry), image_repository="mirror.example/k8s", init_patches=(patch,)
+        )
+        apply = next(action for action in cluster_objects.plan(after) if isinstance(action, ApplyObjects))
+        (deployment,) = [each for each in apply.objects if each["kind"] == "Deployment"]
+        assert deployment["spec"]["replicas"] == 2
 
     def test_tokens_are_made_once(self, control_plane, carry):
         ctx = with_cluster(control_plane, bootstrap_tokens=(BootstrapToken(TOKEN),))
