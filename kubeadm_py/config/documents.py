@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,9 @@ class Document(Place, Protocol):
 
     def raw(self, path: Path) -> str:
         """Return the scalar at `path` as the user wrote it; empty where there is none."""
+
+    def nulls(self) -> list[Path]:
+        """Return the keys that the user wrote without a value; `data` does not have them."""
 
 
 def given(document: Document, path: Path) -> bool:
@@ -79,6 +82,18 @@ class YamlDocument:
                 return ""
         return node.raw
 
+    def nulls(self) -> list[Path]:
+        """Return the keys that the user wrote without a value; `data` does not have them."""
+        return list(_nulls(self.root, ()))
+
+
+def _nulls(node: YamlNode, path: Path) -> Iterator[Path]:
+    if isinstance(node.value, dict):
+        for key, entry in node.value.items():
+            if entry.node.value is None:
+                yield (*path, key)
+            yield from _nulls(entry.node, (*path, key))
+
 
 @dataclass(slots=True, eq=False)
 class FlagDocument:
@@ -102,6 +117,10 @@ class FlagDocument:
     def raw(self, path: Path) -> str:  # noqa: ARG002 - flags are text already
         """Return an empty string."""
         return ""
+
+    def nulls(self) -> list[Path]:
+        """Return none: flags always have a value."""
+        return []
 
 
 @dataclass(slots=True, eq=False)

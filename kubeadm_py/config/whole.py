@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from kubeadm_py.config import defaults
+from kubeadm_py.config.check_component import check_component
 from kubeadm_py.config.cluster_types import Cluster
-from kubeadm_py.config.component_keys import check_component_keys
 from kubeadm_py.config.component_types import KubeletConfiguration, KubeProxyConfiguration
 from kubeadm_py.config.documents import Document
 from kubeadm_py.config.kubeadm_types import ClusterConfiguration, InitConfiguration, JoinConfiguration
@@ -43,6 +43,10 @@ class Absent:
     def raw(self, path: Path) -> str:  # noqa: ARG002 - nothing is written
         """Return an empty string."""
         return ""
+
+    def nulls(self) -> list[Path]:
+        """Return none: nothing is written."""
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def read_whole(
             return Typed(Absent(file, kind, {}), model(), given=False)
         value = typed(document, model, problems, allow_unknown_fields=allow_unknown_fields)
         refuse_not_yet(document, problems)
-        check_component_keys(document, problems, allow_unknown_fields=allow_unknown_fields)
+        check_component(document, problems, allow_unknown_fields=allow_unknown_fields)
         return Typed(document, value, given=True)
 
     return Whole(
