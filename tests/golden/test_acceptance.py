@@ -1,0 +1,43 @@
+"""Accept and refuse the files that `kubeadm config validate` does (tests/golden/acceptance)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kubeadm_py.config import load
+
+FOLDER = Path(__file__).parent / "acceptance"
+_SPEC = importlib.util.spec_from_file_location("acceptance_cases", FOLDER / "cases.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+cases = importlib.util.module_from_spec(_SPEC)
+sys.modules["acceptance_cases"] = cases
+_SPEC.loader.exec_module(cases)
+
+
+@pytest.mark.parametrize("kind", ["fields", "files"])
+def test_every_verdict_is_kubeadms_but_for_the_wanted_differences(kind: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    wrong = []
+    placed: list[bool] = []
+    seen: Counter[str] = Counter()
+    for case in getattr(cases, kind)():
+        config.write_text(case.text)
+        try:
+            load.load(str(config))
+            accepted = True
+        except load.ConfigError as error:
+            accepted = False
+            placed += [bool(problem.line) for problem in error.problems]
+        seen[case.verdict] += 1
+        if accepted != (case.verdict == cases.ACCEPTED):
+            wrong.append(case.name)
+    assert wrong == []
+    assert all(placed)
+    assert min(seen.values()) >= 50
+    assert seen.keys() == {cases.ACCEPTED, cases.REFUSED, cases.REFUSED_HERE}
