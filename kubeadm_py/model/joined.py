@@ -20,6 +20,14 @@ class SharedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class KubeletCredentials:
+    """Hold what a kubelet logs in with."""
+
+    certificate_pem: bytes
+    key_pem: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class JoinedCluster:
     """Hold what a joining host needs to know of its cluster."""
 
@@ -34,6 +42,8 @@ class JoinedCluster:
     client_certificate_pem: bytes | None = None
     client_key: Secret | None = None
     """With the certificate, what the kubelet logs in with where there is no token: a discovery file's own."""
+    kubelet_credentials: Mapping[str, KubeletCredentials] = field(default_factory=dict)
+    """By node name, for those whose certificate was signed already; the others' kubelets bootstrap."""
     shared: tuple[SharedFile, ...] = ()
     """What a joining control plane takes over; empty for workers."""
     helper: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -16,18 +16,20 @@ from kubeadm_py.engine.events import HostProgress, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Discovery, join_host_port, split_host_port
-from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.kubeconfig import ClusterEntry
 from kubeadm_py.plan.run import Run
 from kubeadm_py.token import discovery as tokens
-from kubeadm_py.token import errors
+from kubeadm_py.token import errors, tls_bootstrap
 from kubeadm_py.token.cluster_info import Clock, Patience
 from kubeadm_py.token.fetch import TLSFetch
 from kubeadm_py.transport.base import ByteStream
 
 TUNNEL_TIMEOUT_SECONDS = 5.0
+SIGNING_SECONDS = 4.0
+"""How long a cluster may take to sign what it usually signs within 0.1 s."""
 _CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps/"
 
 
@@ -206,6 +208,23 @@ def taken(session: Session, joined: JoinedCluster) -> bool:
         return status == 200 and is_ready(json.loads(body))
     except ValueError:
         return False
+
+
+def kubelet_credentials(
+    session: Session, endpoint: str, joined: JoinedCluster, names: Sequence[str]
+) -> Mapping[str, KubeletCredentials]:
+    """Have kubelets' certificates signed, as their bootstrap token may ask, but for those that take too long.
+
+    `endpoint` is the API's address as `session`'s host reaches it.
+    """
+    clock = Clock(time.monotonic, time.sleep)
+    fetch = _fetch(session, endpoint, _as_bootstrapper(joined))
+    try:
+        with fetch.session(joined.ca_pem, timeout=SIGNING_SECONDS) as ask:
+            return tls_bootstrap.credentials(ask, names, clock=clock, patience=SIGNING_SECONDS / 2)
+    except (KubeadmPyError, ValueError, KeyError, TypeError):
+        # The kubelets ask for themselves, and their waits tell what is wrong.
+        return {}
 
 
 def is_ready(node: Any) -> bool:

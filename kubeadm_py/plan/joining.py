@@ -31,7 +31,7 @@ from kubeadm_py.plan.sources import Source
 from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE, ahead
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready, mark_node, waits
+from kubeadm_py.steps import addons_ready, kubelet_start, mark_node, waits
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import text
 
@@ -120,9 +120,9 @@ class Joining:
         )
         errors = self._keep_going(executor.run(prepare, probe_after=True))
         gates.pass_prepared()
-        stage = self._join_stage(joined, resolved)
         if leader is not None:
             leader.wait_for_token()
+        stage = self._join_stage(self._with_credentials(joined, leader), resolved)
         errors += self._keep_going(executor.run(stage))
         if leader is not None:
             errors += self._finish(executor, leader, resolved)
@@ -145,6 +145,23 @@ class Joining:
                 )
             )
         )
+
+    def _with_credentials(self, joined: JoinedCluster, leader: Leader | None) -> JoinedCluster:
+        """Have the certificates of kubelets that are about to join signed beforehand.
+
+        A kubelet that has to ask for its own first finds its node only at its second look, a second later.
+        """
+        sessions = [self.run.sessions[name] for name in self.names]
+        wanted = [each for each in sessions if paths.KUBELET_CONF not in each.facts.files]
+        if not wanted or kubelet_start.STEP.phase in self.run.cluster.join_skip_phases:
+            return joined
+        if leader is not None:
+            session, endpoint = leader.session, leader.session.node.local_endpoint
+        else:
+            session, endpoint = wanted[0], discover.endpoint_of(joined.server)
+        names = [each.node.name for each in wanted]
+        signed = discover.kubelet_credentials(session, endpoint, joined, names)
+        return replace(joined, kubelet_credentials=signed)
 
     def _contexts(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> list[StepContext]:
         return [

@@ -18,10 +18,11 @@ from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
-from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.pki import files, kubeconfig, presence, requests
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
+from kubeadm_py.pki.node_request import user_of
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
 from kubeadm_py.render import objects
 from kubeadm_py.steps import applied, cluster_objects, kubelet_finalize, kubelet_start
@@ -136,9 +137,11 @@ PKI_PRODUCERS = (files.CERTIFICATE, files.KEY, files.PUBLIC_KEY, files.PRIVATE_K
 
 def rotating_kubeconfig(request: KubeconfigRequest, ca_pem: bytes, current: str) -> bytes:
     """Return kubelet.conf that names the certificate file which the kubelet renews by itself."""
-    document: dict[str, Any] = kubeconfig.load(
-        kubeconfig.render(request.cluster_name, request.server, ca_pem, request.user), "kubelet.conf"
-    )
+    return _with_file(kubeconfig.render(request.cluster_name, request.server, ca_pem, request.user), current)
+
+
+def _with_file(rendered: bytes, current: str) -> bytes:
+    document: dict[str, Any] = kubeconfig.load(rendered, "kubelet.conf")
     document["users"][0]["user"] = {"client-certificate": current, "client-key": current}
     return kubeconfig.dump(document)
 
@@ -159,7 +162,22 @@ def joining_producers(cluster: ResolvedCluster) -> dict[str, Producer]:
             token=joined.tls_bootstrap_token if certificate is None else None,
         )
 
-    return {kubelet_start.BOOTSTRAP_PRODUCER: bootstrap_kubeconfig}
+    def kubelet_kubeconfig(_host: str, late: Late) -> bytes:
+        joined, node = late.args
+        user = user_of(node.name)
+        rendered = kubeconfig.render(cluster.cluster_name, joined.server, joined.ca_pem, user)
+        return _with_file(rendered, node.kubelet_client_certificate)
+
+    def kubelet_certificate(_host: str, late: Late) -> bytes:
+        joined, node = late.args
+        signed: KubeletCredentials = joined.kubelet_credentials[node.name]
+        return signed.certificate_pem + signed.key_pem.reveal()
+
+    return {
+        kubelet_start.BOOTSTRAP_PRODUCER: bootstrap_kubeconfig,
+        kubelet_start.KUBECONFIG_PRODUCER: kubelet_kubeconfig,
+        kubelet_start.CERTIFICATE_PRODUCER: kubelet_certificate,
+    }
 
 
 def read_files(session: Session, wanted: Sequence[str]) -> dict[str, bytes]:

@@ -32,15 +32,23 @@ def plan_certificate(ctx: StepContext) -> list[Action]:
         return []
     timeouts = ctx.cluster.join_timeouts
     node = ctx.node
+    own = ctx.node.name in ctx.joined.kubelet_credentials
     port = int(ctx.cluster.kubelet_config.get("healthzPort", ports.KUBELET_HEALTHZ))
     return [
         waits.kubelet_healthy(node, port, timeouts.kubelet_health_check),
+        *([] if own else _own_bootstrap(ctx)),
+    ]
+
+
+def _own_bootstrap(ctx: StepContext) -> list[Action]:
+    """Wait for the certificate that the kubelet asks for by itself."""
+    return [
         Wait(
             "wait for the kubelet's certificate",
             f"""[ -s {paths.KUBELET_CONF} ] && return 0
 echo "the cluster has not signed the kubelet's certificate yet"
 return 1""",
-            timeouts.tls_bootstrap,
+            ctx.cluster.join_timeouts.tls_bootstrap,
             interval=0.1,
             # Only this start of the kubelet counts: a host that was reset has the old cluster's refusals too.
             hopeless="""id=$(systemctl show -p InvocationID --value kubelet 2>/dev/null)
@@ -52,7 +60,7 @@ printf 'the API server refuses the kubelet: %s\\n' "$line" | cut -c 1-300
             diagnose="""echo "kubelet says:"
 journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
 """,
-            look=f"journalctl -u kubelet -e     (on {node.name}); kubectl get csr",
+            look=f"journalctl -u kubelet -e     (on {ctx.node.name}); kubectl get csr",
         ),
         Remove((paths.BOOTSTRAP_KUBELET_CONF,), reason="its token is not needed any more"),
     ]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, FileSpec, Late, Unit, WriteFiles
+from kubeadm_py.model.actions import Action, FileSpec, Late, RunScript, Unit, WriteFiles
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.pki.node_request import GROUP, user_of
 from kubeadm_py.render import kubelet
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
 BOOTSTRAP_PRODUCER = "bootstrap-kubeconfig"
 """Its Late.args is the JoinedCluster."""
+KUBECONFIG_PRODUCER = "joined-kubelet-kubeconfig"
+CERTIFICATE_PRODUCER = "joined-kubelet-certificate"
+"""Their Late.args are the JoinedCluster, whose kubelet_credentials name the node, and the Node."""
 UNIT = "kubelet.service"
 
 
@@ -37,20 +42,45 @@ def plan(ctx: StepContext) -> list[Action]:
 
 
 def _credentials(ctx: StepContext) -> list[Action]:
-    """Give a joining kubelet the CA and its bootstrap token, unless it is a member already."""
+    """Give a joining kubelet the CA and what it logs in with, unless it is a member already."""
     if paths.KUBELET_CONF in ctx.facts.files:
         return []
     joined: JoinedCluster = ctx.joined
     if ctx.node.role is Role.CONTROL_PLANE:
         # Its kubelet speaks to its own API server only, from the first day (kubeadm contract 1.2).
         joined = replace(joined, server=f"https://{ctx.node.local_endpoint}")
-    late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, joined)
-    files = [FileSpec(paths.BOOTSTRAP_KUBELET_CONF, late, 0o600, secret=True)]
+    authority: list[FileSpec] = []
     if joined.shared_file(ctx.cluster.ca_cert_path) is None:
-        authority = FileSpec(ctx.cluster.ca_cert_path, joined.ca_pem, 0o644, of_cluster=True)
-        files = [*differing([authority], ctx.facts), *files]
+        wanted = FileSpec(ctx.cluster.ca_cert_path, joined.ca_pem, 0o644, of_cluster=True)
+        authority = differing([wanted], ctx.facts)
+    if ctx.node.name in joined.kubelet_credentials:
+        return _signed_already(ctx, joined, authority)
+    late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, joined)
+    files = [*authority, FileSpec(paths.BOOTSTRAP_KUBELET_CONF, late, 0o600, secret=True)]
     return [
         WriteFiles(tuple(files), reason="the kubelet asks the cluster for a certificate", title="credentials")
+    ]
+
+
+def _signed_already(ctx: StepContext, joined: JoinedCluster, authority: list[FileSpec]) -> list[Action]:
+    """Lay the certificate down as a kubelet keeps its own: a dated file and a link to it."""
+    current = ctx.node.kubelet_client_certificate
+    folder, _, name = current.rpartition("/")
+    dated = name.replace("current", f"{ctx.now:%Y-%m-%d-%H-%M-%S}")
+    args = (joined, ctx.node)
+    subject = {"subject": f"O={GROUP}, CN={user_of(ctx.node.name)}"}
+    certificate = FileSpec(f"{folder}/{dated}", Late(CERTIFICATE_PRODUCER, subject, args), 0o600, secret=True)
+    login = Late(KUBECONFIG_PRODUCER, {"kubeconfig": "kubelet.conf", "client certificate": current}, args)
+    reason = "the cluster has signed the kubelet's certificate"
+    return [
+        WriteFiles((*authority, certificate), reason=reason, title="credentials"),
+        RunScript(
+            "the kubelet's current certificate",
+            f"ln -sfn {shlex.quote(dated)} {shlex.quote(current)}",
+            reason=reason,
+        ),
+        # With this the host is a member: what it names is there already.
+        WriteFiles((FileSpec(paths.KUBELET_CONF, login, 0o600),), reason=reason, title="kubelet.conf"),
     ]
 
 

@@ -18,9 +18,10 @@ HOPELESS_EXITS = 3
 HOPELESS_STARTS = 4
 """The same of a kubelet, which systemd starts again."""
 _LOG_LINES = 12
-_NODE_DELAY_SECONDS = 1.3
-"""A kubelet looks for its node a second after its start, and every second from then on: a kubectl that starts
-just then takes the processor from it, and the node is Ready a second later."""
+_NODE_DELAY_SECONDS = 2.3
+"""A kubelet looks for its node a second after its start, and for containers that ended once a second; a
+network's first pod goes through both. A kubectl that starts meanwhile takes the processor from them, and the node
+is Ready a whole second later."""
 _WATCH_SECONDS = 3
 """How long one watch goes on before the operator is told what is missing."""
 

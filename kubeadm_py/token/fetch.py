@@ -1,14 +1,16 @@
-"""Fetch from an API server over a byte stream that others opened: TLS and one HTTP/1.1 GET."""
+"""Ask an API server over a byte stream that others opened: TLS and HTTP/1.1."""
 
 from __future__ import annotations
 
 import http.client
+import io
+import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import cast
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import join_host_port, split_host_port
@@ -24,6 +26,8 @@ from kubeadm_py.token.tls_stream import (
 )
 
 OpenStream = Callable[[], AbstractContextManager[Stream]]
+Ask = Callable[..., tuple[int, bytes]]
+"""Sends (method, path, body for JSON or None) and returns (HTTP status, body)."""
 
 MAXIMUM_BODY = 4 << 20
 REQUEST_TIMEOUT = 10.0
@@ -32,6 +36,27 @@ _NAME_MISMATCHES = (62, 64)
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 _TIME_ERRORS = (9, 10)
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+
+
+class _OneAnswer:
+    """Stand for a socket towards HTTPResponse, which closes what it has read: the stream goes on."""
+
+    def __init__(self, stream: TLSStream) -> None:
+        self._stream = stream
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Unclosed(self._stream))
+
+
+class _Unclosed(io.RawIOBase):
+    def __init__(self, stream: TLSStream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self._stream.readinto(buffer)
 
 
 class TLSFetch:
@@ -59,39 +84,49 @@ class TLSFetch:
 
     def __call__(self, path: str, ca_pem: bytes | None) -> tuple[int, bytes]:
         """Return (HTTP status, body); raise as cluster_info.Fetch says."""
+        with self.session(ca_pem, timeout=self._timeout) as ask:
+            return ask("GET", path)
+
+    @contextmanager
+    def session(self, ca_pem: bytes | None, *, timeout: float) -> Iterator[Ask]:
+        """Keep one stream for several requests, `timeout` seconds for all of them; raise as a call does."""
         context = self._context(ca_pem)
         expired = threading.Event()
         try:
-            with self._open_stream() as stream, deadline(stream, self._timeout) as expired:
-                return self._get(TLSStream(stream, context, self._server_name), path)
+            with self._open_stream() as stream, deadline(stream, timeout) as expired:
+                tls = TLSStream(stream, context, self._server_name)
+                yield lambda method, path, body=None: self._ask(tls, method, path, body)
         except KubeadmPyError:
             raise
         except ssl.SSLCertVerificationError as error:
             raise self._certificate_error(error) from None
         except (OSError, EOFError, http.client.HTTPException) as error:
             if expired.is_set():
-                raise self._unreachable(f"no answer within {self._timeout:g} s") from None
+                raise self._unreachable(f"no answer within {timeout:g} s") from None
             raise self._classified(error) from None
 
-    def _get(self, stream: TLSStream, path: str) -> tuple[int, bytes]:
-        headers = {
-            "Host": self._endpoint,
-            "Accept": "application/json",
-            "User-Agent": "kubeadm-py",
-            "Connection": "close",
-        }
+    def _ask(self, stream: TLSStream, method: str, path: str, body: Any) -> tuple[int, bytes]:
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {"Host": self._endpoint, "Accept": "application/json", "User-Agent": "kubeadm-py"}
+        if body is not None:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
         if self._cluster is not None and self._cluster.token is not None:
             headers["Authorization"] = f"Bearer {self._cluster.token.text()}"
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        stream.send("\r\n".join(lines).encode())
-        response = http.client.HTTPResponse(cast("socket.socket", stream), method="GET")
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in headers.items()),
+            "",
+            "",
+        ]
+        stream.send("\r\n".join(lines).encode() + content)
+        response = http.client.HTTPResponse(cast("socket.socket", _OneAnswer(stream)), method=method)
         response.begin()
-        body = response.read(MAXIMUM_BODY + 1)
-        if len(body) > MAXIMUM_BODY:
+        answer = response.read(MAXIMUM_BODY + 1)
+        if len(answer) > MAXIMUM_BODY:
             raise self._stranger(f"its answer is larger than {MAXIMUM_BODY >> 20} MiB")
         if response.length:  # what Content-Length promised and read(), given a limit, does not miss
-            raise http.client.IncompleteRead(body, response.length)
-        return response.status, body
+            raise http.client.IncompleteRead(answer, response.length)
+        return response.status, answer
 
     def _context(self, ca_pem: bytes | None) -> ssl.SSLContext:
         if ca_pem is None and self._cluster is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import ssl
 import tempfile
 import threading
@@ -31,7 +30,7 @@ class Stream(Protocol):
         """Close both directions."""
 
 
-class TLSStream(io.RawIOBase):
+class TLSStream:
     """Wrap a stream in TLS on the client's side; reading ends where the stream does."""
 
     def __init__(self, stream: Stream, context: ssl.SSLContext, server_name: str) -> None:
@@ -46,10 +45,6 @@ class TLSStream(io.RawIOBase):
         while rest:
             rest = rest[self._drive(lambda: self._tls.write(rest)) :]  # noqa: B023 - called at once
 
-    def readable(self) -> bool:
-        """Say yes; io.BufferedReader asks."""
-        return True
-
     def readinto(self, buffer: Any, /) -> int:
         """Fill the buffer with what there is; 0 at the end, polite or not."""
         try:
@@ -58,10 +53,6 @@ class TLSStream(io.RawIOBase):
             return 0
         buffer[: len(data)] = data
         return len(data)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the reader that http.client.HTTPResponse asks for."""
-        return io.BufferedReader(self)
 
     def _drive(self, operation: Callable[[], _Result]) -> _Result:
         while True:
