@@ -20,8 +20,8 @@ HOPELESS_STARTS = 4
 _LOG_LINES = 12
 _NODE_DELAY_SECONDS = 2.3
 """A kubelet looks for its node a second after its start, and for containers that ended once a second; a
-network's first pod goes through both. A kubectl that starts meanwhile takes the processor from them, and the node
-is Ready a whole second later."""
+network's first pod goes through both. A kubectl that starts meanwhile takes the processor from them, and the
+node is Ready a whole second later."""
 _WATCH_SECONDS = 3
 """How long one watch goes on before the operator is told what is missing."""
 

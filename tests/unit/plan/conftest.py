@@ -7,6 +7,7 @@ apart and carried out on them, so that the next probe tells what the stage made.
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import hashlib
 import io
@@ -14,12 +15,13 @@ import json
 import re
 import shlex
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts.plan import ArtifactView
@@ -46,6 +48,7 @@ from kubeadm_py.pki import kubeconfig
 from kubeadm_py.plan import discover, init, join
 from kubeadm_py.plan.run import Options, Run
 from kubeadm_py.plan.sources import Source
+from kubeadm_py.token import errors as token_errors
 from kubeadm_py.token import jws
 from kubeadm_py.token.bootstrap import Token
 from kubeadm_py.transport.base import Result
@@ -77,6 +80,10 @@ class API:
     etcd_members: list[str] = field(default_factory=lambda: ["cp1=https://10.0.0.11:2380"])
     ca_pem: bytes = b""
     login_refused: bool = False
+    signs: bool = False
+    """Whether it can be asked to sign kubelets' certificates before they start."""
+    requests: list[str] = field(default_factory=list)
+    """The subjects of the certificates that were asked for so."""
 
     def config_map(self, name: str) -> dict[str, str]:
         """Return a ConfigMap's data as it was applied last."""
@@ -472,11 +479,36 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
     return make
 
 
-def _fetcher(world: World) -> Callable[..., Callable[[str, bytes | None], tuple[int, bytes]]]:
-    def fetcher(open_stream: Any, endpoint: str, *, cluster: Any = None) -> Any:
-        return lambda path, ca_pem: world.api.get(path, cluster)
+def _fetcher(world: World) -> Callable[..., FakeFetch]:
+    return lambda _open_stream, _endpoint, *, cluster=None: FakeFetch(world.api, cluster)
 
-    return fetcher
+
+@dataclass
+class FakeFetch:
+    """Asks the API of the world, as whom its kubeconfig says."""
+
+    api: API
+    entry: kubeconfig.ClusterEntry | None
+
+    def __call__(self, path: str, _ca_pem: bytes | None) -> tuple[int, bytes]:
+        return self.api.get(path, self.entry)
+
+    @contextlib.contextmanager
+    def session(self, _ca_pem: bytes | None, *, timeout: float) -> Iterator[Callable[..., Any]]:
+        if not self.api.signs:
+            raise token_errors.EndpointUnreachableError("the sshd of the control plane forwards nothing")
+        yield self._ask
+
+    def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        if self.entry is None or self.entry.token not in self.api.tokens.values():
+            return 401, b"{}"
+        if method == "POST":
+            request = x509.load_pem_x509_csr(base64.b64decode(body["spec"]["request"]))
+            self.api.requests.append(request.subject.rfc4514_string())
+            name = f"node-csr-{len(self.api.requests)}"
+            return 201, json.dumps({"metadata": {"name": name}}).encode()
+        signed = base64.b64encode(f"CERTIFICATE of {path.rpartition('/')[2]}\n".encode()).decode()
+        return 200, json.dumps({"status": {"certificate": signed}}).encode()
 
 
 _UP: dict[str, tuple[dict[str, tuple[HostFacts, dict[str, bytes]]], API]] = {}

@@ -76,6 +76,48 @@ def test_the_token_is_minted_for_this_join_and_deleted_in_it(joined):
     assert bootstrap, "the kubelet got it"
 
 
+def test_a_cluster_that_signs_at_once_spares_the_kubelet_the_asking(make_world):
+    world = make_world(up=True, workers=2)
+    world.api.signs = True
+    report = world.join("w1", "w2")
+    assert world.api.requests == ["CN=system:node:w1,O=system:nodes", "CN=system:node:w2,O=system:nodes"]
+    for number, name in enumerate(("w1", "w2"), 1):
+        machine = world.machines[name]
+        (dated,) = [path for path in machine.content if re.search(r"kubelet-client-20[-\d]+\.pem$", path)]
+        certificate, _, key = machine.content[dated].partition(b"-----BEGIN")
+        assert certificate == f"CERTIFICATE of node-csr-{number}\n".encode()
+        assert key.startswith(b" EC PRIVATE KEY")
+        assert machine.facts.files[dated].mode == 0o600
+        assert f"ln -sfn {dated.rpartition('/')[2]} {paths.KUBELET_CLIENT_CURRENT}" in machine.scripts[-1]
+        login = yaml.safe_load(machine.content[paths.KUBELET_CONF])["users"][0]
+        assert login == {
+            "name": f"system:node:{name}",
+            "user": {
+                "client-certificate": paths.KUBELET_CLIENT_CURRENT,
+                "client-key": paths.KUBELET_CLIENT_CURRENT,
+            },
+        }
+        told = b"".join(call.data for call in machine.calls) + "".join(machine.scripts).encode()
+        assert b"token:" not in told, "the token never reaches the worker"
+        assert b"has not signed" not in told
+    assert world.api.minted == world.api.deleted
+    steps = [step.step for host in report.plan.stages[-1].hosts for step in host.steps]
+    assert steps == ["kubelet-start", "kubelet-wait-bootstrap"] * 2
+
+
+def test_nothing_is_signed_where_no_kubelet_is_started(joined):
+    joined.api.signs = True
+    joined.join("w1", skip_phases=("kubelet-start", "kubelet-wait-bootstrap"))
+    assert joined.api.requests == []
+
+
+def test_a_join_by_token_asks_for_the_certificate_with_it(joined):
+    joined.api.signs = True
+    joined.join("w1", cluster=by_token(joined))
+    assert joined.api.requests == ["CN=system:node:w1,O=system:nodes"]
+    assert joined.api.nodes["w1"] is True
+
+
 def test_a_rerun_writes_nothing(joined):
     joined.join("w1")
     w1, cp1 = joined.machines["w1"], joined.machines["cp1"]

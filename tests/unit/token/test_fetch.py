@@ -161,6 +161,25 @@ def test_a_large_answer(start, authorities: Authorities) -> None:
     assert fetch(start(sends(response(body))), authorities.ca_pem()) == (200, body)
 
 
+def test_several_requests_on_one_connection(start, authorities: Authorities) -> None:
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(response(b"first"))
+        seen.append(connection.recv(65536))
+        connection.sendall(response(b"second", "201 Created"))
+
+    server = start(serve)
+    with TLSFetch(server.open_stream, server.endpoint).session(authorities.ca_pem(), timeout=10) as ask:
+        assert ask("GET", "/one") == (200, b"first")
+        assert ask("POST", "/two", {"a": 1}) == (201, b"second")
+    assert len(server.requests) == 1, "no second connection"
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert head.splitlines()[0] == b"POST /two HTTP/1.1"
+    assert b"Content-Length: 8" in head.splitlines()
+    assert body == b'{"a": 1}'
+
+
 def test_an_answer_until_the_end_of_the_connection(start, authorities: Authorities) -> None:
     server = start(sends(b"HTTP/1.1 200 OK\r\n\r\nhello"))
     assert fetch(server, authorities.ca_pem()) == (200, b"hello")
