@@ -77,6 +77,16 @@ Kubeconfig = Annotated[
     ),
 ]
 Output = Annotated[str, _option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")]
+FeatureGates = Annotated[
+    str, _option("--feature-gates", help="key=true|false, comma-separated.", metavar="GATES")
+]
+ImageRepository = Annotated[
+    str,
+    _option("--image-repository", help="Registry of the control plane's images.", metavar="REGISTRY"),
+]
+KubernetesVersion = Annotated[
+    str, _option("--kubernetes-version", help="Kubernetes version.", metavar="VERSION")
+]
 CriSocket = Annotated[
     str, _option("--cri-socket", help="Path of the container runtime's socket.", metavar="PATH")
 ]

@@ -16,7 +16,12 @@ COMMANDS = {
     "token generate": "token:generate",
     "certs certificate-key": "certs:certificate_key",
     "config validate": "config:validate",
+    "config print init-defaults": "config_print:init_defaults",
+    "config print join-defaults": "config_print:join_defaults",
+    "config print reset-defaults": "config_print:reset_defaults",
+    "config print upgrade-defaults": "config_print:upgrade_defaults",
     "config images list": "config:images_list",
+    "config images pull": "config:images_pull",
     "kubeconfig get": "kubeconfig:get",
     "addon list": "addon:list_",
 }
@@ -27,6 +32,7 @@ GROUPS = {
     "certs": "Look after certificates and keys.",
     "config": "Look at configs and the images that they need.",
     "config images": "Images that a config needs.",
+    "config print": "Print kubeadm's documents with their defaults.",
     "kubeconfig": "Get the cluster's kubeconfig.",
     "addon": "Look at the add-ons.",
 }

@@ -26,13 +26,60 @@ def images_list(
     output: Annotated[
         str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
     ] = "text",
+    feature_gates: options.FeatureGates = "",
+    image_repository: options.ImageRepository = "",
+    kubernetes_version: options.KubernetesVersion = "",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """List the images that a config needs, add-ons included."""
+    given = {
+        "feature_gates": feature_gates,
+        "image_repository": image_repository,
+        "kubernetes_version": kubernetes_version,
+    }
 
     def body() -> None:
         from kubeadm_py.cli.verbs import config as configs
 
-        configs.images_list(config, output=output, allow_unknown_fields=allow_unknown_fields)
+        flags = {name: value for name, value in given.items() if value}
+        configs.images_list(config, output=output, flags=flags, allow_unknown_fields=allow_unknown_fields)
 
     guarded(Display(), body)
+
+
+def images_pull(
+    config: options.Config = "",
+    host: options.Hosts = None,
+    cri_socket: options.CriSocket = "",
+    feature_gates: options.FeatureGates = "",
+    image_repository: options.ImageRepository = "",
+    kubernetes_version: options.KubernetesVersion = "",
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Bring the images to the hosts of a config, or to this very machine.
+
+    From the registry, whatever imagePullPolicy says, or from the bundle.
+    """
+    display = Display(format_, no_color, verbosity)
+    given = {
+        "cri_socket": cri_socket,
+        "feature_gates": feature_gates,
+        "image_repository": image_repository,
+        "kubernetes_version": kubernetes_version,
+    }
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import config as configs
+
+        configs.images_pull(
+            display,
+            config=config,
+            hosts=host or [],
+            flags={name: value for name, value in given.items() if value},
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading
-from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.config.flags import at_hosts, from_init_flags
+from kubeadm_py.config.load import Loaded
 from kubeadm_py.config.source import source_name
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import images
+from kubeadm_py.render import default_documents, engine
 
 
 def validate(path: str, *, allow_unknown_fields: bool) -> None:
@@ -24,18 +29,75 @@ def validate(path: str, *, allow_unknown_fields: bool) -> None:
     )
 
 
-def images_list(path: str, *, output: str, allow_unknown_fields: bool = False) -> None:
+def images_pull(
+    display: Display,
+    *,
+    config: str,
+    hosts: Sequence[str],
+    flags: Mapping[str, Any],
+    allow_unknown_fields: bool,
+) -> None:
+    """Bring the images to all hosts of the config, to those that --host names, or to this machine."""
+    reading.refuse_mixing(config, [name.replace("_", "-") for name in flags])
+    loaded: Loaded | None = None
+    if config:
+        loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        whole = loaded.has_cluster_document
+        cluster = loaded.cluster if whole else at_hosts(loaded.cluster, hosts)
+        targets = reading.choose(cluster, hosts) if whole and hosts else list(cluster.nodes)
+    else:
+        cluster = from_init_flags(hosts=hosts, **flags)
+        targets = list(cluster.nodes)
+    # Loaded once the config is known to be good: reaching hosts takes the heavy part of the product.
+    from kubeadm_py.cli.verbs import common
+    from kubeadm_py.config.complete import complete
+    from kubeadm_py.plan import pull_images
+    from kubeadm_py.plan.run import Options, running
+
+    with common.a_run("config images pull", cluster, display, Options(), config) as a_run:
+        reading.tell_warnings(loaded, a_run.warn)
+        with running(a_run, hosts=targets) as end:
+            a_run.look(targets)
+            if loaded is None or not loaded.has_cluster_document:
+                a_run.use(complete(cluster, {name: each.facts for name, each in a_run.sessions.items()}))
+            pulled = pull_images.pull(a_run)
+            count = len({image for each in pulled.values() for image in each})
+            end.verdict = f"{count} images are on {', '.join(pulled)}"
+
+
+def print_defaults(documents: Sequence[Mapping[str, Any]]) -> None:
+    """Print documents as one YAML stream."""
+    sys.stdout.write("---\n".join(engine.dump(document).decode() for document in documents))
+
+
+def components(names: Sequence[str]) -> list[str]:
+    """Return the names of component configs; raise UsageError for others."""
+    unknown = [name for name in names if name not in default_documents.COMPONENTS]
+    if unknown:
+        raise UsageError(
+            f"--component-configs {', '.join(unknown)}: there is no such component config",
+            fix=f"one or both of {', '.join(default_documents.COMPONENTS)}",
+        )
+    return list(names)
+
+
+def images_list(
+    path: str, *, output: str, flags: Mapping[str, Any], allow_unknown_fields: bool = False
+) -> None:
     """Print the images that control planes, workers and add-ons run."""
-    cluster = (
-        reading.read_cluster(path, allow_unknown_fields=allow_unknown_fields) if path else from_init_flags()
-    )
+    reading.refuse_mixing(path, [name.replace("_", "-") for name in flags])
+    if path:
+        cluster = reading.read_cluster(path, allow_unknown_fields=allow_unknown_fields)
+    else:
+        cluster = from_init_flags(**flags)
     listed = images.control_plane_images(cluster)
     listed += addons.images(addons.resolve(cluster), cluster)
     listed = list(dict.fromkeys(listed))
     if output == "text":
         sys.stdout.write("\n".join(listed) + "\n")
     elif output in ("json", "yaml"):
-        document = {"apiVersion": "output.kubeadm.k8s.io/v1alpha3", "kind": "Images", "images": listed}
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        document = {"kind": "Images", "apiVersion": "output.kubeadm.k8s.io/v1alpha3", "images": listed}
+        as_json = json.dumps(document, indent=4) + "\n"
+        sys.stdout.write(as_json if output == "json" else engine.dump(document).decode())
     else:
         raise UsageError(f"--output {output!r}: one of text, json, yaml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from kubeadm_py.addons import load as addons
@@ -45,6 +46,13 @@ done""",
             )
         )
     return actions
+
+
+def plan_pull(ctx: StepContext) -> list[Action]:
+    """Import from the bundle, or pull every image whatever the policy is, as `kubeadm config images pull`."""
+    if source.view(ctx).source is ArtifactSource.BUNDLE:
+        return plan_images(ctx)
+    return _pull(replace(ctx.node, image_pull_policy="Always"), needed_images(ctx))
 
 
 def needed_images(ctx: StepContext) -> tuple[str, ...]:

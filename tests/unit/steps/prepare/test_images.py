@@ -10,7 +10,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.model.actions import ImportImages, RunScript
 from kubeadm_py.model.cluster import AddonRequest, ArtifactSource
 from kubeadm_py.model.facts import ImageFact
-from kubeadm_py.steps.prepare.images import plan_images
+from kubeadm_py.steps.prepare.images import plan_images, plan_pull
 
 
 @pytest.fixture
@@ -75,6 +75,19 @@ def test_pulls_follow_the_policy(cluster, machine, official, on, bundle, policy,
     facts = replace(machine, images=images if held else ())
     actions = plan_images(on(replace(cluster, nodes=nodes), "w1", facts, official))
     assert [action.title for action in actions] == ([f"pull {pulled} images"] if pulled else [])
+
+
+@pytest.mark.parametrize("policy", ["Always", "IfNotPresent", "Never"])
+def test_asked_for_they_are_pulled_whatever_the_policy_is(cluster, machine, official, on, bundle, policy):
+    nodes = tuple(replace(node, image_pull_policy=policy) for node in cluster.nodes)
+    images = tuple(ImageFact(name, digest) for name, digest in bundle.images["amd64"].items())
+    ctx = on(replace(cluster, nodes=nodes), "w1", replace(machine, images=images), official)
+    assert [action.title for action in plan_pull(ctx)] == ["pull 3 images"]
+
+
+def test_a_bundle_has_nothing_to_pull(cluster, machine, bundle, on):
+    ctx = on(cluster, "w1", machine, bundle)
+    assert plan_pull(ctx) == plan_images(ctx) != []
 
 
 def test_another_runtime_pulls_even_with_a_bundle(cluster, machine, bundle, on):
