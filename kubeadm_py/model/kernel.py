@@ -45,6 +45,8 @@ OPTIONAL_OPTIONS = (
 REQUIRED_CONTROLLERS_V1 = frozenset({"cpu", "cpuacct", "cpuset", "devices", "freezer", "memory", "pids"})
 REQUIRED_CONTROLLERS_V2 = frozenset({"cpu", "cpuset", "freezer", "memory", "pids"})
 """On version 2 the kernel always has `devices`, and it is not listed."""
+OPTIONAL_CONTROLLERS = {1: frozenset({"blkio", "hugetlb"}), 2: frozenset({"hugetlb", "io"})}
+"""By the version of cgroups; kubeadm warns where one is off."""
 
 IPVS_SCHEDULERS = ("rr", "wrr", "lc", "wlc", "fo", "ovf", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq")
 

@@ -77,7 +77,7 @@ def etcd_directory(ctx: CheckContext) -> Iterator[Hit]:
 def external_etcd_files(ctx: CheckContext) -> Iterator[Hit]:
     """Look for the client certificate of an etcd that others run."""
     external = ctx.cluster.etcd.external
-    if external is None:
+    if external is None or _brought_by_the_join(ctx):
         return
     settings = {"caFile": external.ca_file, "certFile": external.cert_file, "keyFile": external.key_file}
     missing = [f"{key} {path}" for key, path in settings.items() if path and path not in ctx.facts.files]
@@ -85,6 +85,13 @@ def external_etcd_files(ctx: CheckContext) -> Iterator[Hit]:
         yield Hit(
             f"not on the host: {', '.join(missing)}", "copy them there before init (keys with mode 0600)"
         )
+
+
+def _brought_by_the_join(ctx: CheckContext) -> bool:
+    """Say whether a joining control plane gets shared files, by its certificate key or from the first one."""
+    if ctx.target is not Target.JOIN_CONTROL_PLANE:
+        return False
+    return ctx.cluster.certificate_key is not None or ctx.cluster.control_planes[0].name != ctx.node.name
 
 
 def external_etcd_version(ctx: CheckContext) -> Iterator[Hit]:

@@ -73,6 +73,14 @@ def _cgroups(ctx: CheckContext) -> Iterator[Hit]:
             f"cgroup controllers are off: {', '.join(missing)}",
             f"switch them on at the kernel's command line{hint}",
         )
+    optional = kernel.OPTIONAL_CONTROLLERS[2 if ctx.facts.cgroup_version == 2 else 1]
+    off = sorted(optional - ctx.facts.cgroup_controllers) if ctx.facts.cgroup_controllers else []
+    if off:
+        yield Hit(
+            f"optional cgroup controllers are off: {', '.join(off)}",
+            "switch them on where limits of pods need them",
+            severity=Severity.WARNING,
+        )
 
 
 def kernel_too_old(ctx: CheckContext) -> Iterator[Hit]:

@@ -77,7 +77,7 @@ CHECKS = (
         tested="node",
     ),
     Check(
-        "Service-Kubelet",
+        "Service-kubelet",
         Severity.WARNING,
         Gate.PREPARED,
         EVERYWHERE,

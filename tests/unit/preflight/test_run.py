@@ -175,7 +175,7 @@ FileExisting-TOOL error init join
 SystemVerification error init join
 Hostname warning init join
 KubeletVersion error init join
-Service-Kubelet warning init join
+Service-kubelet warning init join
 Port-10250 error init join
 FileContent--proc-sys-net-ipv4-ip_forward error init join
 ExternalEtcdVersion error init
