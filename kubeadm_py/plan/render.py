@@ -17,22 +17,33 @@ from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import ApplyObjects, FileSpec, Late, LocalFile, WriteFiles
+from kubeadm_py.model.actions import (
+    INITIAL_CLUSTER,
+    ApplyObjects,
+    EtcdMember,
+    FileSpec,
+    Late,
+    LocalFile,
+    WriteFiles,
+)
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.joined import JoinedCluster, SharedFile
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Stage
+from kubeadm_py.pki import requests, shared
+from kubeadm_py.pki.stock import KeyStock
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import build_stage
 from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
+from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.show import content_text
-from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_WORKER, PREPARE
-from kubeadm_py.steps import kubelet_start
-from kubeadm_py.steps.base import StepContext
+from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_CONTROL_PLANE, JOIN_WORKER, PREPARE
+from kubeadm_py.steps import etcd_cluster, kubelet_start
+from kubeadm_py.steps.base import StepContext, sha256
 from kubeadm_py.token import bootstrap
 from kubeadm_py.transport.fake import FakeHost
 
@@ -110,37 +121,89 @@ def render(
     hosts: list[RenderedHost] = []
     objects: list[Mapping[str, Any] | str] = []
     joined = _undiscovered(cluster)
-    if cluster.control_planes:
-        first = cluster.control_planes[0]
-        ctx = context(cluster, first)
-        stages = [
-            build_stage(PREPARE, [ctx]),
-            build_stage(CONTROL_PLANE, [ctx], skip_phases=cluster.init_skip_phases),
-        ]
-        # These facts know of no authority, so none is read: the host behind the session is never asked.
-        nowhere = FakeHost(first.name, default=KubeadmPyError("rendering reaches no host", host=first.name))
-        session = Session(first, nowhere, ctx.facts, Inventory(), probe="")
-        producers = ControlPlaneProducers(cluster, session, now)
-        try:
-            if secrets:
-                producers.prepare()
-            make = _Maker(producers.table(), secrets=secrets)
-            hosts.append(make.host(first.name, stages))
-            objects += make.objects(stages)
-            joined = _as_discovered(joined, objects, producers.ca_pem() if secrets else b"")
-        finally:
-            producers.forget()
-    make = _Maker({}, secrets=secrets)
-    followers = as_joined(cluster, joined)
-    for node in followers.workers:
-        ctx = context(followers, node, joined)
-        stages = [
-            build_stage(PREPARE, [ctx]),
-            build_stage(JOIN_WORKER, [ctx], skip_phases=cluster.join_skip_phases),
-        ]
-        unknown = frozenset() if joined.ca_pem else frozenset({cluster.ca_cert_path})
-        hosts.append(make.host(node.name, stages, unknown))
+    keys = KeyStock(cluster.key_algorithm, _keys_wanted(cluster) if secrets else 0)
+    try:
+        if cluster.control_planes:
+            first = cluster.control_planes[0]
+            ctx = context(cluster, first)
+            stages = [
+                build_stage(PREPARE, [ctx]),
+                build_stage(CONTROL_PLANE, [ctx], skip_phases=cluster.init_skip_phases),
+            ]
+            # These facts know of no authority, so none is read: the host behind the session is never asked.
+            nowhere = FakeHost(
+                first.name, default=KubeadmPyError("rendering reaches no host", host=first.name)
+            )
+            session = Session(first, nowhere, ctx.facts, Inventory(), probe="")
+            producers = ControlPlaneProducers(cluster, session, now, keys)
+            try:
+                make = _Maker(producers.table(), secrets=secrets)
+                hosts.append(make.host(first.name, stages))
+                objects += make.objects(stages)
+                joined = _as_discovered(joined, objects, producers.ca_pem() if secrets else b"")
+            finally:
+                producers.forget()
+        taken_over = _shared_keys(cluster, hosts[0], now, keys) if len(cluster.control_planes) > 1 else None
+        followers = as_joined(cluster, joined)
+        members = [_member(node) for node in cluster.control_planes]
+        for index, node in enumerate(cluster.control_planes[1:], start=2):
+            assert taken_over is not None  # noqa: S101 - there is a second control plane
+            ctx = context(followers, node, replace(joined, shared=taken_over.described, helper=joined.server))
+            stages = [
+                build_stage(PREPARE, [ctx]),
+                build_stage(JOIN_CONTROL_PLANE, [ctx], skip_phases=cluster.join_skip_phases),
+            ]
+            make = _Maker(taken_over.table(joined.ca_pem), secrets=secrets, members=",".join(members[:index]))
+            hosts.append(make.host(node.name, stages))
+        if taken_over is not None:
+            taken_over.forget()
+        make = _Maker({}, secrets=secrets)
+        for node in followers.workers:
+            ctx = context(followers, node, joined)
+            stages = [
+                build_stage(PREPARE, [ctx]),
+                build_stage(JOIN_WORKER, [ctx], skip_phases=cluster.join_skip_phases),
+            ]
+            unknown = frozenset() if joined.ca_pem else frozenset({cluster.ca_cert_path})
+            hosts.append(make.host(node.name, stages, unknown))
+    finally:
+        keys.close()
     return Rendered(tuple(hosts), tuple(objects))
+
+
+def _keys_wanted(cluster: ResolvedCluster) -> int:
+    """Count the keys of a new cluster: the first control plane's, and those of each that follows."""
+    first, *others = cluster.control_planes or (None,)
+    if first is None:
+        return 0
+    shared = len(requests.authority_requests(cluster)) + len(requests.key_pair_requests(cluster))
+    own = [
+        len(requests.leaf_requests(cluster, node)) + len(requests.kubeconfig_requests(cluster, node))
+        for node in cluster.control_planes
+    ]
+    # super-admin.conf and the kubelet's first certificate are of the first one alone.
+    return shared + sum(own) - 2 * len(others)
+
+
+def _member(node: Node) -> str:
+    return f"{node.name}={etcd_cluster.peer_url(node)}"
+
+
+def _shared_keys(cluster: ResolvedCluster, first: RenderedHost, now: datetime, keys: KeyStock) -> SharedKeys:
+    """Return what the other control planes take over from the first one, as it was rendered."""
+    rendered = {file.path: file.content for file in first.files}
+    content = {each.path: rendered.get(each.path, b"") for each in shared.shared_paths(cluster)}
+    described = tuple(
+        SharedFile(
+            each.path,
+            shared.mode_of(each.path),
+            sha256(content[each.path]),
+            None if each.is_key else content[each.path],
+        )
+        for each in shared.shared_paths(cluster)
+        if cluster.etcd.external is None or not each.key.startswith("external-etcd")
+    )
+    return SharedKeys(cluster, described, lambda: content, now, keys)
 
 
 def described_artifacts(cluster: ResolvedCluster, architectures: Collection[str]) -> ArtifactView:
@@ -177,6 +240,8 @@ class _Maker:
 
     producers: Mapping[str, Producer]
     secrets: bool
+    members: str = ""
+    """etcd's members by the time this host's own has joined: `name=URL`, comma-separated."""
 
     def host(self, name: str, stages: Sequence[Stage], unknown: frozenset[str] = frozenset()) -> RenderedHost:
         """Return a host's files; those in `unknown` are known only after discovery."""
@@ -211,7 +276,7 @@ class _Maker:
             case LocalFile():
                 raise TypeError(f"{spec.path} is an artifact")
             case content:
-                return content
+                return content.replace(INITIAL_CLUSTER.encode(), self.members.encode())
 
 
 def _not_yet(spec: FileSpec) -> bytes:
@@ -226,6 +291,8 @@ def _file_specs(stages: Iterable[Stage]) -> Iterator[FileSpec]:
                 for action in step.actions:
                     if isinstance(action, WriteFiles):
                         yield from action.files
+                    elif isinstance(action, EtcdMember):
+                        yield action.manifest
 
 
 def _object_specs(stages: Iterable[Stage]) -> Iterator[tuple[str, Mapping[str, Any] | Late]]:

@@ -222,3 +222,63 @@ def test_a_node_of_a_running_cluster_gets_fresh_authorities_and_is_not_asked(tmp
     host = render_with("running-control-plane.txt", tmp_path)
     wanted = listed(HERE / "render" / "cluster" / "cp1.modes.txt")
     assert {path for path in wanted if "/pki/" in path} <= on_disk(host).keys()
+
+
+HA = """apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+controlPlaneEndpoint: api.example.org:6443
+encryptionAlgorithm: ECDSA-P256
+---
+apiVersion: kubeadm-py.io/v1alpha1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  hosts:
+  - {name: cp1, role: control-plane, address: 192.168.0.1}
+  - {name: cp2, role: control-plane, address: 192.168.0.2}
+  - {name: cp3, role: control-plane, address: 192.168.0.3}
+  - {name: w1, role: worker, address: 192.168.0.11}
+"""
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("several")
+    (folder / "ha.yaml").write_text(HA)
+    return run(folder / "ha.yaml", folder / "out") / "hosts"
+
+
+def test_control_planes_share_authorities_and_have_leaves_of_their_own(several: Path) -> None:
+    pki = "etc/kubernetes/pki"
+    for name in ("ca.crt", "ca.key", "sa.key", "sa.pub", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key"):
+        assert len({(several / host / pki / name).read_bytes() for host in ("cp1", "cp2", "cp3")}) == 1, name
+    for name in ("apiserver.crt", "apiserver.key", "etcd/peer.crt", "etcd/server.key"):
+        assert len({(several / host / pki / name).read_bytes() for host in ("cp1", "cp2", "cp3")}) == 3, name
+    server = read_certificate((several / "cp2" / pki / "apiserver.crt").read_bytes())
+    assert {"cp2", "api.example.org"} <= set(server["dns"])
+    assert "192.168.0.2" in server["ip"]
+
+
+def test_a_control_plane_that_joins_gets_what_kubeadm_gives_it(several: Path) -> None:
+    """The files of kubeadm join --control-plane: no super-admin.conf, and a token to begin with."""
+    first, third = listed(several / "cp1.modes.txt"), listed(several / "cp3.modes.txt")
+    gone = {path for path in first.keys() - third.keys() if "/applied/" not in path}
+    assert gone == {"/etc/kubernetes/super-admin.conf", "/etc/kubernetes/kubelet.conf"}
+    assert {path for path in third.keys() - first.keys() if "/applied/" not in path} == {
+        "/etc/kubernetes/bootstrap-kubelet.conf"
+    }
+    command = yaml.safe_load((several / "cp3/etc/kubernetes/manifests/etcd.yaml").read_text())
+    flags = dict(
+        flag.removeprefix("--").split("=", 1) for flag in command["spec"]["containers"][0]["command"][1:]
+    )
+    assert flags["initial-cluster-state"] == "existing"
+    assert flags["initial-cluster"] == ",".join(
+        f"cp{number}=https://192.168.0.{number}:2380" for number in (1, 2, 3)
+    )
+
+
+def test_several_control_planes_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "ha.yaml").write_text(HA)
+    out = run(tmp_path / "ha.yaml", tmp_path / "out", no_secrets=True)
+    assert not [path for path in out.rglob("*") if path.suffix in (".key", ".crt")]
+    assert (out / "hosts/cp3/etc/kubernetes/manifests/kube-apiserver.yaml").is_file()
