@@ -34,6 +34,7 @@ ORDER = (
     "test_proxy_modes",
     "test_pod_routes",
     "test_ecdsa",
+    "test_topologies",
 )
 """Modules in the order in which each finds most of what it needs."""
 

@@ -1,0 +1,222 @@
+"""Clusters of other shapes: every path and port of its own, an etcd that others run, two address families."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+import yaml
+from lab import nodes, paths
+
+PKI = "/etc/kubernetes/elsewhere"
+AUDIT = "/etc/kubernetes/audit"
+DATA = "/var/lib/etcd-of-its-own"
+NAME = "api.topology.example"
+PORT = 7443
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+CLIENT = "/etc/etcd-client"
+SIXES = "fd99:77::"
+
+
+def shell(node, script, *, stdin="", timeout=120):
+    return nodes.exec(node, ["sh", "-euc", script], stdin=stdin, timeout=timeout).stdout
+
+
+def flags(node, component):
+    """Return the flags of a static pod, the last of each name."""
+    pod = yaml.safe_load(shell(node, f"cat /etc/kubernetes/manifests/{component}.yaml"))
+    command = pod["spec"]["containers"][0]["command"][1:]
+    return dict(flag.removeprefix("--").partition("=")[::2] for flag in command)
+
+
+def own_everything(patches):
+    def edit(kinds):
+        cluster = kinds["ClusterConfiguration"]
+        cluster |= {
+            "certificatesDir": PKI,
+            "clusterName": "topology",
+            "controlPlaneEndpoint": f"{NAME}:{PORT}",
+            "encryptionAlgorithm": "ECDSA-P256",
+        }
+        cluster.setdefault("networking", {}).update(
+            {"dnsDomain": "corp.example", "serviceSubnet": "10.111.0.0/16", "podSubnet": "10.245.0.0/16"}
+        )
+        cluster["etcd"] = {"local": {"dataDir": DATA, "serverCertSANs": ["etcd.corp.example"]}}
+        cluster["apiServer"] = {
+            "certSANs": ["more.corp.example"],
+            "extraArgs": [
+                {"name": "audit-policy-file", "value": "/etc/kubernetes/audit/policy.yaml"},
+                {"name": "audit-log-path", "value": "/var/log/kubernetes/audit.log"},
+            ],
+            "extraVolumes": [
+                {
+                    "name": "audit-policy",
+                    "hostPath": "/etc/kubernetes/audit",
+                    "mountPath": "/etc/kubernetes/audit",
+                },
+                {
+                    "name": "audit-log",
+                    "hostPath": "/var/log/kubernetes",
+                    "mountPath": "/var/log/kubernetes",
+                    "pathType": "DirectoryOrCreate",
+                },
+            ],
+            "extraEnvs": [{"name": "GOMAXPROCS", "value": "2"}],
+        }
+        kinds["InitConfiguration"]["localAPIEndpoint"] = {"bindPort": PORT}
+        kinds["InitConfiguration"]["patches"] = {"directory": str(patches)}
+        join = kinds.setdefault(
+            "JoinConfiguration", {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration"}
+        )
+        join["patches"] = {"directory": str(patches)}
+
+    return edit
+
+
+@pytest.mark.long
+def test_every_path_port_and_name_of_its_own(cli, fleet, tmp_path):
+    fleet.bare()
+    cp1, w1 = fleet.control_plane, fleet.node("w1")
+    for node in (cp1, w1):
+        shell(node, f"grep -q {NAME} /etc/hosts || echo '{cp1.address} {NAME}' >>/etc/hosts")
+    shell(cp1, "mkdir -p /etc/kubernetes/audit; cat >/etc/kubernetes/audit/policy.yaml", stdin=POLICY)
+    (tmp_path / "kubeletconfiguration.yaml").write_text("maxPods: 77\n")
+    (tmp_path / "kube-scheduler0+json.yaml").write_text(
+        "- {op: add, path: /metadata/labels/patched, value: json}\n"
+    )
+    (tmp_path / "corednsdeployment+merge.yaml").write_text("spec: {replicas: 1}\n")
+    config = fleet.variant("own-everything", own_everything(tmp_path))
+    cluster = fleet.cluster(workers=1, config=config)
+    assert cluster.node_names() == ["cp1", "w1"]
+    capacity = cluster.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.capacity.pods}")
+    assert capacity.split() == ["77", "77"]
+    labels = json.loads(
+        cluster.kubectl("get", "pod", "kube-scheduler-cp1", "-n", "kube-system", "-o", "json")
+    )
+    assert labels["metadata"]["labels"]["patched"] == "json"
+    replicas = ("get", "deployment", "coredns", "-n", "kube-system", "-o", "jsonpath={.spec.replicas}")
+    assert cluster.kubectl(*replicas) == "1"
+    assert flags(cp1, "kube-controller-manager")["cluster-name"] == "topology"
+    assert f"https://{NAME}:{PORT}" in shell(w1, "cat /etc/kubernetes/kubelet.conf")
+    assert shell(cp1, f"ls {PKI}/ca.crt {DATA}/member | head -1").strip() == f"{PKI}/ca.crt"
+    assert int(shell(cp1, "wc -l </var/log/kubernetes/audit.log")) > 100
+    named = shell(cp1, f"openssl x509 -noout -ext subjectAltName -in {PKI}/apiserver.crt")
+    assert {NAME, "more.corp.example", "kubernetes.default.svc.corp.example"} <= set(
+        named.replace("DNS:", "").replace(",", " ").split()
+    )
+    cli.run("verify", "--config", config, "--level", "cluster")
+    again = cli.run("init", "--config", config)
+    assert "nothing changed" in again.out
+    fleet.reset("w1", "cp1")
+    left = shell(cp1, f"ls -d {PKI} {DATA} /etc/kubernetes/audit/policy.yaml 2>/dev/null || true").split()
+    assert left == ["/etc/kubernetes/audit/policy.yaml"], "what the operator brought stays"
+
+
+_AUTHORITY = """mkdir -p /srv/etcd && cd /srv/etcd
+openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=etcd-of-others \\
+  2>/dev/null
+for name in server client; do
+  openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name 2>/dev/null
+  printf 'subjectAltName=IP:{address},IP:127.0.0.1\\nextendedKeyUsage=serverAuth,clientAuth\\n' >$name.ext
+  openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \\
+    -extfile $name.ext -out $name.crt 2>/dev/null
+done
+systemctl reset-failed etcd-of-others 2>/dev/null || true
+systemd-run --unit=etcd-of-others --collect /usr/local/bin/etcd-of-others --name others \\
+  --data-dir /var/lib/etcd-of-others --client-cert-auth --trusted-ca-file /srv/etcd/ca.crt \\
+  --cert-file /srv/etcd/server.crt --key-file /srv/etcd/server.key \\
+  --listen-client-urls https://{address}:12379 --advertise-client-urls https://{address}:12379 \\
+  --listen-peer-urls http://127.0.0.1:12380
+"""
+_AWAY = """systemctl stop etcd-of-others 2>/dev/null || true
+rm -rf /srv/etcd /var/lib/etcd-of-others /usr/local/bin/etcd-of-others
+"""
+
+
+@pytest.mark.long
+def test_an_etcd_that_others_run(cli, fleet):
+    fleet.bare()
+    cp1, other = fleet.control_plane, fleet.node("w2")
+    (program,) = sorted((paths.cache() / "built" / "etcd").glob("v*/etcd"))[-1:]
+    subprocess.run(
+        ["docker", "cp", str(program), f"{other.container}:/usr/local/bin/etcd-of-others"], check=True
+    )
+    shell(other, _AUTHORITY.format(address=other.address))
+    for name in ("ca.crt", "client.crt", "client.key"):
+        content = shell(other, f"cat /srv/etcd/{name}")
+        shell(cp1, f"mkdir -p {CLIENT}; umask 077; cat >{CLIENT}/{name}", stdin=content)
+
+    def edit(kinds):
+        kinds["ClusterConfiguration"]["etcd"] = {
+            "external": {
+                "endpoints": [f"https://{other.address}:12379"],
+                "caFile": f"{CLIENT}/ca.crt",
+                "certFile": f"{CLIENT}/client.crt",
+                "keyFile": f"{CLIENT}/client.key",
+            }
+        }
+
+    try:
+        config = fleet.variant("external-etcd", edit)
+        cluster = fleet.cluster(workers=1, config=config)
+        assert flags(cp1, "kube-apiserver")["etcd-servers"] == f"https://{other.address}:12379"
+        assert shell(cp1, "ls /etc/kubernetes/manifests").split() == [
+            "kube-apiserver.yaml",
+            "kube-controller-manager.yaml",
+            "kube-scheduler.yaml",
+        ]
+        assert shell(cp1, "ls -d /var/lib/etcd /etc/kubernetes/pki/etcd 2>/dev/null || true") == ""
+        asked = (
+            f"ETCDCTL_API=3 etcdctl --endpoints https://{other.address}:12379 --cacert {CLIENT}/ca.crt "
+            f"--cert {CLIENT}/client.crt --key {CLIENT}/client.key get /registry/minions --prefix --keys-only"
+        )
+        assert shell(cp1, asked).split() == ["/registry/minions/cp1", "/registry/minions/w1"]
+        cli.run("verify", "--config", config, "--level", "cluster")
+        assert cluster.node_names() == ["cp1", "w1"]
+        fleet.reset("w1", "cp1")
+        assert shell(cp1, f"ls {CLIENT}").split() == ["ca.crt", "client.crt", "client.key"]
+    finally:
+        shell(other, _AWAY)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", ["ipv4", "ipv6"])
+def test_two_address_families(cli, fleet, first):
+    fleet.bare()
+    addresses = {}
+    for index, name in enumerate(("cp1", "w1", "w2"), start=1):
+        node = fleet.node(name)
+        six = f"{SIXES}{index}"
+        link = "$(ip -4 -o route show default | awk '{print $5}')"
+        shell(
+            node,
+            "for one in all default; do sysctl -qw net.ipv6.conf.$one.disable_ipv6=0; done\n"
+            f"link={link}; sysctl -qw net.ipv6.conf.$link.disable_ipv6=0\n"
+            f"ip -6 addr replace {six}/64 dev $link nodad",
+        )
+        pair = [node.address, six]
+        addresses[name] = ",".join(pair if first == "ipv4" else reversed(pair))
+    pods, services = ["10.245.0.0/16", "fd00:245::/56"], ["10.111.0.0/16", "fd00:111::/112"]
+    if first == "ipv6":
+        pods.reverse()
+        services.reverse()
+
+    def edit(kinds):
+        networking = kinds["ClusterConfiguration"].setdefault("networking", {})
+        networking |= {"podSubnet": ",".join(pods), "serviceSubnet": ",".join(services)}
+        for host in kinds["Cluster"]["spec"]["hosts"]:
+            host["ssh"] = {"host": host["address"], **host.get("ssh", {})}
+            host["address"] = addresses[host["name"]]
+
+    config = fleet.variant(f"dual-stack-{first}", edit)
+    cluster = fleet.cluster(workers=1, config=config)
+    internal = "jsonpath={range .items[*]}{.status.addresses[?(@.type=='InternalIP')].address}{'\\n'}{end}"
+    told = cluster.kubectl("get", "nodes", "-o", internal).splitlines()
+    assert told == [addresses[name].replace(",", " ") for name in ("cp1", "w1")]
+    ranges = cluster.kubectl("get", "nodes", "-o", "jsonpath={range .items[*]}{.spec.podCIDRs}{'\\n'}{end}")
+    assert [len(json.loads(line)) for line in ranges.splitlines()] == [2, 2]
+    service = cluster.kubectl("get", "service", "kubernetes", "-o", "jsonpath={.spec.ipFamilies[0]}")
+    assert service == {"ipv4": "IPv4", "ipv6": "IPv6"}[first]
+    cli.run("verify", "--config", config, "--level", "cluster")
+    fleet.reset("w1", "cp1")
