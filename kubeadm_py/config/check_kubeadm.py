@@ -13,6 +13,7 @@ from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_m
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
+from kubeadm_py.model.phases import INIT, JOIN, RESET, Phase
 from kubeadm_py.model.versions import Version
 
 ALL = "all"
@@ -30,8 +31,8 @@ def check_kubeadm(whole: Whole, problems: Problems) -> None:
         check_gates(component.document, component.value.feature_gates, version, problems)
     for index, token in enumerate(whole.init.value.bootstrap_tokens):
         _check_token(whole.init.document, ("bootstrapTokens", index), token, problems)
-    check_phases(whole.init.document, whole.init.value.skip_phases, defaults.INIT_PHASES, problems)
-    check_phases(whole.join.document, whole.join.value.skip_phases, defaults.JOIN_PHASES, problems)
+    check_phases(whole.init.document, whole.init.value.skip_phases, INIT, problems)
+    check_phases(whole.join.document, whole.join.value.skip_phases, JOIN, problems)
     _check_reset(whole, problems)
     _check_upgrade(whole, problems)
     registrations: list[tuple[Document, Path, NodeRegistration]] = [
@@ -145,7 +146,7 @@ def _check_reset(whole: Whole, problems: Problems) -> None:
         if flag == _EXPIRE:
             message = f"{_EXPIRE} unmounts at a second try only, and reset tries once; leave it out"
             problems.error(place, ("unmountFlags", index), message)
-    check_phases(place, reset.skip_phases, defaults.RESET_PHASES, problems)
+    check_phases(place, reset.skip_phases, RESET, problems)
     check_ignored(place, ("ignorePreflightErrors",), reset.ignore_preflight_errors, problems)
 
 
@@ -159,15 +160,17 @@ def _check_upgrade(whole: Whole, problems: Problems) -> None:
             )
 
 
-def check_phases(
-    place: Place, names: Sequence[str], known: Mapping[str, tuple[str, ...]], problems: Problems
-) -> None:
+def check_phases(place: Place, names: Sequence[str], known: Sequence[Phase], problems: Problems) -> None:
     """Add a problem for every phase that does not exist; sub-phases are written with a slash."""
-    every = [*known, *(f"{phase}/{sub}" for phase, subs in known.items() for sub in subs)]
+    every = [phase.name for phase in known]
     for index, name in enumerate(names):
         if name not in every and not problems.full:
             guess = closest(name, every)
-            hint = f"; did you mean {guess}?" if guess else f": one of {', '.join(known)}"
+            hint = (
+                f"; did you mean {guess}?"
+                if guess
+                else f": one of {', '.join(each.name for each in known if not each.parent)}"
+            )
             problems.error(place, ("skipPhases", index), f"no phase {show(name)}{hint}")
 
 

@@ -77,51 +77,6 @@ REFUSED_FEATURE_GATES = {
 """Gates that may not be true, and why (docs/differences.md)."""
 DEPRECATED_FEATURE_GATES = {"PublicKeysECDSA": "write encryptionAlgorithm: ECDSA-P256 or RSA-2048 instead"}
 
-# Phases in kubeadm's order (kubeadm contract 1.1 and 1.2).
-INIT_PHASES: dict[str, tuple[str, ...]] = {
-    "preflight": (),
-    "certs": (
-        "ca",
-        "apiserver",
-        "apiserver-kubelet-client",
-        "front-proxy-ca",
-        "front-proxy-client",
-        "etcd-ca",
-        "etcd-server",
-        "etcd-peer",
-        "etcd-healthcheck-client",
-        "apiserver-etcd-client",
-        "sa",
-    ),
-    "kubeconfig": ("admin", "super-admin", "kubelet", "controller-manager", "scheduler"),
-    "etcd": ("local",),
-    "control-plane": ("apiserver", "controller-manager", "scheduler"),
-    "kubelet-start": (),
-    "wait-control-plane": (),
-    "upload-config": ("kubeadm", "kubelet"),
-    "upload-certs": (),
-    "mark-control-plane": (),
-    "bootstrap-token": (),
-    "kubelet-finalize": ("enable-client-cert-rotation",),
-    "addon": ("coredns", "kube-proxy"),
-    "show-join-command": (),
-}
-RESET_PHASES: dict[str, tuple[str, ...]] = {
-    "preflight": (),
-    "remove-etcd-member": (),
-    "cleanup-node": (),
-}
-JOIN_PHASES: dict[str, tuple[str, ...]] = {
-    "preflight": (),
-    "control-plane-prepare": ("download-certs", "certs", "kubeconfig", "control-plane"),
-    "check-etcd": (),
-    "kubelet-start": (),
-    "etcd-join": (),
-    "kubelet-wait-bootstrap": (),
-    "control-plane-join": ("mark-control-plane",),
-    "wait-control-plane": (),
-}
-
 MOVED_KEYS = {
     "timeoutForControlPlane": "v1beta4 has InitConfiguration.timeouts.controlPlaneComponentHealthCheck",
     "timeout": "v1beta4 has timeouts.discovery",

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kubeadm_py.model.actions import Wait
+from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan.workflows import StageDefinition
 from kubeadm_py.steps.base import Step, StepContext
 
 
-def build_stage(
-    definition: StageDefinition, contexts: Iterable[StepContext], *, skip_phases: Sequence[str] = ()
-) -> Stage:
-    """Plan one stage for all its hosts; skipped phases plan nothing."""
+def build_stage(definition: StageDefinition, contexts: Iterable[StepContext]) -> Stage:
+    """Plan one stage for all its hosts; phases that a context leaves out plan nothing."""
     return Stage(
         definition.id,
         definition.title,
-        tuple(HostPlan(ctx.node.name, _steps(definition.steps, ctx, skip_phases)) for ctx in contexts),
+        tuple(HostPlan(ctx.node.name, _steps(definition.steps, ctx)) for ctx in contexts),
     )
 
 
@@ -27,15 +26,21 @@ def together(*stages: Stage) -> Stage:
     return Stage(first.id, first.title, tuple(host for stage in stages for host in stage.hosts))
 
 
-def _steps(steps: Sequence[Step], ctx: StepContext, skip: Sequence[str]) -> tuple[PlannedStep, ...]:
+def _steps(steps: Sequence[Step], ctx: StepContext) -> tuple[PlannedStep, ...]:
     planned = []
     for step in steps:
-        if step.phase and (step.phase in skip or step.phase.partition("/")[0] in skip):
+        if not _wanted(step, ctx.phases):
             continue
         actions = step.plan(ctx)
         if actions:
             planned.append(PlannedStep(step.id, step.title, tuple(actions)))
     return tuple(planned)
+
+
+def _wanted(step: Step, phases: Selection) -> bool:
+    if step.phase:
+        return phases.wants(step.phase)
+    return not phases.only or any(phases.wants(each) for each in step.goes_with)
 
 
 def changes(stage: Stage) -> int:

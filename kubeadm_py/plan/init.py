@@ -11,8 +11,10 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
 from kubeadm_py.errors import UsageError
+from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.cluster import BootstrapToken
 from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.stock import KeyStock
@@ -54,21 +56,27 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
         )
     # Wrong phases and add-ons are refused before any host is reached.
-    left_out = phases.skipped(phases.init(), run.cluster.init_skip_phases, run.options.skip_phases)
-    run.use(replace(run.cluster, init_skip_phases=left_out))
+    options = run.options
+    chosen = phases.selection(
+        model_phases.INIT, options.only_phases, run.cluster.init_skip_phases, options.skip_phases
+    )
+    phases.refuse_idle("init", model_phases.INIT, chosen, CONTROL_PLANE)
+    run.use(replace(run.cluster, init_skip_phases=chosen.skipped))
     addons.resolve(run.cluster)
-    wanted = 0 if run.options.dry_run else KEYS_OF_A_CONTROL_PLANE
+    alone = bool(chosen.only)
+    wanted = 0 if options.dry_run or alone else KEYS_OF_A_CONTROL_PLANE
     threading.Thread(target=engine.preload, daemon=True).start()
     keys = KeyStock(run.cluster.key_algorithm, wanted)
     try:
-        if not run.options.dry_run:
-            run.bus.emit(ahead(PREPARE, CONTROL_PLANE))
+        if not options.dry_run:
+            run.bus.emit(ahead(*([] if alone else [PREPARE]), CONTROL_PLANE))
         # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
-        run.look(run.cluster.control_planes, lock=not run.options.dry_run)
+        run.look(run.cluster.control_planes, lock=not options.dry_run)
         if complete is not None:
             facts = {name: session.facts for name, session in run.sessions.items()}
             run.use(complete(run.cluster, facts))
-        return _Init(run, source, keys, datetime.now(UTC)).through()
+        work = _Init(run, source, keys, datetime.now(UTC), chosen)
+        return work.phases_alone() if alone else work.through()
     finally:
         keys.close()
 
@@ -76,7 +84,7 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
 class _Init:
     """Hold one init's work on the first control plane."""
 
-    def __init__(self, run: Run, source: Source, keys: KeyStock, now: datetime) -> None:
+    def __init__(self, run: Run, source: Source, keys: KeyStock, now: datetime, chosen: Selection) -> None:
         self.run = run
         self.source = source
         self.now = now
@@ -84,7 +92,8 @@ class _Init:
         self.tokens = tuple(_with_value(token) for token in run.cluster.bootstrap_tokens)
         run.use(replace(run.cluster, bootstrap_tokens=self.tokens))
         self.session = run.sessions[run.cluster.control_planes[0].name]
-        self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys)
+        self.phases = chosen
+        self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys, chosen)
 
     def through(self) -> InitReport:
         """Do the whole init."""
@@ -94,14 +103,7 @@ class _Init:
         if run.options.dry_run:
             return self._report(Plan("init", (self._stage(PREPARE), self._stage(CONTROL_PLANE))))
         self.source.fetch(run.cluster, run.sessions, run.say)
-        executor = Executor(
-            run.sessions,
-            run.bus,
-            self.producers.table(),
-            self.source.open_images,
-            run.interrupt,
-            timings=run.timings,
-        )
+        executor = self._executor()
         try:
             self.producers.prepare()
             prepare = self._stage(PREPARE)
@@ -112,6 +114,31 @@ class _Init:
         finally:
             self.producers.forget()
         return self._report(Plan("init", (prepare, control)))
+
+    def phases_alone(self) -> InitReport:
+        """Do the phases that were asked for and nothing else, with what the host has."""
+        if self.phases.wants(model_phases.PREFLIGHT):
+            self._gate(Gate.HOST)
+            self._gate(Gate.PREPARED)
+        self.session.inventory.cluster = self.run.cluster.name
+        control = self._stage(CONTROL_PLANE)
+        plan = Plan("init", (control,))
+        if not self.run.options.dry_run and not control.empty:
+            try:
+                self._execute(self._executor(), control)
+            finally:
+                self.producers.forget()
+        return InitReport(plan, changes(control), self._tokens_made(), ())
+
+    def _executor(self) -> Executor:
+        return Executor(
+            self.run.sessions,
+            self.run.bus,
+            self.producers.table(),
+            self.source.open_images,
+            self.run.interrupt,
+            timings=self.run.timings,
+        )
 
     def _context(self) -> StepContext:
         return StepContext(
@@ -125,6 +152,8 @@ class _Init:
             artifacts=self.source.view,
             addons=self.addons,
             key_pairs=self._key_pairs,
+            phases=self.phases,
+            kubeconfig=self.run.options.kubeconfig,
         )
 
     @cached_property
@@ -132,10 +161,10 @@ class _Init:
         return key_pairs.look(self.run.cluster, self.session)
 
     def _stage(self, definition: StageDefinition) -> Stage:
-        return build_stage(definition, [self._context()], skip_phases=self.run.cluster.init_skip_phases)
+        return build_stage(definition, [self._context()])
 
     def _gate(self, which: Gate) -> None:
-        if phases.PREFLIGHT in self.run.cluster.init_skip_phases:
+        if not self.phases.wants(model_phases.PREFLIGHT):
             return
         preflight.gate(
             self.run,
@@ -158,9 +187,12 @@ class _Init:
         return InitReport(
             plan,
             sum(changes(stage) for stage in plan.stages),
-            tuple(token.token for token in self.tokens if token.token is not None),
+            self._tokens_made(),
             tuple(f"{item.namespace}/{item.name}" for item in pending),
         )
+
+    def _tokens_made(self) -> tuple[Secret, ...]:
+        return tuple(token.token for token in self.tokens if token.token is not None)
 
 
 def _with_value(token: BootstrapToken) -> BootstrapToken:

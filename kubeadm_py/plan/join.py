@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.phases import JOIN
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import open_source
+from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER
 
 if TYPE_CHECKING:
     from kubeadm_py.plan.joining import JoinReport
@@ -34,8 +36,10 @@ def join(
     that failed.
     """
     source = open_source(run.cluster)
-    left_out = phases.skipped(phases.JOIN, run.cluster.join_skip_phases, run.options.skip_phases)
-    run.use(replace(run.cluster, join_skip_phases=left_out))
+    options = run.options
+    chosen = phases.selection(JOIN, options.only_phases, run.cluster.join_skip_phases, options.skip_phases)
+    phases.refuse_idle("join", JOIN, chosen, JOIN_WORKER, JOIN_CONTROL_PLANE)
+    run.use(replace(run.cluster, join_skip_phases=chosen.skipped))
     now = datetime.now(UTC)
     names = [node.name for node in targets]
     helpers = [node for node in run.cluster.control_planes if node.name not in names]
@@ -47,7 +51,7 @@ def join(
 
         joining.preload()
         if not run.options.dry_run:
-            run.bus.emit(joining.stages(errand is not None))
+            run.bus.emit(joining.stages(errand is not None, alone=bool(chosen.only)))
 
     try:
         run.look(targets, lock=not run.options.dry_run, meanwhile=load)
@@ -55,16 +59,19 @@ def join(
 
         if complete is not None:
             run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
-        work = Joining(run, source, list(run.sessions), now, adopt)
+        work = Joining(run, source, list(run.sessions), now, adopt, phases=chosen)
+        through = work.phases_alone if chosen.only else work.through
         if errand is None:
-            return work.through(None, discovery_file)
+            return through(None, discovery_file)
         run.interrupt.check()
-        leader = errand.leader(mint=not work.all_members() and not run.options.dry_run)
+        leader = errand.leader(
+            mint=chosen.wants("kubelet-start") and not work.all_members() and not run.options.dry_run
+        )
     finally:
         if errand is not None:
             errand.forget()
     try:
-        return work.through(leader, discovery_file)
+        return through(leader, discovery_file)
     finally:
         # Finished or not, the minted token goes; its own end is near in any case.
         work.forget_token(leader)

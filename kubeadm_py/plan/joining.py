@@ -12,14 +12,15 @@ from kubeadm_py.engine.events import StagesAhead
 from kubeadm_py.engine.execute import Executor, StageResult
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, phases
 from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import pem
-from kubeadm_py.plan import control_plane_join, discover, key_pairs, phases, preflight, reach
+from kubeadm_py.plan import control_plane_join, discover, key_pairs, preflight, reach
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan.build import build_stage, changes, together
 from kubeadm_py.plan.leader import Leader
@@ -31,13 +32,15 @@ from kubeadm_py.plan.sources import Source
 from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE, ahead
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready, kubelet_start, mark_node, waits
+from kubeadm_py.steps import addons_ready, control_plane_prepare, kubelet_start, mark_node, waits
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import text
 
 
-def stages(with_control_plane: bool) -> StagesAhead:
-    """Return the event that says which stages a join has before it."""
+def stages(with_control_plane: bool, *, alone: bool = False) -> StagesAhead:
+    """Return the event that says which stages a join has before it; phases alone are one."""
+    if alone:
+        return ahead(JOIN_WORKER)
     return ahead(PREPARE, JOIN_WORKER, *([JOINED] if with_control_plane else []))
 
 
@@ -66,6 +69,7 @@ class Joining:
     now: datetime
     adopt: Adopt | None = None
     keys: SharedKeys | None = None
+    phases: Selection = EVERYTHING
     token_deleted: bool = False
 
     def all_members(self) -> bool:
@@ -74,21 +78,27 @@ class Joining:
 
     def through(self, leader: Leader | None, discovery_file: bytes | None) -> JoinReport:
         """Do the whole join."""
-        run = self.run
-        joined = self._find(leader, discovery_file)
-        control_planes = self._control_planes()
-        if control_planes:
-            control_plane_join.refuse_without_endpoint(joined, control_planes)
-        run.use(as_joined(run.cluster, joined))
-        if control_planes:
-            joined = control_plane_join.adopted(run, joined, self.adopt)
-            self.keys = control_plane_join.shared_keys_of(run, joined, leader, control_planes, self.now)
-            joined = replace(joined, shared=self.keys.described)
+        joined = self._taken_over(self._find(leader, discovery_file), leader)
         try:
             return self._carry_out(joined, leader)
         finally:
             if self.keys is not None:
                 self.keys.forget()
+
+    def _taken_over(self, joined: JoinedCluster, leader: Leader | None) -> JoinedCluster:
+        """Go on with what the cluster says of itself, and with what its control planes share."""
+        run = self.run
+        control_planes = self._control_planes()
+        if control_planes:
+            control_plane_join.refuse_without_endpoint(joined, control_planes)
+        run.use(as_joined(run.cluster, joined))
+        if not control_planes:
+            return joined
+        joined = control_plane_join.adopted(run, joined, self.adopt)
+        if not self.phases.wants(control_plane_prepare.PHASE):
+            return joined
+        self.keys = control_plane_join.shared_keys_of(run, joined, leader, control_planes, self.now)
+        return replace(joined, shared=self.keys.described)
 
     def _control_planes(self) -> list[str]:
         """Return those of the joining hosts that become control planes."""
@@ -110,14 +120,7 @@ class Joining:
         if self.source.fetch(run.cluster, run.sessions, run.say):
             prepare = build_stage(PREPARE, self._contexts(joined, resolved))
         self.source.verify(prepare)
-        executor = Executor(
-            run.sessions,
-            run.bus,
-            {**joining_producers(run.cluster), **(self.keys.table(joined.ca_pem) if self.keys else {})},
-            self.source.open_images,
-            run.interrupt,
-            timings=run.timings,
-        )
+        executor = self._executor(joined)
         errors = self._keep_going(executor.run(prepare, probe_after=True))
         gates.pass_prepared()
         if leader is not None:
@@ -131,14 +134,62 @@ class Joining:
         plan = Plan("join", (prepare, stage))
         return JoinReport(plan, sum(changes(each) for each in plan.stages), already)
 
-    def _join_stage(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> Stage:
-        left_out = self.run.cluster.join_skip_phases
+    def phases_alone(self, leader: Leader | None, discovery_file: bytes | None) -> JoinReport:
+        """Do the phases that were asked for and nothing else, with what the hosts have.
+
+
+        The cluster is looked up where the config or the flags name one. A token that was minted stays until
+        its end, which is near: the kubelet still has to log in with it.
+        """
+        run = self.run
+        joined: JoinedCluster | None = None
+        try:
+            if leader is not None or run.cluster.discovery is not None:
+                joined = self._taken_over(self._find(leader, discovery_file), leader)
+            return self._carry_out_alone(joined, leader)
+        finally:
+            if self.keys is not None:
+                self.keys.forget()
+
+    def _carry_out_alone(self, joined: JoinedCluster | None, leader: Leader | None) -> JoinReport:
+        run = self.run
+        already: tuple[str, ...] = ()
+        if joined is not None and self.phases.wants(phases.PREFLIGHT):
+            gates = _Gates(self, joined, leader, [])
+            already = gates.pass_host()
+            gates.pass_prepared()
+        for name in self.names:
+            run.sessions[name].inventory.cluster = run.cluster.name
+        stage = self._join_stage(joined, ())
+        report = JoinReport(Plan("join", (stage,)), changes(stage), already)
+        if run.options.dry_run or stage.empty:
+            return report
+        if leader is not None and leader.token is not None:
+            leader.wait_for_token()
+            self.token_deleted = True
+            minutes = int(leaders.TOKEN_TTL.total_seconds() // 60)
+            run.say(f"the token of this join ends by itself, {minutes} minutes from now")
+        errors = self._keep_going(self._executor(joined).run(stage))
+        if errors:
+            raise RunFailedError(errors)
+        return report
+
+    def _executor(self, joined: JoinedCluster | None) -> Executor:
+        shared = self.keys.table(joined.ca_pem) if self.keys is not None and joined is not None else {}
+        return Executor(
+            self.run.sessions,
+            self.run.bus,
+            {**joining_producers(self.run.cluster), **shared},
+            self.source.open_images,
+            self.run.interrupt,
+            timings=self.run.timings,
+        )
+
+    def _join_stage(self, joined: JoinedCluster | None, resolved: tuple[ResolvedAddon, ...]) -> Stage:
         contexts = self._contexts(joined, resolved)
         return together(
             *(
-                build_stage(
-                    definition, [ctx for ctx in contexts if ctx.node.role is role], skip_phases=left_out
-                )
+                build_stage(definition, [ctx for ctx in contexts if ctx.node.role is role])
                 for role, definition in (
                     (Role.CONTROL_PLANE, JOIN_CONTROL_PLANE),
                     (Role.WORKER, JOIN_WORKER),
@@ -153,7 +204,7 @@ class Joining:
         """
         sessions = [self.run.sessions[name] for name in self.names]
         wanted = [each for each in sessions if paths.KUBELET_CONF not in each.facts.files]
-        if not wanted or kubelet_start.STEP.phase in self.run.cluster.join_skip_phases:
+        if not wanted or not self.phases.wants(kubelet_start.STEP.phase):
             return joined
         if leader is not None:
             session, endpoint = leader.session, leader.session.node.local_endpoint
@@ -163,7 +214,9 @@ class Joining:
         signed = discover.kubelet_credentials(session, endpoint, joined, names)
         return replace(joined, kubelet_credentials=signed)
 
-    def _contexts(self, joined: JoinedCluster, resolved: tuple[ResolvedAddon, ...]) -> list[StepContext]:
+    def _contexts(
+        self, joined: JoinedCluster | None, resolved: tuple[ResolvedAddon, ...]
+    ) -> list[StepContext]:
         return [
             StepContext(
                 self.run.cluster,
@@ -176,6 +229,7 @@ class Joining:
                 joined=joined,
                 addons=resolved,
                 key_pairs=self._key_pairs(session),
+                phases=self.phases,
             )
             for name, session in self.run.sessions.items()
             if name in self.names
@@ -296,7 +350,7 @@ class _Gates:
         return pem.public_key_hashes(self.joined.ca_pem)[0].removeprefix("sha256:")
 
     def _gate(self, which: Gate, tried: Mapping[str, Mapping[str, Reach]]) -> None:
-        if phases.PREFLIGHT in self.work.run.cluster.join_skip_phases:
+        if not self.work.phases.wants(phases.PREFLIGHT):
             return
         preflight.gate(
             self.work.run,

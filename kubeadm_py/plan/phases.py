@@ -1,88 +1,39 @@
-"""Say which of kubeadm's phases a run leaves out, and refuse those that cannot be left out alone."""
+"""Say which of kubeadm's phases a run does, and refuse names that are none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from kubeadm_py.errors import UsageError
-
-PREFLIGHT = "preflight"
-
-
-@dataclass(frozen=True, slots=True)
-class Phases:
-    """List kubeadm's phases of one verb by how they can be skipped; a phase stands for its sub-phases too."""
-
-    skippable: frozenset[str]
-    absent: frozenset[str]
-    """What this verb never does here, so that skipping it changes nothing."""
-    divided: frozenset[str] = frozenset()
-    """Phases whose sub-phases cannot be skipped alone yet."""
+from kubeadm_py.model import phases
+from kubeadm_py.model.phases import Phase, Selection
+from kubeadm_py.plan.workflows import StageDefinition
 
 
-JOIN = Phases(
-    skippable=frozenset(
-        {
-            PREFLIGHT,
-            "control-plane-prepare",
-            *(f"control-plane-prepare/{name}" for name in ("download-certs", "certs", "kubeconfig")),
-            "control-plane-prepare/control-plane",
-            "check-etcd",
-            "kubelet-start",
-            "etcd-join",
-            "kubelet-wait-bootstrap",
-            "control-plane-join",
-            "control-plane-join/mark-control-plane",
-            "wait-control-plane",
-        }
-    ),
-    absent=frozenset(),
-)
-_SAME = {"etcd/local": "etcd", "kubelet-finalize/enable-client-cert-rotation": "kubelet-finalize"}
-"""Sub-phases that are all of their phase."""
+def selection(known: Sequence[Phase], only: Iterable[str], *skipped: Iterable[str]) -> Selection:
+    """Return the phases of a run: those to skip are of the config and of the command line.
 
-
-def init() -> Phases:
-    """Return init's phases."""
-    # Imported late: with the objects come the add-ons and the templates, and a join needs none of them here.
-    from kubeadm_py.steps import cluster_objects
-
-    return Phases(
-        skippable=frozenset(
-            {
-                PREFLIGHT,
-                "certs",
-                "kubeconfig",
-                "etcd",
-                "control-plane",
-                "kubelet-start",
-                "wait-control-plane",
-                "mark-control-plane",
-                "kubelet-finalize",
-                *cluster_objects.PHASES,
-                *(phase.partition("/")[0] for phase in cluster_objects.PHASES),
-            }
-        ),
-        absent=frozenset({"upload-certs", "show-join-command"}),
-        divided=frozenset({"certs", "kubeconfig", "control-plane"}),
-    )
-
-
-def skipped(phases: Phases, *names: Iterable[str]) -> tuple[str, ...]:
-    """Return the phases to skip, of the config and of the command line; raise UsageError for others."""
-    wanted = dict.fromkeys(_SAME.get(name, name) for each in names for name in each)
-    for name in wanted:
-        parent = name.partition("/")[0]
-        if name in phases.skippable or parent in phases.absent:
-            continue
-        if parent in phases.divided:
+    Raise UsageError for a name that is no phase.
+    """
+    names = [phase.name for phase in known]
+    left_out = tuple(dict.fromkeys(name for each in skipped for name in each))
+    for name in (*only, *left_out):
+        if name not in names:
             raise UsageError(
-                f"skipping the phase {name} is not supported yet",
-                fix=f"skip the whole phase: {parent}",
+                f"there is no phase {name} to {'skip' if name in left_out else 'run'}",
+                fix=f"one of {', '.join(phase.name for phase in known if not phase.parent)}",
             )
-        raise UsageError(
-            f"there is no phase {name} to skip",
-            fix=f"one of {', '.join(sorted(phases.skippable | phases.absent))}",
-        )
-    return tuple(wanted)
+    return Selection(tuple(only), left_out)
+
+
+def refuse_idle(verb: str, known: Sequence[Phase], chosen: Selection, *stages: StageDefinition) -> None:
+    """Raise UsageError where a phase is to run that nothing in these stages does yet."""
+    done = {phase for stage in stages for step in stage.steps for phase in (step.phase, *step.goes_with)}
+    done |= {phases.PREFLIGHT, phases.SHOW_JOIN_COMMAND}
+    for name in chosen.only:
+        mine = [phase.name for phase in known if Selection((name,)).wants(phase.name)]
+        if not any(Selection((each,)).wants(phase) for each in mine for phase in done if phase):
+            raise UsageError(
+                f"{verb} does nothing in the phase {name} yet",
+                fix=f"leave it out; the whole {verb} does what there is",
+            )

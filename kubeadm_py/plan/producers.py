@@ -19,6 +19,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
+from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.pki import files, kubeconfig, presence, requests
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
@@ -42,6 +43,8 @@ class ControlPlaneProducers:
     session: Session
     now: datetime
     key_maker: KeyMaker = generate
+    phases: Selection = EVERYTHING
+    """What of the phase certs this run does: no other authority is made."""
 
     def prepare(self) -> None:
         """Start making the keys of a new cluster while the host is being prepared."""
@@ -90,7 +93,11 @@ class ControlPlaneProducers:
                 for request in existing
             },
             now=self.now,
-            fresh=requests.authority_requests(self.cluster),
+            fresh=[
+                request
+                for request in requests.authority_requests(self.cluster)
+                if self.phases.wants(f"certs/{request.name}")
+            ],
             key_pairs={pair.name: content[pair.key_path] for pair in pairs},
             key_maker=self.key_maker,
         )

@@ -31,6 +31,7 @@ from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster, SharedFile
+from kubeadm_py.model.phases import INIT, JOIN
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.pki import requests, shared
@@ -98,9 +99,9 @@ def render(
     cluster = replace(
         cluster,
         bootstrap_tokens=tuple(tokens),
-        init_skip_phases=phases.skipped(phases.init(), cluster.init_skip_phases),
-        join_skip_phases=phases.skipped(phases.JOIN, cluster.join_skip_phases),
     )
+    init_phases = phases.selection(INIT, (), cluster.init_skip_phases)
+    join_phases = phases.selection(JOIN, (), cluster.join_skip_phases)
     resolved = tuple(addons.resolve(cluster))
 
     def context(of: ResolvedCluster, node: Node, joined: JoinedCluster | None = None) -> StepContext:
@@ -116,6 +117,7 @@ def render(
             artifacts=artifacts,
             joined=joined,
             addons=resolved if cluster.control_planes else (),
+            phases=init_phases if joined is None else join_phases,
         )
 
     hosts: list[RenderedHost] = []
@@ -128,14 +130,14 @@ def render(
             ctx = context(cluster, first)
             stages = [
                 build_stage(PREPARE, [ctx]),
-                build_stage(CONTROL_PLANE, [ctx], skip_phases=cluster.init_skip_phases),
+                build_stage(CONTROL_PLANE, [ctx]),
             ]
             # These facts know of no authority, so none is read: the host behind the session is never asked.
             nowhere = FakeHost(
                 first.name, default=KubeadmPyError("rendering reaches no host", host=first.name)
             )
             session = Session(first, nowhere, ctx.facts, Inventory(), probe="")
-            producers = ControlPlaneProducers(cluster, session, now, keys)
+            producers = ControlPlaneProducers(cluster, session, now, keys, init_phases)
             try:
                 make = _Maker(producers.table(), secrets=secrets)
                 hosts.append(make.host(first.name, stages))
@@ -151,7 +153,7 @@ def render(
             ctx = context(followers, node, replace(joined, shared=taken_over.described, helper=joined.server))
             stages = [
                 build_stage(PREPARE, [ctx]),
-                build_stage(JOIN_CONTROL_PLANE, [ctx], skip_phases=cluster.join_skip_phases),
+                build_stage(JOIN_CONTROL_PLANE, [ctx]),
             ]
             make = _Maker(taken_over.table(joined.ca_pem), secrets=secrets, members=",".join(members[:index]))
             hosts.append(make.host(node.name, stages))
@@ -162,7 +164,7 @@ def render(
             ctx = context(followers, node, joined)
             stages = [
                 build_stage(PREPARE, [ctx]),
-                build_stage(JOIN_WORKER, [ctx], skip_phases=cluster.join_skip_phases),
+                build_stage(JOIN_WORKER, [ctx]),
             ]
             unknown = frozenset() if joined.ca_pem else frozenset({cluster.ca_cert_path})
             hosts.append(make.host(node.name, stages, unknown))

@@ -52,6 +52,10 @@ class Options:
     ignore_preflight_errors: frozenset[str] = frozenset()
     skip_phases: tuple[str, ...] = ()
     dry_run: bool = False
+    only_phases: tuple[str, ...] = ()
+    """Run just these: `init phase NAME`."""
+    kubeconfig: str = ""
+    """The kubeconfig on the host for talking to the cluster; empty chooses."""
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.phases import EVERYTHING, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class StepContext:
     addons: tuple[Any, ...] = ()
     key_pairs: Mapping[str, bool] = field(default_factory=dict)
     """Keys and kubeconfigs that the inventory does not know: path -> whether key and certificate fit."""
+    phases: Selection = EVERYTHING
+    """Which of kubeadm's phases this run does; a step that has parts asks it for each."""
+    kubeconfig: str = ""
+    """The kubeconfig on the host that somebody named for talking to the cluster; '' chooses."""
 
     @property
     def timeouts(self) -> Timeouts:
@@ -43,13 +48,15 @@ class StepContext:
 class Step:
     """Name a piece of work; `plan` returns its actions, an empty list where all is as it should be.
 
-    `phase` is kubeadm's name of it (`certs`, `control-plane`, `addon/coredns`), or '' where kubeadm has none.
+    `phase` is kubeadm's name of it (`certs`, `control-plane`, `addon/coredns`), or '' where kubeadm has none;
+    such a step is left out where single phases are run, unless one of those that it `goes_with` is.
     """
 
     id: str
     title: str
     plan: Callable[[StepContext], list[Action]]
     phase: str = ""
+    goes_with: tuple[str, ...] = ()
 
 
 def is_so(spec: FileSpec, facts: HostFacts) -> bool:

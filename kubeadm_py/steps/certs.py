@@ -30,6 +30,8 @@ def plan(ctx: StepContext) -> list[Action]:
     reasons: list[str] = []
     fresh: set[str] = set()
     for request in requests(ctx.cluster, ctx.node):
+        if not ctx.phases.wants(f"certs/{request.name}"):
+            continue
         why = _authority_lacks(ctx, request) if request.is_authority else _leaf_lacks(ctx, request, fresh)
         if why:
             files += certificate_files([request])
@@ -37,6 +39,8 @@ def plan(ctx: StepContext) -> list[Action]:
             if request.is_authority:
                 fresh.add(request.name)
     for pair in key_pair_requests(ctx.cluster):
+        if not ctx.phases.wants(f"certs/{pair.name}"):
+            continue
         # kubeadm keeps a private key that is there and makes no public one from it (contract 4.3); ours, of a
         # run that was cut off, gets its public half.
         cut_off = pair.key_path in ctx.recorded and pair.public_key_path not in ctx.facts.files
@@ -89,6 +93,7 @@ def _refuse_to_replace(ctx: StepContext, request: CertificateRequest) -> None:
 def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) -> str:
     if request.signer in fresh:
         return f"{request.signer} is new"
+    require_authority(ctx, request.signer, f"the certificate {request.name}")
     authority = ctx.facts.files.get(authority_path(ctx, request))
     return leaf_lacks(ctx, request, authority.content if authority is not None else None)
 
@@ -114,6 +119,18 @@ def leaf_lacks(ctx: StepContext, request: CertificateRequest, authority_pem: byt
             minimum_remaining(request.validity),
         )
     )
+
+
+def require_authority(ctx: StepContext, name: str, wanted: str) -> None:
+    """Raise where an authority is neither there nor made in this run, whose phases leave it out."""
+    made = ctx.phases.wants(f"certs/{name}")
+    path = next(each.certificate_path for each in authority_requests(ctx.cluster) if each.name == name)
+    if not made and path not in ctx.facts.files:
+        raise KubeadmPyError(
+            f"{wanted} cannot be signed: the authority {name} is not there ({path})",
+            host=ctx.node.name,
+            fix=f"make it first: init phase certs {name}; or put its certificate and key there",
+        )
 
 
 def authority_path(ctx: StepContext, request: CertificateRequest) -> str:

@@ -25,6 +25,7 @@ TOKEN_PRODUCER = "bootstrap-token"  # noqa: S105 - a producer's name
 COREDNS_PRODUCER = "coredns"
 """Its Late.args is the Deployment; the producer puts in the live number of replicas."""
 
+ADMIN_RBAC = "admin-rbac"
 BOOTSTRAP_TOKEN = "bootstrap-token"  # noqa: S105 - kubeadm's name of a phase
 COREDNS = "addon/coredns"
 KUBE_PROXY = "addon/kube-proxy"
@@ -72,7 +73,7 @@ def groups(ctx: StepContext) -> list[Group]:
     """List all groups of objects in the order of their creation."""
     cluster = ctx.cluster
     listed = [
-        Group("admin-rbac", _all(objects.cluster_admins_binding())),
+        Group(ADMIN_RBAC, _all(objects.cluster_admins_binding())),
         Group("upload-config/kubeadm", _all(objects.kubeadm_config(cluster))),
         Group("upload-config/kubelet", _all(objects.kubelet_config_map(cluster))),
         Group(
@@ -92,12 +93,24 @@ def groups(ctx: StepContext) -> list[Group]:
     listed += [
         Group(addon_phase(item.addon.name), _all(addons.render([item], cluster))) for item in ctx.addons
     ]
-    return [group for group in listed if not skipped(group.phase, cluster)]
+    chosen = [group for group in listed if _wanted(group, ctx)]
+    # What gives administrators their rights is no phase of kubeadm's: it goes with the first object.
+    return chosen if any(group.phase != ADMIN_RBAC for group in chosen) else []
+
+
+def _wanted(group: Group, ctx: StepContext) -> bool:
+    if group.phase == ADMIN_RBAC:
+        # Who names a kubeconfig vouches for its rights, as with kubeadm.
+        return not ctx.kubeconfig
+    return ctx.phases.wants(group.phase) and not skipped(group.phase, ctx.cluster)
 
 
 def plan(ctx: StepContext) -> list[Action]:
-    """Apply the groups whose objects are not the ones applied last to this cluster, in one call."""
-    known = applied.same_cluster(ctx)
+    """Apply the groups whose objects are not the ones applied last to this cluster, in one call.
+
+    Groups that are asked for by name are applied whatever is noted: somebody may have deleted them.
+    """
+    known = applied.same_cluster(ctx) and not ctx.phases.only
     wanted = [group for group in groups(ctx) if not (known and is_so(group.marker, ctx.facts))]
     if not wanted:
         return []
@@ -136,7 +149,8 @@ def _coredns(ctx: StepContext) -> tuple[Mapping[str, Any] | Late, ...]:
 
 def _tokens(ctx: StepContext) -> tuple[Late, ...]:
     """Return the config's tokens, once a cluster: a later init must not bring ended or deleted ones back."""
-    if marker_path(BOOTSTRAP_TOKEN) in ctx.facts.files and not applied.another_cluster(ctx):
+    once = not ctx.phases.names(BOOTSTRAP_TOKEN)
+    if once and marker_path(BOOTSTRAP_TOKEN) in ctx.facts.files and not applied.another_cluster(ctx):
         return ()
     return tuple(
         Late(TOKEN_PRODUCER, {"bootstrap token": token.description or "for joining nodes"}, token)
@@ -162,4 +176,4 @@ def skipped(phase: str, cluster: ResolvedCluster) -> bool:
     return any(phase == name or phase.startswith(f"{name}/") for name in cluster.init_skip_phases)
 
 
-STEP = Step("objects", "API objects", plan)
+STEP = Step("objects", "API objects", plan, goes_with=PHASES)

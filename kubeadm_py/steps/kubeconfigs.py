@@ -8,7 +8,7 @@ from kubeadm_py.pki.files import kubeconfig_files
 from kubeadm_py.pki.kubeconfig import kubeconfig_fits
 from kubeadm_py.pki.requests import KubeconfigRequest, kubeconfig_requests
 from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.certs import minimum_remaining
+from kubeadm_py.steps.certs import minimum_remaining, require_authority
 
 
 def plan(ctx: StepContext) -> list[Action]:
@@ -17,6 +17,9 @@ def plan(ctx: StepContext) -> list[Action]:
     reasons: list[str] = []
     authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
     for request in kubeconfig_requests(ctx.cluster, ctx.node):
+        if not ctx.phases.wants(f"kubeconfig/{request.name.removesuffix('.conf')}"):
+            continue
+        require_authority(ctx, "ca", f"{request.name}'s certificate")
         why = lacks(ctx, request, authority.content if authority is not None else None)
         if why:
             files += kubeconfig_files([request])

@@ -23,7 +23,7 @@ def plan_ready(ctx: StepContext) -> list[Action]:
 
 def _is_member(ctx: StepContext) -> bool:
     found = ctx.facts.files
-    return ctx.joined is None or (paths.KUBELET_CONF in found and paths.BOOTSTRAP_KUBELET_CONF not in found)
+    return paths.KUBELET_CONF in found and paths.BOOTSTRAP_KUBELET_CONF not in found
 
 
 def plan_certificate(ctx: StepContext) -> list[Action]:

@@ -38,4 +38,9 @@ systemctl restart kubelet""",
     ]
 
 
-STEP = Step("kubelet-finalize", "kubelet certificate rotation", plan, phase="kubelet-finalize")
+STEP = Step(
+    "kubelet-finalize",
+    "kubelet certificate rotation",
+    plan,
+    phase="kubelet-finalize/enable-client-cert-rotation",
+)

@@ -31,7 +31,16 @@ def plan_etcd(ctx: StepContext) -> list[Action]:
 
 def plan(ctx: StepContext) -> list[Action]:
     """Write the components' manifests that differ; the kubelet takes them from there."""
-    files = [spec for spec in _manifests(ctx) if spec.path != _ETCD]
+    return _components(ctx, [spec for spec in _manifests(ctx) if spec.path != _ETCD])
+
+
+def plan_parts(ctx: StepContext) -> list[Action]:
+    """Write the manifests of those components whose part of init's phase is to be done."""
+    files = [spec for spec in _manifests(ctx) if spec.path != _ETCD and ctx.phases.wants(_phase(spec))]
+    return _components(ctx, files)
+
+
+def _components(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
     actions = write(files, ctx.facts, title="static pod manifests", reason="missing or changed")
     return actions + _take_over(ctx, files)
 
@@ -57,9 +66,14 @@ def _take_over(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
     ]
 
 
+def _phase(manifest: FileSpec) -> str:
+    component = manifest.path.removeprefix(f"{paths.MANIFESTS_DIR}/").removesuffix(".yaml")
+    return f"control-plane/{component.removeprefix('kube-')}"
+
+
 def _manifests(ctx: StepContext) -> list[FileSpec]:
     return manifests(ctx.cluster, ctx.node, ctx.facts, environment=ctx.facts.environment)
 
 
-STEP_ETCD = Step("etcd", "etcd", plan_etcd, phase="etcd")
-STEP = Step("control-plane", "static pods", plan, phase="control-plane")
+STEP_ETCD = Step("etcd", "etcd", plan_etcd, phase="etcd/local")
+STEP = Step("control-plane", "static pods", plan_parts, phase="control-plane")

@@ -12,8 +12,10 @@ from kubeadm_py.steps.base import Step, StepContext
 def admin_kubeconfig(ctx: StepContext) -> str:
     """Return the kubeconfig that may do everything before RBAC is set up: super-admin.conf if there.
 
-    A control plane that joins has none, and needs none.
+    A control plane that joins has none, and needs none. The one that somebody named for this run comes first.
     """
+    if ctx.kubeconfig:
+        return ctx.kubeconfig
     if ctx.joined is not None:
         return paths.ADMIN_CONF
     is_new = paths.ADMIN_CONF not in ctx.facts.files

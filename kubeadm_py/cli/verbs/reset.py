@@ -11,9 +11,9 @@ from kubeadm_py.cli.verbs import common, plans, reading
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.engine.interrupt import stopped
 from kubeadm_py.errors import UsageError
+from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan import reset
-from kubeadm_py.plan.phases import PREFLIGHT
 from kubeadm_py.plan.run import Options, running
 
 

@@ -31,5 +31,5 @@ STEPS = (
 )
 """kubeadm has none of these phases; its packages and the operator do this work there."""
 
-DIRECTORIES = Step("directories", "make directories", plan_directories)
+DIRECTORIES = Step("directories", "make directories", plan_directories, goes_with=("kubelet-start",))
 """Not of the preparation: they come with the kubelet, so a prepared host needs no round trip for them."""

@@ -355,12 +355,25 @@ def test_a_parent_phase_skips_its_parts(world):
 
 
 @pytest.mark.parametrize("how", ["config", "flag"])
-@pytest.mark.parametrize("phase", ["certs/etcd-ca", "control-plane/apiserver", "kubeconfig/admin"])
-def test_a_phase_that_we_cannot_skip_alone_is_refused(make_world, how, phase):
+@pytest.mark.parametrize(
+    ("phase", "path"),
+    [
+        ("certs/sa", f"{paths.PKI_DIR}/sa.key"),
+        ("kubeconfig/scheduler", f"{paths.KUBERNETES_DIR}/scheduler.conf"),
+        ("control-plane/apiserver", f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml"),
+    ],
+)
+def test_a_part_of_a_phase_is_skipped_alone(make_world, how, phase, path):
     world = make_world(init_skip_phases=(phase,) if how == "config" else ())
-    with pytest.raises(UsageError, match=f"skipping the phase {phase} is not supported yet"):
-        world.init(skip_phases=(phase,) if how == "flag" else ())
-    assert world.machines["cp1"].calls == []
+    report = world.init(skip_phases=(phase,) if how == "flag" else ())
+    assert path not in written(report.plan)
+    assert f"{paths.PKI_DIR}/ca.crt" in written(report.plan)
+
+
+@pytest.mark.parametrize("phase", ["certs", "certs/ca"])
+def test_nothing_is_signed_by_an_authority_that_was_left_out(world, phase):
+    with pytest.raises(KubeadmPyError, match="the authority ca is not there"):
+        world.init(skip_phases=(phase,))
 
 
 def test_an_unknown_phase_is_refused(world):

@@ -164,7 +164,6 @@ class TestKubelet:
         assert written(kubelet_start.plan(ctx)[:1]) == [paths.BOOTSTRAP_KUBELET_CONF]
 
     def test_a_joined_one_waits_for_nothing(self, control_plane, with_file):
-        assert kubelet_bootstrap.plan(control_plane) == []
         joined = JoinedCluster("https://10.0.0.11:6443", b"CA\n", TOKEN)
         ctx = replace(control_plane, joined=joined)
         waiting = kubelet_bootstrap.plan(ctx)
