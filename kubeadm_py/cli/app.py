@@ -7,12 +7,16 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
 
+from kubeadm_py.cli import phases, syntax
+from kubeadm_py.cli.options import OF_PHASES
 from kubeadm_py.cli.table import COMMANDS, GROUPS
 
 ABOUT = "Bring up Kubernetes clusters on your own machines, over SSH, in kubeadm's language."
+
+PHASES = phases.commands()
+PHASE_GROUPS = phases.groups()
 
 
 class Group(TyperGroup):
@@ -21,7 +25,7 @@ class Group(TyperGroup):
     def __init__(self, path: str = "") -> None:
         super().__init__(
             name=path.rpartition(" ")[2] or None,
-            help=GROUPS[path] if path else ABOUT,
+            help=summary(path) if path else ABOUT,
             no_args_is_help=True,
             rich_markup_mode=None,
             context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,9 +39,21 @@ class Group(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's signature
         """Return the command or group of a word, or None."""
         path = f"{self.path} {cmd_name}".strip()
-        if path in COMMANDS:
+        if path in COMMANDS or path in PHASES:
             return command(path)
-        return Group(path) if path in GROUPS else None
+        return Group(path) if is_path(path) else None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what was typed after the group's words."""
+        mine = f"{self.path} ".lstrip()
+        return super().parse_args(ctx, syntax.words_first(args, lambda words: is_path(mine + words)))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return (name, command, its arguments); after `init` may come `phase`."""
+        path = f"{self.path} {args[0]}".strip()
+        if path in COMMANDS and len(args) > 1 and args[1] in children(path):
+            return args[0], Group(path), args[1:]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one line a command; no command's flags are looked at for it."""
@@ -49,7 +65,7 @@ class Group(TyperGroup):
 def children(path: str) -> list[str]:
     """Return the words that can follow a path, in the table's order."""
     words = path.split()
-    found = (each.split() for each in COMMANDS)
+    found = (each.split() for each in (*COMMANDS, *(path for path in PHASES if not PHASES[path].hidden)))
     return list(dict.fromkeys(each[len(words)] for each in found if each[:-1][: len(words)] == words))
 
 
@@ -64,19 +80,22 @@ def summary(path: str) -> str:
     """Return the line that tells what a command or a group is for."""
     if path in COMMANDS:
         return (inspect.getdoc(function(path)) or "").partition("\n")[0]
-    return GROUPS[path]
+    return PHASES[path].title if path in PHASES else {**GROUPS, **PHASE_GROUPS}[path]
 
 
 def command(path: str) -> Any:
     """Build a command with its flags."""
-    one = typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_show_locals=False,
-        pretty_exceptions_enable=False,
-    )
-    one.command(path.rpartition(" ")[2])(function(path))
-    return typer.main.get_command(one)
+    if path in PHASES:
+        verb = path.partition(" ")[0]
+        return phases.narrowed(syntax.build(verb, function(verb)), path, PHASES[path])
+    built = syntax.build(path.rpartition(" ")[2], function(path))
+    built.params = [param for param in built.params if getattr(param, "rich_help_panel", "") != OF_PHASES]
+    return built
+
+
+def is_path(words: str) -> bool:
+    """Say whether words are a command, or the beginning of one."""
+    return words in COMMANDS or words in PHASES or words in GROUPS or words in PHASE_GROUPS
 
 
 app = Group()

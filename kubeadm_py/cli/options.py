@@ -8,6 +8,8 @@ import typer
 
 OURS = "Ours"
 KUBEADM = "kubeadm's"
+OF_PHASES = "Of single phases"
+"""Flags that kubeadm's phases take and its whole workflow does not."""
 
 
 def _option(
@@ -86,6 +88,18 @@ ImageRepository = Annotated[
 ]
 KubernetesVersion = Annotated[
     str, _option("--kubernetes-version", help="Kubernetes version.", metavar="VERSION")
+]
+PhaseKubeconfig = Annotated[
+    str,
+    _option(
+        "--kubeconfig",
+        help="Kubeconfig on the host to talk to the cluster with.",
+        panel=OF_PHASES,
+        metavar="FILE",
+    ),
+]
+Patches = Annotated[
+    str, _option("--patches", help="Folder of patches: TARGET[SUFFIX][+TYPE].yaml or .json.", metavar="DIR")
 ]
 CriSocket = Annotated[
     str, _option("--cri-socket", help="Path of the container runtime's socket.", metavar="PATH")

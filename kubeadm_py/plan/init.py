@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import phases as model_phases
+from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.phases import Selection
@@ -25,7 +28,7 @@ from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition, ahead
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready
+from kubeadm_py.steps import addons_ready, cluster_objects
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
@@ -81,6 +84,20 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
         keys.close()
 
 
+def objects(run: Run, *, complete: Complete | None = None) -> list[Mapping[str, Any]]:
+    """Return the API objects of the phases that were asked for; the host is looked at, nothing is done."""
+    chosen = phases.selection(model_phases.INIT, run.options.only_phases)
+    source = open_source(run.cluster)
+    run.look(run.cluster.control_planes[:1], lock=False)
+    if complete is not None:
+        run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))
+    keys = KeyStock(run.cluster.encryption_algorithm, 0)
+    try:
+        return _Init(run, source, keys, datetime.now(UTC), chosen).objects()
+    finally:
+        keys.close()
+
+
 class _Init:
     """Hold one init's work on the first control plane."""
 
@@ -129,6 +146,11 @@ class _Init:
             finally:
                 self.producers.forget()
         return InitReport(plan, changes(control), self._tokens_made(), ())
+
+    def objects(self) -> list[Mapping[str, Any]]:
+        """Return the objects of the phases, with what only the cluster knows as it would be at first."""
+        found = [item for group in cluster_objects.of_phases(self._context()) for item in group.objects]
+        return [item.args if isinstance(item, Late) else item for item in found]
 
     def _executor(self) -> Executor:
         return Executor(

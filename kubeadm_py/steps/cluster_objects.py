@@ -98,6 +98,11 @@ def groups(ctx: StepContext) -> list[Group]:
     return chosen if any(group.phase != ADMIN_RBAC for group in chosen) else []
 
 
+def of_phases(ctx: StepContext) -> list[Group]:
+    """Return the groups of the phases that this run does, without those that only go with them."""
+    return [group for group in groups(ctx) if group.phase != ADMIN_RBAC]
+
+
 def _wanted(group: Group, ctx: StepContext) -> bool:
     if group.phase == ADMIN_RBAC:
         # Who names a kubeconfig vouches for its rights, as with kubeadm.

@@ -34,7 +34,8 @@ def lacks(ctx: StepContext, request: KubeconfigRequest, authority_pem: bytes | N
         return "the CA is new"
     if fact is None:
         # super-admin.conf belongs to init alone: people remove it afterwards, and it stays removed.
-        if request.path == paths.SUPER_ADMIN_CONF and paths.ADMIN_CONF in ctx.facts.files:
+        named = ctx.phases.names("kubeconfig/super-admin")
+        if request.path == paths.SUPER_ADMIN_CONF and paths.ADMIN_CONF in ctx.facts.files and not named:
             return ""
         return "missing"
     if fact.content is None:

@@ -8,9 +8,11 @@ import typer
 
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
+from kubeadm_py.cli.syntax import phases_of
 
 
 def init(
+    ctx: typer.Context,
     config: options.Config = "",
     host: options.Hosts = None,
     ignore_preflight_errors: options.IgnorePreflight = None,
@@ -78,6 +80,22 @@ def init(
             help="Its lifetime (24h0m0s); 0 never ends.", rich_help_panel=options.KUBEADM, metavar="DURATION"
         ),
     ] = "",
+    patches: options.Patches = "",
+    skip_token_print: Annotated[  # noqa: ARG001 - so it is in any case
+        bool,
+        typer.Option(
+            "--skip-token-print",
+            help="Print no token; none is ever printed.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
+    kubeconfig: options.PhaseKubeconfig = "",
+    print_manifest: Annotated[
+        bool,
+        typer.Option(
+            "--print-manifest", help="Print the objects; change nothing.", rich_help_panel=options.OF_PHASES
+        ),
+    ] = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,
     allow_unknown_fields: options.AllowUnknown = False,
@@ -105,6 +123,7 @@ def init(
         "service-dns-domain": service_dns_domain,
         "token": token,
         "token-ttl": token_ttl,
+        "patches": patches,
     }
 
     def body() -> None:
@@ -117,6 +136,9 @@ def init(
             flags={name.replace("-", "_"): value for name, value in kubeadm_flags.items() if value},
             ignore=options.split(ignore_preflight_errors),
             skip_phases=options.split(skip_phases),
+            only_phases=phases_of(ctx),
+            kubeconfig=kubeconfig,
+            print_manifest=print_manifest,
             dry_run=dry_run,
             allow_unknown_fields=allow_unknown_fields,
         )

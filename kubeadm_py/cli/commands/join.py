@@ -8,9 +8,11 @@ import typer
 
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
+from kubeadm_py.cli.syntax import phases_of
 
 
 def join(
+    ctx: typer.Context,
     endpoint: Annotated[
         str, typer.Argument(help="HOST:PORT of the API, without a config.", metavar="API:PORT")
     ] = "",
@@ -80,6 +82,7 @@ def join(
     dry_run: options.DryRun = False,
     node_name: options.NodeName = "",
     cri_socket: options.CriSocket = "",
+    patches: options.Patches = "",
     format_: options.Format = "text",
     no_color: options.NoColor = False,
     allow_unknown_fields: options.AllowUnknown = False,
@@ -107,6 +110,7 @@ def join(
         "apiserver-bind-port": apiserver_bind_port,
         "node-name": node_name,
         "cri-socket": cri_socket,
+        "patches": patches,
     }
 
     def body() -> None:
@@ -120,6 +124,7 @@ def join(
             flags={name: value for name, value in flags.items() if value},
             ignore=options.split(ignore_preflight_errors),
             skip_phases=options.split(skip_phases),
+            only_phases=phases_of(ctx),
             dry_run=dry_run,
             allow_unknown_fields=allow_unknown_fields,
         )

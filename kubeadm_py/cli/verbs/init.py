@@ -13,6 +13,7 @@ from kubeadm_py.config.flags import at_hosts, from_init_flags, ignored_by_flag
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.phases import SHOW_JOIN_COMMAND
 from kubeadm_py.transport.connect import Approached
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def run(
     flags: Mapping[str, Any],
     ignore: Sequence[str],
     skip_phases: Sequence[str],
+    only_phases: Sequence[str] = (),
+    kubeconfig: str = "",
+    print_manifest: bool = False,
     dry_run: bool,
     allow_unknown_fields: bool,
 ) -> None:
@@ -47,19 +51,25 @@ def run(
     dry_run = dry_run or cluster.init_dry_run
     connect = Approached(cluster.control_planes)
     # Loaded while the connections are made: each takes about as long as the other.
-    from kubeadm_py.cli.verbs import common
+    from kubeadm_py.cli.verbs import common, plans
     from kubeadm_py.plan import init
     from kubeadm_py.plan.run import Options, running
 
-    options = Options(ignored, tuple(skip_phases), dry_run)
+    options = Options(ignored, tuple(skip_phases), dry_run, tuple(only_phases), kubeconfig)
     with common.a_run("init", cluster, display, options, config, connect=connect) as a_run:
         reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=cluster.control_planes[:1]) as end:
-            report = init.init(a_run, complete=None if loaded and loaded.has_cluster_document else complete)
+            fill_in = None if loaded and loaded.has_cluster_document else complete
+            if print_manifest:
+                plans.show_objects(init.objects(a_run, complete=fill_in))
+                end.verdict = "nothing was changed (--print-manifest)"
+                return
+            report = init.init(a_run, complete=fill_in)
             if dry_run:
-                from kubeadm_py.cli.verbs import plans
-
                 end.verdict = plans.show_plan(report.plan, display)
+                return
+            if only_phases and SHOW_JOIN_COMMAND not in only_phases:
+                end.verdict = plans.alone("init", only_phases, list(a_run.sessions)[:1], report.changed)
                 return
             init.describe_pending(a_run, report)
             _conclude(a_run, end, report, config if loaded and loaded.has_cluster_document else "")
@@ -93,4 +103,5 @@ def _conclude(run: Run, end: RunEnd, report: InitReport, config: str) -> None:
     else:
         following += ["export KUBECONFIG=/etc/kubernetes/admin.conf", "kubectl get nodes"]
         following.append("kubeadm-py token create --print-join-command")
-    end.next = tuple(following)
+    if SHOW_JOIN_COMMAND not in run.cluster.init_skip_phases:
+        end.next = tuple(following)

@@ -28,6 +28,7 @@ def run(
     flags: Mapping[str, Any],
     ignore: Sequence[str],
     skip_phases: Sequence[str],
+    only_phases: Sequence[str] = (),
     dry_run: bool,
     allow_unknown_fields: bool,
 ) -> None:
@@ -55,7 +56,7 @@ def run(
     from kubeadm_py.plan import join
     from kubeadm_py.plan.run import Options, running
 
-    options = Options(ignored, tuple(skip_phases), dry_run)
+    options = Options(ignored, tuple(skip_phases), dry_run, tuple(only_phases))
     with common.a_run("join", cluster, display, options, config, connect=connect) as a_run:
         reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=targets) as end:
@@ -70,6 +71,11 @@ def run(
                 from kubeadm_py.cli.verbs import plans
 
                 end.verdict = plans.show_plan(report.plan, display)
+                return
+            if only_phases:
+                from kubeadm_py.cli.verbs import plans
+
+                end.verdict = plans.alone("join", only_phases, list(a_run.sessions), report.changed)
                 return
             names = ", ".join(a_run.sessions)
             if report.changed:

@@ -1,0 +1,132 @@
+"""Read a command line as kubeadm does: flags before and after the words, `-v=5`, `--dry-run=false`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_BEFORE_WORDS = frozenset({"-v", "--v", "--rootfs", "--vmodule", "--config", "--kubeconfig"})
+"""Flags with a value that kubeadm's users put before the command, too."""
+ROOTFS = (
+    "kubeadm-py cannot go into another root directory; reach that host over SSH, with --host or a Cluster"
+)
+
+
+class Command(TyperCommand):
+    """Take flags as kubeadm's own parser does, and the flags that each of kubeadm's commands has."""
+
+    phases: tuple[str, ...] = ()
+    """What of a workflow this command runs; empty for all of it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what was typed after the command's words."""
+        return super().parse_args(ctx, normal(args, self.params, ctx.fail))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; its function learns from the context which phases are meant."""
+        ctx.meta[PHASES] = self.phases
+        return super().invoke(ctx)
+
+
+PHASES = "kubeadm_py.phases"
+
+
+def phases_of(ctx: Any) -> tuple[str, ...]:
+    """Return the phases that are to run alone; empty for the whole workflow."""
+    found: tuple[str, ...] = ctx.meta.get(PHASES, ())
+    return found
+
+
+def normal(args: Sequence[str], params: Sequence[Any], fail: Callable[[str], Any]) -> list[str]:
+    """Return the arguments in click's form: switches bare, values of short flags apart.
+
+    `fail` is called with what is wrong with a switch's value.
+    """
+    switches = {name: param for param in params if getattr(param, "is_flag", False) for name in param.opts}
+    valued = {
+        name
+        for param in params
+        if not getattr(param, "is_flag", False)
+        for name in getattr(param, "opts", ())
+    }
+    done: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*done, word, *rest]
+        name, equals, value = word.partition("=")
+        if not word.startswith("-") or not equals:
+            done.append(word)
+            if word in valued and rest:
+                done.append(rest.pop(0))
+        elif name in switches:
+            if value not in _TRUE | _FALSE:
+                fail(f'invalid argument "{value}" for "{name}": true or false')
+            done = [each for each in done if each not in switches[name].opts]
+            done += [name] if value in _TRUE else []
+        elif not name.startswith("--"):
+            done += [name, value]
+        else:
+            done.append(word)
+    return done
+
+
+def words_first(args: Sequence[str], is_path: Callable[[str], bool]) -> list[str]:
+    """Return the arguments with the command's words before flags that stand between or before them."""
+    path, words, flags = "", [], []
+    rest = list(args)
+    while rest:
+        word = rest[0]
+        further = f"{path} {word}".strip()
+        if is_path(further):
+            path = further
+            words.append(rest.pop(0))
+        elif word in _BEFORE_WORDS and len(rest) > 1:
+            flags += [rest.pop(0), rest.pop(0)]
+        elif word.startswith("-") and word.partition("=")[0] in _BEFORE_WORDS and "=" in word:
+            flags.append(rest.pop(0))
+        else:
+            break
+    return [*words, *flags, *rest]
+
+
+def _refuse_rootfs(value: str) -> str:
+    if value:
+        raise typer.BadParameter(ROOTFS)
+    return value
+
+
+def _everywhere(
+    verbosity: Annotated[int, typer.Option("-v", "--v", metavar="N", hidden=True)] = 0,
+    rootfs: Annotated[str, typer.Option(hidden=True, callback=_refuse_rootfs)] = "",
+    vmodule: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
+    """Take the flags that each of kubeadm's commands takes; they change nothing here."""
+
+
+def build(name: str, function: Callable[..., Any]) -> Any:
+    """Build a command of a function whose parameters are its flags."""
+    built = _built(name, function)
+    known = {option for param in built.params for option in param.opts}
+    for param in _built(name, _everywhere).params:
+        if not known & set(param.opts):
+            param.expose_value = False
+            built.params.append(param)
+    return built
+
+
+def _built(name: str, function: Callable[..., Any]) -> Any:
+    one = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_show_locals=False,
+        pretty_exceptions_enable=False,
+    )
+    one.command(name, cls=Command)(function)
+    return typer.main.get_command(one)
