@@ -1,11 +1,11 @@
-"""Record anew what real kubeadm makes of the cases in tests/golden/kubeadm: `python -m oracle [CASE...]`."""
+"""Record anew what real kubeadm says, and makes of the cases below tests/golden/kubeadm: `python -m oracle`."""
 
 import argparse
 import sys
 
 from lab.process import LabError, say
 
-from oracle import cases
+from oracle import cases, help
 from oracle.record import record
 from oracle.sandbox import Sandbox
 
@@ -17,6 +17,9 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=folders)
     wanted = parser.parse_args().cases
     failed = 0
+    if not wanted:
+        say("help")
+        help.main()
     with Sandbox() as sandbox:
         for name in wanted or cases.names():
             say(name)
