@@ -151,7 +151,6 @@ def from_join_flags(
     apiserver_bind_port: int | None = None,
     certificate_key: str = "",
     node_name: str = "",
-    patches: str = "",
     cri_socket: str = "",
     ignore_preflight_errors: Sequence[str] = (),
     patches: str = "",

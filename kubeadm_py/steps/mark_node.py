@@ -76,7 +76,7 @@ def mark(node: Node, kubeconfig: str, server: str, deadline: timedelta) -> list[
 def plan(ctx: StepContext) -> list[Action]:
     """Mark this control plane, unless it carries these marks already."""
     noted = write([marker(ctx.node)], ctx.facts, title="note the marks")
-    if not noted and applied.same_cluster(ctx):
+    if not noted and applied.same_cluster(ctx) and not ctx.phases.only:
         return []
     marks = mark(
         ctx.node,

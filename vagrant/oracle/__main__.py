@@ -1,4 +1,4 @@
-"""Record anew what real kubeadm says, and makes of the cases below tests/golden/kubeadm: `python -m oracle`."""
+"""Record anew what real kubeadm says, and makes of the cases in tests/golden/kubeadm: `python -m oracle`."""
 
 import argparse
 import sys
