@@ -23,11 +23,14 @@ _SPEC.loader.exec_module(cases)
 @pytest.mark.parametrize("kind", ["fields", "files"])
 def test_every_verdict_is_kubeadms_but_for_the_wanted_differences(kind: str, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
+    # Kubeadm was asked where /tmp is empty; here everybody's files lie in it.
+    empty = tmp_path / "empty"
+    empty.mkdir()
     wrong = []
     placed: list[bool] = []
     seen: Counter[str] = Counter()
     for case in getattr(cases, kind)():
-        config.write_text(case.text)
+        config.write_text(case.text.replace("/tmp", str(empty)))
         try:
             load.load(str(config))
             accepted = True

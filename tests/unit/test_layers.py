@@ -68,6 +68,10 @@ def test_nothing_is_excepted():
     assert [contract["id"] for contract in CONTRACTS if contract.get("ignore_imports")] == []
 
 
+PHASES = {"kubeadm_py.model", "kubeadm_py.model.phases"}
+"""Commands are made of this table; it imports nothing."""
+
+
 def layers(modules: set[str]) -> set[str]:
     return {name.split(".")[1] for name in modules if name.startswith("kubeadm_py.")}
 
@@ -75,7 +79,7 @@ def layers(modules: set[str]) -> set[str]:
 def test_help_loads_nothing_heavy():
     modules = loaded("--help")
     assert sorted(modules & set(HEAVY)) == []
-    assert layers(modules) == {"__main__", "cli", "errors"}
+    assert layers(modules - PHASES) == {"__main__", "cli", "errors"}
 
 
 @pytest.mark.parametrize("arguments", [["init", "--help"], ["token", "create", "--help"], ["version"]])
@@ -84,7 +88,7 @@ def test_the_help_of_a_command_loads_what_typer_brings_and_no_more(arguments):
     modules = loaded(*arguments)
     assert sorted(modules & set(HEAVY) - {"pydantic"}) == []
     own = {"__main__", "cli", "errors"} | ({"model"} if arguments == ["version"] else set())
-    assert layers(modules) == own, "a verb's own modules are loaded when it runs"
+    assert layers(modules - PHASES) == own, "a verb's own modules are loaded when it runs"
 
 
 def test_a_verb_loads_what_it_needs():
