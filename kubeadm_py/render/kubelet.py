@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, ports
 from kubeadm_py.model.actions import FileSpec
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
@@ -20,14 +21,24 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 def kubelet_config(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> FileSpec:
     """Return config.yaml: the cluster's KubeletConfiguration, what only this host knows, and patches."""
+    return FileSpec(paths.KUBELET_CONFIG, engine.dump(_configuration(cluster, node, facts)))
+
+
+def healthz_port(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> int:
+    """Return the port where this host's kubelet says that it is healthy; 0 where it has none."""
+    port = _configuration(cluster, node, facts).get("healthzPort")
+    return port if isinstance(port, int) else ports.KUBELET_HEALTHZ
+
+
+def _configuration(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> dict[str, Any]:
     config = component_configs.kubelet_configuration(cluster)
     if facts.systemd_resolved_active:
         # /etc/resolv.conf names resolved's stub on 127.0.0.53, which pods cannot reach.
         config.setdefault("resolvConf", paths.RESOLVED_RESOLV_CONF)
-    config = patched(config, KUBELET_CONFIGURATION, cluster.patches(node))
+    config = dict(patched(config, KUBELET_CONFIGURATION, cluster.patches(node)))
     if cluster.node_local_cri_socket:
         config |= _instance_config(node)
-    return FileSpec(paths.KUBELET_CONFIG, engine.dump(config))
+    return config
 
 
 def instance_config(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> FileSpec:  # noqa: ARG001

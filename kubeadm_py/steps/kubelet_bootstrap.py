@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kubeadm_py.model import paths, ports
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Remove, Wait
+from kubeadm_py.render import kubelet
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
 
@@ -33,7 +34,7 @@ def plan_certificate(ctx: StepContext) -> list[Action]:
     timeouts = ctx.cluster.join_timeouts
     node = ctx.node
     own = ctx.node.name in ctx.joined.kubelet_credentials
-    port = int(ctx.cluster.kubelet_config.get("healthzPort", ports.KUBELET_HEALTHZ))
+    port = kubelet.healthz_port(ctx.cluster, node, ctx.facts)
     return [
         waits.kubelet_healthy(node, port, timeouts.kubelet_health_check),
         *([] if own else _own_bootstrap(ctx)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action
-from kubeadm_py.render import probes
+from kubeadm_py.render import kubelet, probes
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
 
@@ -25,11 +25,16 @@ def admin_kubeconfig(ctx: StepContext) -> str:
 
 
 def plan(ctx: StepContext) -> list[Action]:
-    """Wait until this host's API server is ready: from then on objects can be written."""
+    """Wait until this host's kubelet runs and its API server is ready: then objects can be written."""
     deadline = ctx.timeouts.control_plane_component_health_check
     local = ctx.cluster.etcd.local
     etcd = probes.etcd_clients(local, ctx.node) if local is not None else None
-    return [waits.api_server(ctx.node, deadline, ctx.cluster.certificates_dir, etcd)]
+    api_server = waits.api_server(ctx.node, deadline, ctx.cluster.certificates_dir, etcd)
+    if ctx.joined is not None:
+        return [api_server]
+    # Of no use where the host joins: its kubelet needs this API server to get its certificate.
+    port = kubelet.healthz_port(ctx.cluster, ctx.node, ctx.facts)
+    return [waits.kubelet_healthy(ctx.node, port, ctx.timeouts.kubelet_health_check), api_server]
 
 
 def plan_others(ctx: StepContext) -> list[Action]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -22,6 +23,7 @@ from kubeadm_py.model.cluster import (
     Node,
     Role,
     Taint,
+    Timeouts,
 )
 from kubeadm_py.model.facts import Listener, UnitFact
 from kubeadm_py.model.joined import JoinedCluster
@@ -256,9 +258,18 @@ class TestWaits:
         assert "https://127.0.0.1:10257 /healthz" in manager.until
         assert "https://10.0.0.99:11259 /livez" in scheduler.until
 
+    def test_the_kubelet_first_by_its_own_timeout_and_port(self, control_plane):
+        port = Patch("kubeletconfiguration", PatchType.MERGE, {"healthzPort": 10349}, "p.yaml")
+        timeouts = Timeouts(kubelet_health_check=timedelta(seconds=7))
+        ctx = with_cluster(control_plane, init_timeouts=timeouts, init_patches=(port,))
+        kubelet, _ = wait_control_plane.plan(ctx)
+        assert f"kpy_listens {10349:04X}" in kubelet.until
+        assert kubelet.deadline == timedelta(seconds=7)
+        assert len(wait_control_plane.plan(replace(ctx, joined=object()))) == 1
+
     def test_etcd_is_waited_for_where_it_listens(self, control_plane):
         etcd = LocalEtcd(extra_args=(Arg("listen-client-urls", "https://10.0.0.11:12379"),))
-        (wait,) = wait_control_plane.plan(with_cluster(control_plane, etcd=Etcd(etcd)))
+        _, wait = wait_control_plane.plan(with_cluster(control_plane, etcd=Etcd(etcd)))
         assert f"kpy_listens {12379:04X}" in wait.until
         assert f"kpy_listens {2379:04X}" not in wait.until + wait.hopeless
 
