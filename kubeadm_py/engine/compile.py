@@ -329,6 +329,7 @@ def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve
     server = f" --server {shlex.quote(action.server)}" if action.server else ""
     return (
         f"kpy_save {len(content)}\n"
+        f"kpy_apply {int(action.patience.total_seconds())} "
         f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(action.kubeconfig)}{server} "
         "apply --server-side --force-conflicts "
         f'--field-manager {shlex.quote(action.field_manager)} -f "$kpy_tmp/input"\n'

@@ -148,6 +148,22 @@ kpy_listens() {
   grep -q "^ *[0-9]*: [0-9A-F]*:$1 [0-9A-F]*:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
+# kpy_apply SECONDS COMMAND...: run it again for so long as the API is not able to answer; what it refuses is final.
+kpy_apply() {
+  deadline=$(($(date +%s) + $1))
+  shift
+  until "$@" 2>"$kpy_tmp/refused"; do
+    if [ "$(date +%s)" -ge "$deadline" ] || [ -e "$kpy_stop" ] || ! grep -qiE \
+      -e 'refused|timed? ?out|deadline exceeded|unavailable|reset by peer|unexpected EOF' \
+      -e 'etcdserver|TLS handshake|too many requests|internal error' "$kpy_tmp/refused"; then
+      cat "$kpy_tmp/refused" >&2
+      return 1
+    fi
+    sleep 0.5
+  done
+  cat "$kpy_tmp/refused" >&2
+}
+
 # kpy_last: print the last line of $answer.
 kpy_last() {
   printf '%s\n' "$answer" | tail -n 1 | cut -c 1-300

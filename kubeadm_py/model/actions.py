@@ -131,6 +131,8 @@ class ApplyObjects:
     kubeconfig: str = paths.ADMIN_CONF
     field_manager: str = "kubeadm-py"
     reason: str = ""
+    patience: timedelta = timedelta(minutes=1)
+    """How long an API that does not answer, or is not able to yet, is tried again (kubernetesAPICall)."""
 
 
 @dataclass(frozen=True, slots=True)

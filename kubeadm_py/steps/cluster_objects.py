@@ -126,6 +126,7 @@ def plan(ctx: StepContext) -> list[Action]:
         server=f"https://{ctx.node.local_endpoint}",
         kubeconfig=admin_kubeconfig(ctx),
         reason=names,
+        patience=ctx.timeouts.kubernetes_api_call,
     )
     markers = [group.marker for group in wanted]
     return [apply, *write(markers, ctx.facts, title="note what was applied", reason=names)]

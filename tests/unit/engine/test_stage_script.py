@@ -9,6 +9,7 @@ import os
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -188,6 +189,33 @@ def test_a_late_content_is_asked_for_once_an_action(sandbox):
     assert asked == ["p", "p"]
     assert Path(sandbox.path("late")).read_bytes() == b'{"kind": "Secret"}'
     assert json.loads(sandbox.log)["items"] == [{"kind": "Secret"}]
+
+
+OBJECTS = ApplyObjects("o", ({"kind": "A"},), patience=timedelta(seconds=20))
+
+
+def test_an_api_that_does_not_answer_yet_is_asked_again(sandbox):
+    sandbox.command(
+        "kubectl",
+        'echo try >>$LOG; [ "$(wc -l <$LOG)" -gt 2 ] || { echo "dial tcp: connection refused" >&2; exit 1; }',
+    )
+    assert sandbox.run(OBJECTS).ok
+    assert sandbox.log.split() == ["try"] * 3
+    assert leftovers(sandbox) == []
+
+
+def test_what_the_api_refuses_is_not_tried_again(sandbox):
+    sandbox.command("kubectl", 'echo try >>$LOG; echo "A is invalid: spec" >&2; exit 1')
+    result = sandbox.run(OBJECTS)
+    assert not result.ok
+    assert "A is invalid: spec" in result.stdout.decode() + result.stderr.decode()
+    assert sandbox.log.split() == ["try"]
+
+
+def test_patience_with_the_api_ends(sandbox):
+    sandbox.command("kubectl", 'echo try >>$LOG; echo "connection refused" >&2; exit 1')
+    assert not sandbox.run(replace(OBJECTS, patience=timedelta(0))).ok
+    assert sandbox.log.split() == ["try"]
 
 
 def test_local_files_are_streamed(sandbox, tmp_path):
