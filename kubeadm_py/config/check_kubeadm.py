@@ -72,8 +72,10 @@ def _check_cluster_configuration(whole: Whole, version: Version, problems: Probl
     for name, period, default in rules:
         if period is not None and period > default:
             problems.warning(place, (name,), f"longer than the default, {default // _HOUR}h")
-    if leaf and leaf > (ca or defaults.CA_CERTIFICATE_VALIDITY):
-        problems.warning(place, ("certificateValidityPeriod",), "longer than its CA is valid")
+    if (leaf or defaults.CERTIFICATE_VALIDITY) > (ca or defaults.CA_CERTIFICATE_VALIDITY):
+        name = "certificateValidityPeriod" if leaf else "caCertificateValidityPeriod"
+        longer = "longer than its CA is valid" if leaf else "shorter than the certificates below it are valid"
+        problems.warning(place, (name,), longer)
 
 
 _HOUR = defaults.TOKEN_TTL / 24
@@ -142,6 +144,8 @@ def _check_token(place: Place, path: Path, token: BootstrapToken, problems: Prob
 
 def _check_reset(whole: Whole, problems: Problems) -> None:
     place, reset = whole.reset.document, whole.reset.value
+    if place.raw(("criSocket",)).startswith("/"):
+        problems.warning(place, ("criSocket",), f"read as {reset.cri_socket}; write the scheme too")
     for index, flag in enumerate(reset.unmount_flags):
         if flag == _EXPIRE:
             message = f"{_EXPIRE} unmounts at a second try only, and reset tries once; leave it out"

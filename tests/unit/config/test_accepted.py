@@ -401,3 +401,16 @@ def test_a_socket_in_the_node_object_where_the_gate_is_off(tmp_path: Path) -> No
     cluster = load(str(file)).cluster
     assert cluster.nodes[0].cri_socket_annotated
     assert not cluster.node_local_cri_socket
+
+
+def test_warnings_about_validity_and_sockets(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
+        "caCertificateValidityPeriod: 1h\n---\n"
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ResetConfiguration\ncriSocket: /run/x.sock\n"
+    )
+    assert [(problem.path, problem.message) for problem in load(str(file)).warnings] == [
+        ("caCertificateValidityPeriod", "shorter than the certificates below it are valid"),
+        ("criSocket", "read as unix:///run/x.sock; write the scheme too"),
+    ]
