@@ -16,6 +16,7 @@ COMMANDS = {
     "token generate": "token:generate",
     "certs certificate-key": "certs:certificate_key",
     "config validate": "config:validate",
+    "config migrate": "config:migrate",
     "config print init-defaults": "config_print:init_defaults",
     "config print join-defaults": "config_print:join_defaults",
     "config print reset-defaults": "config_print:reset_defaults",

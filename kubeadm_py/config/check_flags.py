@@ -25,6 +25,7 @@ from kubeadm_py.model.versions import Version
 _BOOLEANS = frozenset(("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"))
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|0|[1-9][0-9_]*")
 _FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+LEAVE_OUT = "; leave it out"
 _PLUGIN_FLAGS = ("enable-admission-plugins", "disable-admission-plugins")
 
 
@@ -148,7 +149,7 @@ def why_not_gate(name: str, version: Version) -> str:
     last = REMOVED_FEATURE_GATES.get(name)
     if last is None or (version.major, version.minor) <= tuple(int(part) for part in last.split(".")):
         return ""
-    return f"there is no feature gate {name} after {last}; leave it out"
+    return f"there is no feature gate {name} after {last}{LEAVE_OUT}"
 
 
 def _why_not_plugins(value: str, version: Version) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from kubeadm_py.config import yaml_nodes
 from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API
+from kubeadm_py.config.old_versions import MIGRATE, how_to_migrate, old_version
 from kubeadm_py.config.problems import Path, Place, Problems, closest, key_path, show
 from kubeadm_py.config.yaml_nodes import Duplicate, Stream, YamlNode
 
@@ -162,7 +163,7 @@ def read_documents(
     for root in stream.documents:
         if root.value is None:
             continue
-        document = _document(root, name, problems, allow_unknown_fields)
+        document = read_document(root, name, problems, allow_unknown_fields)
         if document is None:
             continue
         if document.kind in found:
@@ -170,7 +171,7 @@ def read_documents(
             problems.error(document, (), f"a second {document.kind}; the first is on line {line}")
             continue
         found[document.kind] = document
-    _report_duplicates(stream, name, problems, allow_unknown_fields)
+    report_duplicates(stream, name, problems, allow_unknown_fields)
     if not found and not problems.errors:
         accepted = ", ".join(API_OF_KIND)
         whole = _Whole(name, YamlNode(0, 0))
@@ -178,9 +179,10 @@ def read_documents(
     return found
 
 
-def _document(
+def read_document(
     root: YamlNode, name: str, problems: Problems, allow_unknown_fields: bool
 ) -> YamlDocument | None:
+    """Return a document of a known kind; None, and a problem, for everything else."""
     whole = _Whole(name, root)
     if not isinstance(root.value, dict):
         problems.error(whole, (), "not a mapping; a document starts with apiVersion and kind")
@@ -205,17 +207,15 @@ def _known(root: YamlNode, name: str, kind: str) -> YamlDocument:
 
 
 def _refuse(whole: _Whole, api: str, kind: str, problems: Problems, allow_unknown_fields: bool) -> None:
+    if old_version(api):
+        if not problems.told(MIGRATE):
+            problems.error(whole, ("apiVersion",), how_to_migrate(api, whole.file))
+        return
     group, _, version = api.rpartition("/")
     apis = {known.rpartition("/")[0]: known for known in API_OF_KIND.values()}
     if group in apis and api != apis[group]:
-        hint = ""
-        if apis[group] == KUBEADM_API:
-            hint = "; `kubeadm config migrate --old-config OLD --new-config NEW` converts older files"
-        problems.error(
-            whole,
-            ("apiVersion",),
-            f"version {show(version)} of {group} is refused: {apis[group]} is accepted{hint}",
-        )
+        message = f"version {show(version)} of {group} is refused: {apis[group]} is accepted"
+        problems.error(whole, ("apiVersion",), message)
         return
     if kind in API_OF_KIND:
         message = f"{kind} belongs to {API_OF_KIND[kind]}, found {show(api)}"
@@ -232,7 +232,8 @@ def _refuse(whole: _Whole, api: str, kind: str, problems: Problems, allow_unknow
     report(whole, ("kind",), message + (" (ignored)" if allow_unknown_fields else ""))
 
 
-def _report_duplicates(stream: Stream, name: str, problems: Problems, allow_unknown_fields: bool) -> None:
+def report_duplicates(stream: Stream, name: str, problems: Problems, allow_unknown_fields: bool) -> None:
+    """Add a problem for every key that a mapping has twice, a warning where unknown fields are allowed."""
     if not stream.duplicates:
         return
     paths: dict[int, Path] = {}

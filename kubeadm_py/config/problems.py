@@ -89,6 +89,10 @@ class Problems:
         if not any(blamed[: len(path)] == path for blamer, blamed in self._blamed if blamer is place):
             self.error(place, path, message)
 
+    def told(self, words: str) -> bool:
+        """Say whether a problem has these words in it already."""
+        return any(words in problem.message for problem in self.errors)
+
     @property
     def full(self) -> bool:
         """Say whether there are more problems than are ever shown, so that looking on is of no use."""

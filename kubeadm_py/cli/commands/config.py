@@ -1,4 +1,4 @@
-"""Define `config validate` and `config images ...` and their flags."""
+"""Define `config validate`, `config migrate` and `config images ...` and their flags."""
 
 from __future__ import annotations
 
@@ -17,6 +17,47 @@ def validate(config: options.Config, allow_unknown_fields: options.AllowUnknown 
         from kubeadm_py.cli.verbs import config as configs
 
         configs.validate(config, allow_unknown_fields=allow_unknown_fields)
+
+    guarded(Display(), body)
+
+
+def migrate(
+    old_config: Annotated[
+        str,
+        typer.Option(
+            help="File of an older version; - is standard input.",
+            rich_help_panel=options.KUBEADM,
+            metavar="FILE",
+        ),
+    ],
+    new_config: Annotated[
+        str,
+        typer.Option(
+            help="File to write (0600); by default standard output.",
+            rich_help_panel=options.KUBEADM,
+            metavar="FILE",
+        ),
+    ] = "",
+    allow_experimental_api: Annotated[  # noqa: ARG001 - there is no version newer than the one that is written
+        bool,
+        typer.Option(
+            "--allow-experimental-api",
+            help="Taken as kubeadm takes it; no unreleased version is known.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+) -> None:
+    """Translate a kubeadm file of an older version into v1beta4.
+
+    Takes v1alpha1 to v1beta3. Comments are kept. What becomes of each key is told on standard error; what is
+    left out or has to be decided stands in the new file, too.
+    """
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import migrate as migrating
+
+        migrating.run(old_config, new_config, allow_unknown_fields=allow_unknown_fields)
 
     guarded(Display(), body)
 

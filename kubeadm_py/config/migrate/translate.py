@@ -1,0 +1,222 @@
+"""Translate a whole file: read it, carry it from version to version and up to today, check it, write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from kubeadm_py.config import yaml_nodes
+from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API
+from kubeadm_py.config.documents import Document, read_document, report_duplicates
+from kubeadm_py.config.migrate.comments import find_comments
+from kubeadm_py.config.migrate.keys import ANYTHING, KEYS, Keys
+from kubeadm_py.config.migrate.notes import Fate, Note, Notes
+from kubeadm_py.config.migrate.rules import Stream, Table, advance
+from kubeadm_py.config.migrate.to_v1alpha3 import TO_V1ALPHA2, TO_V1ALPHA3
+from kubeadm_py.config.migrate.to_v1beta1 import TO_V1BETA1
+from kubeadm_py.config.migrate.to_v1beta4 import TO_V1BETA2, TO_V1BETA3, TO_V1BETA4
+from kubeadm_py.config.migrate.today import bring_up
+from kubeadm_py.config.migrate.tree import MigratedDocument, OldDocument, Value, from_node
+from kubeadm_py.config.migrate.write import write
+from kubeadm_py.config.not_yet import refuse_not_yet
+from kubeadm_py.config.old_versions import GROUP, MIGRATE, old_version
+from kubeadm_py.config.problems import Path, Problems, did_you_mean, show
+from kubeadm_py.config.resolve import check
+from kubeadm_py.config.source import refusal
+from kubeadm_py.config.whole import read_whole
+from kubeadm_py.config.yaml_nodes import YamlNode
+
+CHAIN: Mapping[str, Table] = {
+    "v1alpha1": TO_V1ALPHA2,
+    "v1alpha2": TO_V1ALPHA3,
+    "v1alpha3": TO_V1BETA1,
+    "v1beta1": TO_V1BETA2,
+    "v1beta2": TO_V1BETA3,
+    "v1beta3": TO_V1BETA4,
+}
+"""Each old version with what carries it to the next."""
+NOTHING = "no document in it; an old file has a kind like MasterConfiguration or ClusterConfiguration"
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """Hold the translated text, of which versions the old file was, and what became of its keys."""
+
+    text: str
+    versions: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+    def of(self, fate: Fate) -> list[Note]:
+        """Return the notes of one fate by line."""
+        return sorted((note for note in self.notes if note.fate is fate), key=lambda note: note.line)
+
+
+def migrate(text: str, name: str, *, folder: FilePath, allow_unknown_fields: bool = False) -> Migrated:
+    """Return the file in v1beta4; raise ConfigError naming the places in the old file.
+
+    `name` is what messages call the file. A file that has no older document comes back as it is. What
+    `allow_unknown_fields` lets pass is left out, with a note.
+    """
+    problems = Problems()
+    stream = Stream(_read(text, name, problems, allow_unknown_fields), Notes(name))
+    problems.raise_if_any(name)
+    versions = tuple(dict.fromkeys(document.api for document in stream.documents if document.is_old))
+    for document in stream.documents:
+        _find_unknown(document, stream.notes, problems, allow_unknown_fields)
+    problems.raise_if_any(name)
+    for version, table in CHAIN.items():
+        for document in list(stream.documents):
+            if document.api == f"{GROUP}/{version}":
+                advance(document, table, stream)
+    if versions:
+        bring_up(stream)
+        _note_moves(stream)
+        _leave_out_empty(stream)
+    _check(stream, name, folder, problems, allow_unknown_fields)
+    problems.raise_if_any(name)
+    notes = tuple(stream.notes.all)
+    if not versions:
+        return Migrated(text, versions, notes)
+    written = write(stream.documents, find_comments(text))
+    migrated = Migrated(written, versions, notes)
+    return Migrated("".join(f"{line}\n" for line in _head(migrated, name)) + written, versions, notes)
+
+
+def _read(text: str, name: str, problems: Problems, allow_unknown_fields: bool) -> list[OldDocument]:
+    stream = yaml_nodes.read_stream(text, name)
+    documents = []
+    for root in stream.documents:
+        if root.value is None:
+            continue
+        old = _old_document(root, name, problems)
+        if old is not None:
+            documents.append(old)
+        elif not _is_old(root):
+            known = read_document(root, name, problems, allow_unknown_fields)
+            if known is not None:
+                documents.append(_document(root, name, is_old=False))
+    report_duplicates(stream, name, problems, allow_unknown_fields)
+    if not documents and not problems.errors:
+        raise refusal(name, NOTHING)
+    return documents
+
+
+def _is_old(root: YamlNode) -> bool:
+    return bool(old_version(_text(root, "apiVersion"))) and bool(_text(root, "kind"))
+
+
+def _old_document(root: YamlNode, name: str, problems: Problems) -> OldDocument | None:
+    if not _is_old(root):
+        return None
+    document = _document(root, name, is_old=True)
+    kinds = KEYS[old_version(document.api)]
+    if document.kind not in kinds:
+        message = f"{document.api} has no kind {show(document.kind)}: one of {', '.join(kinds)}"
+        guess = did_you_mean(document.kind, kinds)
+        problems.error(MigratedDocument.of(document), (), message + guess)
+        return None
+    return document
+
+
+def _document(root: YamlNode, name: str, *, is_old: bool) -> OldDocument:
+    value = from_node(root)
+    api, kind = value.mapping.pop("apiVersion"), value.mapping.pop("kind")
+    return OldDocument(name, api.text, kind.text, value, (api.line, kind.line), is_old)
+
+
+def _text(root: YamlNode, key: str) -> str:
+    entry = root.value.get(key) if isinstance(root.value, dict) else None
+    return entry.node.value if entry is not None and isinstance(entry.node.value, str) else ""
+
+
+def _find_unknown(
+    document: OldDocument, notes: Notes, problems: Problems, allow_unknown_fields: bool
+) -> None:
+    """Add a problem for every key that this version never had; where it may pass it is left out."""
+    version = old_version(document.api)
+    if not version:
+        return
+    place = MigratedDocument.of(document)
+    for parent, key, known in list(_unknown(document.root, KEYS[version][document.kind])):
+        value = parent.mapping[key]
+        message = f"{version} has no such key here{did_you_mean(key, known)}"
+        if allow_unknown_fields:
+            del parent.mapping[key]
+            notes.dropped(value, message)
+        else:
+            problems.error(place, value.was, message)
+
+
+def _unknown(value: Value, keys: Keys) -> Iterator[tuple[Value, str, Keys]]:
+    for item in value.items:
+        yield from _unknown(item, keys)
+    for key, entry in value.mapping.items():
+        if key not in keys:
+            yield value, key, keys
+        elif keys[key] is not None and keys[key] is not ANYTHING:
+            yield from _unknown(entry, keys[key])
+
+
+def _note_moves(stream: Stream) -> None:
+    for document in stream.documents:
+        for key, value in document.root.mapping.items():
+            _note_move(document.kind, (key,), value, stream.notes)
+
+
+def _note_move(kind: str, path: Path, value: Value, notes: Notes) -> None:
+    if not value.made and value.was and value.was != path and value.line:
+        if value.was[: len(path)] != path:
+            notes.moved(value, kind, path)
+        return
+    for key, entry in value.mapping.items():
+        _note_move(kind, (*path, key), entry, notes)
+    for index, item in enumerate(value.items if value.made else ()):
+        _note_move(kind, (*path, index), item, notes)
+
+
+def _leave_out_empty(stream: Stream) -> None:
+    """Leave out documents that the translation made or emptied and that say nothing."""
+    for document in list(stream.documents):
+        if document.is_old and not document.root.mapping and len(stream.documents) > 1:
+            stream.documents.remove(document)
+
+
+def _check(
+    stream: Stream, name: str, folder: FilePath, problems: Problems, allow_unknown_fields: bool
+) -> None:
+    """Judge the result as `config validate` does; problems name the places in the old file."""
+    documents: dict[str, Document] = {}
+    for document in stream.documents:
+        shown: Document = MigratedDocument.of(document)
+        if document.kind in documents:
+            line = documents[document.kind].locate(())[1]
+            problems.error(shown, (), f"a second one; the first is on line {line}")
+            continue
+        documents[document.kind] = shown
+        assert API_OF_KIND[document.kind] == document.api  # noqa: S101 - the chain ends at today's
+    whole = read_whole(
+        documents, problems, file=name, folder=folder, allow_unknown_fields=allow_unknown_fields
+    )
+    check(whole, problems)
+    for checked in documents.values():
+        later = Problems()
+        refuse_not_yet(checked, later)
+        problems.errors = [problem for problem in problems.errors if problem not in later.errors]
+        for problem in later.errors:
+            note = Note(Fate.ASK, name, problem.line, problem.path, f"kubeadm-py: {problem.message}")
+            stream.notes.all.append(note)
+
+
+def _head(migrated: Migrated, name: str) -> Iterator[str]:
+    yield f"# {name} ({', '.join(migrated.versions)}) in {KUBEADM_API}, translated by {MIGRATE}."
+    for fate, title in (
+        (Fate.ASK, "To decide"),
+        (Fate.DROPPED, "Left out"),
+        (Fate.CHANGED, "Changed"),
+    ):
+        notes = migrated.of(fate)
+        if notes:
+            yield f"# {title}:"
+        for note in notes:
+            yield f"# - {note.location} {note.key}: {note.message}".replace(" :", ":")
