@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 
 from kubeadm_py.config import yaml_nodes
 from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API
-from kubeadm_py.config.documents import Document, read_document, report_duplicates
+from kubeadm_py.config.documents import Document, read_document, read_documents, report_duplicates
 from kubeadm_py.config.migrate.comments import find_comments
 from kubeadm_py.config.migrate.keys import ANYTHING, KEYS, Keys
 from kubeadm_py.config.migrate.notes import Fate, Note, Notes
@@ -73,7 +73,14 @@ def migrate(text: str, name: str, *, folder: FilePath, allow_unknown_fields: boo
         bring_up(stream)
         _note_moves(stream)
         _leave_out_empty(stream)
-    _check(stream, name, folder, problems, allow_unknown_fields)
+        documents = _by_kind(stream, problems)
+    else:
+        documents = read_documents(text, name, problems, allow_unknown_fields=allow_unknown_fields)
+    whole = read_whole(
+        documents, problems, file=name, folder=folder, allow_unknown_fields=allow_unknown_fields
+    )
+    check(whole, problems)
+    _let_pass_what_is_not_yet(documents, stream.notes, problems)
     problems.raise_if_any(name)
     notes = tuple(stream.notes.all)
     if not versions:
@@ -182,30 +189,29 @@ def _leave_out_empty(stream: Stream) -> None:
             stream.documents.remove(document)
 
 
-def _check(
-    stream: Stream, name: str, folder: FilePath, problems: Problems, allow_unknown_fields: bool
-) -> None:
-    """Judge the result as `config validate` does; problems name the places in the old file."""
+def _by_kind(stream: Stream, problems: Problems) -> dict[str, Document]:
+    """Return the documents as the checks want them; problems name the places in the old file."""
     documents: dict[str, Document] = {}
     for document in stream.documents:
-        shown: Document = MigratedDocument.of(document)
+        shown = MigratedDocument.of(document)
+        assert API_OF_KIND[document.kind] == document.api  # noqa: S101 - the chain ends at today's
         if document.kind in documents:
             line = documents[document.kind].locate(())[1]
             problems.error(shown, (), f"a second one; the first is on line {line}")
             continue
         documents[document.kind] = shown
-        assert API_OF_KIND[document.kind] == document.api  # noqa: S101 - the chain ends at today's
-    whole = read_whole(
-        documents, problems, file=name, folder=folder, allow_unknown_fields=allow_unknown_fields
-    )
-    check(whole, problems)
-    for checked in documents.values():
+    return documents
+
+
+def _let_pass_what_is_not_yet(documents: Mapping[str, Document], notes: Notes, problems: Problems) -> None:
+    """Make notes of problems that are kubeadm-py's own: the file is good for kubeadm."""
+    for document in documents.values():
         later = Problems()
-        refuse_not_yet(checked, later)
+        refuse_not_yet(document, later)
         problems.errors = [problem for problem in problems.errors if problem not in later.errors]
         for problem in later.errors:
-            note = Note(Fate.ASK, name, problem.line, problem.path, f"kubeadm-py: {problem.message}")
-            stream.notes.all.append(note)
+            message = f"kubeadm-py: {problem.message}"
+            notes.all.append(Note(Fate.ASK, notes.file, problem.line, problem.path, message))
 
 
 def _head(migrated: Migrated, name: str) -> Iterator[str]:

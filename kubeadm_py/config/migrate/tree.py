@@ -154,6 +154,10 @@ class MigratedDocument:
         value, rest = self._nearest(path)
         return "" if rest else value.raw
 
+    def nulls(self) -> list[Path]:
+        """Return nothing: keys without a value are not written into the new file."""
+        return []
+
     def _nearest(self, path: Path) -> tuple[Value, Path]:
         value = self.document.root
         for depth, step in enumerate(path):
