@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from kubeadm_py.cli.old_spellings import OLD_COMMANDS, OLD_FLAGS
 from kubeadm_py.config.migrate.rules import Table
 from kubeadm_py.config.migrate.translate import CHAIN
 from kubeadm_py.config.old_versions import KUBEADM_OF
@@ -354,6 +355,10 @@ def old_files() -> str:
         for component, its in UNUSABLE_FLAGS.items()
         for flag, why in its.items()
     ]
+    typed = [
+        (f"`{once}`", f"`{old.today}`" if old.today else old.note)
+        for once, old in (OLD_COMMANDS | OLD_FLAGS).items()
+    ]
     return f"""# Old files and old flags
 
 `kubeadm-py config migrate --old-config OLD [--new-config NEW]` carries a file version by version to v1beta4. Real
@@ -387,7 +392,12 @@ authorization modes (a flag), embedded component configs (documents of their own
 In extraArgs and kubeletExtraArgs they are refused, each with what does their work today. Of flags without a release no
 changelog was found that names it; that kubeadm-py's Kubernetes has none of them was tried with its binaries.
 
-{_table(("Component", "Flag", "Gone in", "Instead"), flags)}"""
+{_table(("Component", "Flag", "Gone in", "Instead"), flags)}
+## What was typed in older releases
+
+Such a command line is refused with what is typed today.
+
+{_table(("Once", "Today"), typed)}"""
 
 
 def _key_rows() -> Iterable[tuple[str, str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from kubeadm_py.errors import ExitCode
+from kubeadm_py.errors import ExitCode, UsageError
 
 
 def main() -> None:
@@ -17,8 +17,15 @@ def main() -> None:
 
         streams.open_streams()
         from kubeadm_py.cli.app import app
+        from kubeadm_py.cli.old_spellings import refuse_old
 
+        refuse_old(sys.argv[1:])
         app(prog_name="kubeadm-py")
+    except UsageError as error:
+        from kubeadm_py.report.errors import format_error
+
+        sys.stderr.write(format_error(error))
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         # Before any command has begun: there is nothing to tell.
         sys.exit(ExitCode.INTERRUPTED)

@@ -10,6 +10,7 @@ from kubeadm_py.config.documents import Document
 from kubeadm_py.config.env_types import EnvVar
 from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, NodeRegistration
 from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_mean, show
+from kubeadm_py.config.removed_values import REMOVED_KUBEADM_GATES
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
@@ -86,7 +87,9 @@ def _check_feature_gates(place: Place, gates: Mapping[str, bool], problems: Prob
         path: Path = ("featureGates", gate)
         if problems.full:
             return
-        if gate not in defaults.FEATURE_GATES:
+        if gate in REMOVED_KUBEADM_GATES:
+            problems.error(place, path, f"kubeadm has no such gate any more; {REMOVED_KUBEADM_GATES[gate]}")
+        elif gate not in defaults.FEATURE_GATES:
             accepted = ", ".join(defaults.FEATURE_GATES)
             guess = did_you_mean(gate, defaults.FEATURE_GATES)
             problems.error(

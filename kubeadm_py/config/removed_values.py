@@ -26,6 +26,23 @@ REMOVED_PROXY_MODES = {
     "userspace": "removed in Kubernetes 1.26; iptables is the default, nftables the newest",
 }
 
+REMOVED_KUBEADM_GATES = {
+    "Auditing": "audit-policy-file in apiServer.extraArgs does it",
+    "ControlPlaneKubeletLocalMode": "always so since 1.35",
+    "CoreDNS": "CoreDNS is the only one",
+    "DynamicKubeletConfig": "KubeletConfiguration is what every kubelet gets",
+    "EtcdLearnerMode": "always so since 1.32",
+    "HighAvailability": "control planes join with --control-plane",
+    "IPv6DualStack": "two subnets of both families are enough",
+    "SelfHosting": "there are no self-hosted control planes any more",
+    "StoreCertsInSecrets": "there are no self-hosted control planes any more",
+    "SupportIPVSProxyMode": "KubeProxyConfiguration.mode says it",
+    "UnversionedKubeletConfigMap": "always so since 1.25",
+    "UpgradeAddonsBeforeControlPlane": "add-ons are upgraded last",
+    "WaitForAllControlPlaneComponents": "always so since 1.34",
+}
+"""Gates that kubeadm had, with what holds now."""
+
 _LAST_WITH: dict[str, str] = {
     "1.8": "AffinityInAnnotations",
     "1.9": "AllowExtTrafficLocalEndpoints",

@@ -9,7 +9,7 @@ from kubeadm_py.config.migrate.rules import Stream
 from kubeadm_py.config.migrate.today_flags import bring_flags_up
 from kubeadm_py.config.migrate.tree import OldDocument, Value
 from kubeadm_py.config.problems import Path, Problems
-from kubeadm_py.config.removed_values import DOCKERSHIM_SOCKET, REMOVED_PROXY_MODES
+from kubeadm_py.config.removed_values import DOCKERSHIM_SOCKET, REMOVED_KUBEADM_GATES, REMOVED_PROXY_MODES
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.model.versions import DEFAULT_VERSION, MINIMUM_EXTERNAL_ETCD, RELEASES, Release, Version
 
@@ -19,22 +19,6 @@ _OLD_REGISTRIES = frozenset(
 _MINIMUM_COREDNS = Version(1, 8, 0)
 _OLD_TAINT = "node-role.kubernetes.io/master"
 _TAINT = "node-role.kubernetes.io/control-plane"
-_GATES = {
-    "Auditing": "audit-policy-file in apiServer.extraArgs does it",
-    "ControlPlaneKubeletLocalMode": "always so since 1.36",
-    "CoreDNS": "CoreDNS is the only one",
-    "DynamicKubeletConfig": "KubeletConfiguration is what every kubelet gets",
-    "EtcdLearnerMode": "always so since 1.33",
-    "HighAvailability": "control planes join with --control-plane",
-    "IPv6DualStack": "two subnets of both families are enough",
-    "SelfHosting": "there are no self-hosted control planes any more",
-    "StoreCertsInSecrets": "there are no self-hosted control planes any more",
-    "SupportIPVSProxyMode": "KubeProxyConfiguration.mode says it",
-    "UnversionedKubeletConfigMap": "always so since 1.26",
-    "UpgradeAddonsBeforeControlPlane": "add-ons are upgraded last",
-    "WaitForAllControlPlaneComponents": "always so since 1.35",
-}
-"""Gates that kubeadm had, with what holds now."""
 _PHASES = {
     "control-plane-join/update-status": "the phase is gone since 1.31",
     "control-plane-join/etcd": "the phase is etcd-join now",
@@ -130,9 +114,9 @@ def _gates(document: OldDocument, notes: Notes) -> None:
         if name == "PublicKeysECDSA" and value.content is True:
             document.take(("featureGates", name))
             document.put(("encryptionAlgorithm",), Value("ECDSA-P256", value.line, value.column, value.was))
-        elif name in _GATES:
+        elif name in REMOVED_KUBEADM_GATES:
             document.take(("featureGates", name))
-            notes.dropped(value, f"kubeadm has no such gate any more; {_GATES[name]}")
+            notes.dropped(value, f"kubeadm has no such gate any more; {REMOVED_KUBEADM_GATES[name]}")
     if gates is not None and not gates.mapping:
         document.take(("featureGates",))
 
