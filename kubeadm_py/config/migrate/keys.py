@@ -161,6 +161,46 @@ V1BETA3 = {
     "JoinConfiguration": {**V1BETA2["JoinConfiguration"], **_NEW_IN_V1BETA3},
 }
 
+LISTS = frozenset(
+    (
+        "apiServerCertSANs",
+        "apiServerExtraVolumes",
+        "authorizationModes",
+        "bootstrapTokens",
+        "caCertHashes",
+        "certSANs",
+        "controllerManagerExtraVolumes",
+        "discoveryTokenAPIServers",
+        "discoveryTokenCACertHashes",
+        "endpoints",
+        "extraVolumes",
+        "groups",
+        "ignorePreflightErrors",
+        "peerCertSANs",
+        "schedulerExtraVolumes",
+        "serverCertSANs",
+        "skipPhases",
+        "taints",
+        "tokenGroups",
+        "tokenUsages",
+        "usages",
+    )
+)
+"""Keys whose value is a list, wherever they stand."""
+BOOLEANS = frozenset(
+    (
+        "discoveryTokenUnsafeSkipCAVerification",
+        "noTaintMaster",
+        "privilegedPods",
+        "readOnly",
+        "selfHosted",
+        "unsafeSkipCAVerification",
+        "useHyperKubeImage",
+        "writable",
+    )
+)
+"""Keys whose value is true or false, wherever they stand."""
+
 KEYS: Mapping[str, Mapping[str, Keys]] = {
     "v1alpha1": V1ALPHA1,
     "v1alpha2": V1ALPHA2,

@@ -9,15 +9,16 @@ from pathlib import Path as FilePath
 from kubeadm_py.config import yaml_nodes
 from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API
 from kubeadm_py.config.documents import Document, read_document, read_documents, report_duplicates
+from kubeadm_py.config.migrate.check_keys import check_keys
 from kubeadm_py.config.migrate.comments import find_comments
-from kubeadm_py.config.migrate.keys import ANYTHING, KEYS, Keys
+from kubeadm_py.config.migrate.keys import KEYS
 from kubeadm_py.config.migrate.notes import Fate, Note, Notes
 from kubeadm_py.config.migrate.rules import Stream, Table, advance
 from kubeadm_py.config.migrate.to_v1alpha3 import TO_V1ALPHA2, TO_V1ALPHA3
 from kubeadm_py.config.migrate.to_v1beta1 import TO_V1BETA1
 from kubeadm_py.config.migrate.to_v1beta4 import TO_V1BETA2, TO_V1BETA3, TO_V1BETA4
 from kubeadm_py.config.migrate.today import bring_up
-from kubeadm_py.config.migrate.tree import MigratedDocument, OldDocument, Value, from_node
+from kubeadm_py.config.migrate.tree import MigratedDocument, OldDocument, Value, from_node, leave_out_nulls
 from kubeadm_py.config.migrate.write import write
 from kubeadm_py.config.not_yet import refuse_not_yet
 from kubeadm_py.config.old_versions import GROUP, MIGRATE, old_version
@@ -63,7 +64,8 @@ def migrate(text: str, name: str, *, folder: FilePath, allow_unknown_fields: boo
     problems.raise_if_any(name)
     versions = tuple(dict.fromkeys(document.api for document in stream.documents if document.is_old))
     for document in stream.documents:
-        _find_unknown(document, stream.notes, problems, allow_unknown_fields)
+        check_keys(document, stream.notes, problems, allow_unknown_fields)
+        leave_out_nulls(document.root)
     problems.raise_if_any(name)
     for version, table in CHAIN.items():
         for document in list(stream.documents):
@@ -135,34 +137,6 @@ def _document(root: YamlNode, name: str, *, is_old: bool) -> OldDocument:
 def _text(root: YamlNode, key: str) -> str:
     entry = root.value.get(key) if isinstance(root.value, dict) else None
     return entry.node.value if entry is not None and isinstance(entry.node.value, str) else ""
-
-
-def _find_unknown(
-    document: OldDocument, notes: Notes, problems: Problems, allow_unknown_fields: bool
-) -> None:
-    """Add a problem for every key that this version never had; where it may pass it is left out."""
-    version = old_version(document.api)
-    if not version:
-        return
-    place = MigratedDocument.of(document)
-    for parent, key, known in list(_unknown(document.root, KEYS[version][document.kind])):
-        value = parent.mapping[key]
-        message = f"{version} has no such key here{did_you_mean(key, known)}"
-        if allow_unknown_fields:
-            del parent.mapping[key]
-            notes.dropped(value, message)
-        else:
-            problems.error(place, value.was, message)
-
-
-def _unknown(value: Value, keys: Keys) -> Iterator[tuple[Value, str, Keys]]:
-    for item in value.items:
-        yield from _unknown(item, keys)
-    for key, entry in value.mapping.items():
-        if key not in keys:
-            yield value, key, keys
-        elif keys[key] is not None and keys[key] is not ANYTHING:
-            yield from _unknown(entry, keys[key])
 
 
 def _note_moves(stream: Stream) -> None:

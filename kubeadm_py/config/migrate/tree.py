@@ -90,7 +90,7 @@ class OldDocument:
 
 
 def from_node(node: YamlNode) -> Value:
-    """Return a node as a value; keys whose value is null are left out, as Go does."""
+    """Return a node as a value, keys without a value included."""
     return _from(node, node.line, node.column, ())
 
 
@@ -99,13 +99,22 @@ def _from(node: YamlNode, line: int, column: int, path: Path) -> Value:
         entries = {
             key: _from(entry.node, entry.line, entry.column, (*path, key))
             for key, entry in node.value.items()
-            if entry.node.value is not None
         }
         return Value(entries, line, column, path)
     if isinstance(node.value, list):
         items = [_from(item, item.line, item.column, (*path, n)) for n, item in enumerate(node.value)]
         return Value(items, line, column, path)
     return Value(node.value, line, column, path, node.raw)
+
+
+def leave_out_nulls(value: Value) -> None:
+    """Take the keys without a value out: they say nothing, as in Go."""
+    for key, entry in list(value.mapping.items()):
+        if entry.content is None:
+            del value.mapping[key]
+        leave_out_nulls(entry)
+    for item in value.items:
+        leave_out_nulls(item)
 
 
 def plain(value: Value) -> Any:

@@ -10,7 +10,6 @@ from kubeadm_py.cli.old_spellings import OLD_COMMANDS, OLD_FLAGS, is_there, refu
 from kubeadm_py.cli.table import COMMANDS
 from kubeadm_py.errors import ExitCode, UsageError
 
-
 KUBEADM_HAS = {"--patches", "--upload-certs"}
 """Flags of kubeadm's init that are answered with, whether or not ours has them yet."""
 
