@@ -183,8 +183,8 @@ def _keys_wanted(cluster: ResolvedCluster) -> int:
         len(requests.leaf_requests(cluster, node)) + len(requests.kubeconfig_requests(cluster, node))
         for node in cluster.control_planes
     ]
-    # super-admin.conf and the kubelet's first certificate are of the first one alone.
-    return shared + sum(own) - 2 * len(others)
+    # The kubelets of the others ask the cluster for their certificates.
+    return shared + sum(own) - len(others)
 
 
 def _member(node: Node) -> str:

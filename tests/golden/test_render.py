@@ -13,6 +13,8 @@ import yaml
 from oracle.words import read_certificate, read_kubeconfig
 
 from kubeadm_py.cli.verbs import render
+from kubeadm_py.pki.keys import PrivateKey
+from kubeadm_py.pki.stock import KeyStock
 
 HERE = Path(__file__).parent
 CASES = ["stacked", "external-etcd"]
@@ -282,3 +284,22 @@ def test_several_control_planes_without_secrets(tmp_path: Path) -> None:
     out = run(tmp_path / "ha.yaml", tmp_path / "out", no_secrets=True)
     assert not [path for path in out.rglob("*") if path.suffix in (".key", ".crt")]
     assert (out / "hosts/cp3/etc/kubernetes/manifests/kube-apiserver.yaml").is_file()
+
+
+def test_no_key_is_made_that_nobody_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of RSA takes a moment: they are counted before, and made side by side."""
+    left: list[int] = []
+
+    class Counted(KeyStock):
+        def close(self) -> None:
+            left.append(self._made.qsize())
+            super().close()
+
+        def __call__(self, algorithm: str) -> PrivateKey:
+            assert not self._made.empty(), "one more key than was counted"
+            return super().__call__(algorithm)
+
+    monkeypatch.setattr("kubeadm_py.plan.render.KeyStock", Counted)
+    (tmp_path / "ha.yaml").write_text(HA)
+    run(tmp_path / "ha.yaml", tmp_path / "out")
+    assert left == [0]
