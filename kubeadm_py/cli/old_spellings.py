@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kubeadm_py.cli import phases
 from kubeadm_py.cli.table import COMMANDS
 from kubeadm_py.errors import UsageError
 
@@ -136,4 +137,5 @@ def _error(typed: str, old: Old) -> UsageError:
 
 def is_there(path: str) -> bool:
     """Say whether kubeadm-py has a command or group of these words."""
-    return any(command == path or command.startswith(f"{path} ") for command in COMMANDS)
+    known = (*COMMANDS, *phases.commands())
+    return any(command == path or command.startswith(f"{path} ") for command in known)

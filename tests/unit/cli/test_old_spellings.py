@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeadm_py.cli import old_spellings
+from kubeadm_py.cli import old_spellings, phases
 from kubeadm_py.cli.app import function
 from kubeadm_py.cli.old_spellings import OLD_COMMANDS, OLD_FLAGS, is_there, refuse_old
 from kubeadm_py.cli.table import COMMANDS
@@ -34,6 +34,8 @@ KUBEADM_HAS = {"--patches", "--upload-certs"}
             "alpha certs certificate-key",
             "type: kubeadm-py certs certificate-key",
         ),
+        ("alpha phase certs all --config x", "alpha phase certs", "type: kubeadm-py init phase certs"),
+        ("alpha phase controlplane all", "alpha phase controlplane", "kubeadm-py init phase control-plane"),
         ("alpha selfhosting pivot", "alpha selfhosting", "no self-hosted"),
         ("ex token list", "ex token", "type: kubeadm-py token"),
     ],
@@ -49,8 +51,10 @@ def test_answers(typed: str, summary: str, fix: str) -> None:
 def test_what_is_not_there_yet_is_not_told_to_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(old_spellings, "COMMANDS", {"certs renew": ""})
     with pytest.raises(UsageError) as refused:
-        refuse_old(["alpha", "phase", "certs", "all"])
-    assert refused.value.fix == "`init phase certs` does it today, which kubeadm-py does not have yet"
+        refuse_old(["config", "print-default"])
+    assert (
+        refused.value.fix == "`config print init-defaults` does it today, which kubeadm-py does not have yet"
+    )
     with pytest.raises(UsageError) as refused:
         refuse_old(["alpha", "certs", "renew", "all"])
     assert refused.value.fix == "type: kubeadm-py certs renew"
@@ -72,7 +76,7 @@ def test_today_is_left_alone(typed: str) -> None:
 
 
 def test_nothing_of_today_is_called_old() -> None:
-    assert not set(OLD_COMMANDS) & set(COMMANDS)
+    assert not set(OLD_COMMANDS) & {*COMMANDS, *phases.commands()}
     flags = {f"--{name.strip('_').replace('_', '-')}" for path in COMMANDS for name in names_of(path)}
     assert "--ignore-preflight-errors" in flags
     assert not set(OLD_FLAGS) & flags
@@ -89,4 +93,5 @@ def names_of(path: str) -> list[str]:
 def test_a_group_is_there_as_soon_as_one_of_its_commands_is() -> None:
     assert is_there("token")
     assert is_there("config validate")
+    assert is_there("init phase certs")
     assert not is_there("tok")
