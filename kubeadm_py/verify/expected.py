@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.model import host_settings, paths, ports
+from kubeadm_py.model import endpoint, host_settings, paths, ports
 from kubeadm_py.model.cluster import Component, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.pki import files as pki_files
 from kubeadm_py.pki import requests as pki_requests
 from kubeadm_py.pki.requests import CertificateRequest
+from kubeadm_py.render import endpoint as endpoint_files
 from kubeadm_py.render import kubelet, probes, static_pods
 
 ETCD_DATA_MODE = 0o700
@@ -52,6 +53,7 @@ def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
         specs += pki_files.kubeconfig_files(kubeconfigs)
         optional |= {request.path for request in kubeconfigs if request.path == paths.SUPER_ADMIN_CONF}
         specs += static_pods.manifests(cluster, node, facts)
+    specs += endpoint_files.files(cluster, node, facts)
     listed = [ExpectedFile(spec.path, spec.mode, spec.owner, spec.path in optional) for spec in specs]
     known = {file.path for file in listed}
     extra = [ExpectedFile(paths.KUBELET_CONF, 0o600), ExpectedFile(node.kubelet_client_certificate, 0o600)]
@@ -75,6 +77,10 @@ def listening(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
     if kubelet_local:
         closed = "healthzBindAddress" not in cluster.kubelet_config
         listed.append(ExpectedPort(ports.KUBELET_HEALTHZ, "kubelet's healthz", closed))
+    if endpoint.runs_haproxy(cluster, node):
+        beside_api_servers = node.role is Role.CONTROL_PLANE
+        listed.append(ExpectedPort(endpoint.port(cluster), "the API's balancer", not beside_api_servers))
+        listed.append(ExpectedPort(ports.BALANCER_HEALTH, "the balancer's health check", True))
     if node.role is not Role.CONTROL_PLANE:
         return listed
     listed += [

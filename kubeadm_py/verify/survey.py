@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.render import probes
 from kubeadm_py.verify import expected
@@ -33,8 +34,8 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
-class EtcdAnswer:
-    """Hold how etcdctl ended and the last that it said."""
+class Answer:
+    """Hold how a command ended and the last that it said."""
 
     exit_code: int
     output: str
@@ -54,7 +55,12 @@ class Survey:
     """File -> its certificates as PEM; of a kubeconfig, its client certificate."""
     mismatched_keys: dict[str, str] = field(default_factory=dict)
     """Certificate file -> why it and its key do not belong together."""
-    etcd: dict[str, EtcdAnswer] = field(default_factory=dict)
+    etcd: dict[str, Answer] = field(default_factory=dict)
+    addresses: set[str] = field(default_factory=set)
+    hosts_lines: list[str] = field(default_factory=list)
+    """The lines of /etc/hosts that bear our mark."""
+    endpoint: Answer | None = None
+    """How kubectl ended that asked at the cluster's endpoint, as the kubelet does; None: it did not run."""
     complete: bool = False
 
     def open_to_network(self, port: int) -> list[str]:
@@ -83,6 +89,9 @@ def script(cluster: ResolvedCluster, node: Node) -> str:
         f"for name in {_words(expected.sysctls(cluster))}; do",
         '  printf \'sysctl\\t%s\\t%s\\n\' "$name" "$(sysctl -n "$name" 2>/dev/null)"',
         "done",
+        'ip -oneline address show scope global | awk \'{ sub("/.*", "", $4); print "address\\t" $4 }\'',
+        f"grep {_words([endpoint.HOSTS_LINE])} {paths.HOSTS_FILE} | sed 's/^/hosts\\t/'",
+        *_endpoint_lines(cluster),
         *_certificate_lines(cluster, node),
         *_key_lines(cluster, node),
         *_etcd_lines(cluster, node),
@@ -120,8 +129,14 @@ def _take(survey: Survey, kind: str, fields: list[str]) -> None:
             survey.certificates[path] = _decoded(encoded)
         case "mismatch", [path, reason]:
             survey.mismatched_keys[path] = reason
+        case "address", [address]:
+            survey.addresses.add(address)
+        case "hosts", [line]:
+            survey.hosts_lines.append(line)
+        case "endpoint", [exit_code, output]:
+            survey.endpoint = Answer(int(exit_code), output)
         case "etcd", [question, exit_code, output]:
-            survey.etcd[question] = EtcdAnswer(int(exit_code), output)
+            survey.etcd[question] = Answer(int(exit_code), output)
         case "complete", []:
             survey.complete = True
 
@@ -135,6 +150,19 @@ def _decoded(encoded: str) -> bytes:
 
 def _words(names: Iterable[str]) -> str:
     return shlex.join(names)
+
+
+def _endpoint_lines(cluster: ResolvedCluster) -> list[str]:
+    """Ask what every client may ask, with the kubelet's login, at the endpoint instead of its own server."""
+    server = _words([f"https://{cluster.endpoint}"])
+    return [
+        "{",
+        f"  answer=$(kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {paths.KUBELET_CONF} "
+        f"--server {server} --request-timeout 5s get --raw /readyz 2>&1); code=$?",
+        "  printf 'endpoint\\t%s\\t%s\\n' \"$code\" "
+        "\"$(printf '%s\\n' \"$answer\" | tail -n 1 | cut -c 1-300 | tr '\\t' ' ')\"",
+        '} >"$t/endpoint" &',
+    ]
 
 
 def _certificate_lines(cluster: ResolvedCluster, node: Node) -> list[str]:

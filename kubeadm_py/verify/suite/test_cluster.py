@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, ResolvedCluster, Role
 from kubeadm_py.verify.checks import Level, Problem, check, expect_none, fail
 from kubeadm_py.verify.components import Wanted, waiting_script, wanted, workload_problem
 from kubeadm_py.verify.kubectl import Kubectl
+from kubeadm_py.verify.survey import Survey
 
+Surveys = Mapping[str, Survey | KubeadmPyError]
 Nodes = Mapping[str, Mapping[str, Any]]
 Say = Callable[[str], None]
 
@@ -38,6 +42,32 @@ def test_api(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
             bad = [line for line in output.lines if "[-]" in line] or [output.said]
             look = kubectl.look("--server", server, "get", "--raw", "/readyz?verbose")
             problems.append(Problem(f"{server}/readyz: {'; '.join(bad)}", "ok", host=node.name, look=look))
+    expect_none(problems)
+
+
+@check("endpoint", Level.CLUSTER, needs=(*GROUND, "api"))
+def test_endpoint(surveys: Surveys, cluster: ResolvedCluster) -> None:
+    """The API answers at the cluster's endpoint, seen from every host; one control plane holds a vip"""
+    seen = {name: found for name, found in surveys.items() if isinstance(found, Survey)}
+    problems = []
+    server = f"https://{cluster.endpoint}"
+    for node in cluster.nodes:
+        if node.name not in seen:
+            continue
+        found, line = seen[node.name], endpoint.hosts_line(cluster, node)
+        if found.hosts_lines != ([line] if line else []):
+            what = f"{paths.HOSTS_FILE} says of the API: {'; '.join(found.hosts_lines) or 'nothing'}"
+            problems.append(Problem(what, line or "no line of ours", host=node.name, look="cat /etc/hosts"))
+        elif found.endpoint is None or found.endpoint.exit_code != 0:
+            said = found.endpoint.output if found.endpoint else "nothing asked"
+            look = f"kubectl --kubeconfig {paths.KUBELET_CONF} --server {server} get --raw /readyz"
+            problems.append(Problem(f"{server}: {said}", "ok", host=node.name, look=look))
+    vip = endpoint.vip(cluster)
+    holders = [name for name, found in seen.items() if vip in found.addresses]
+    if vip and (len(holders) > 1 or (not holders and len(seen) == len(cluster.nodes))):
+        look = "crictl logs $(crictl ps -a --name keepalived -q | head -n 1)"
+        what = f"{vip} is on {', '.join(holders) or 'no host'}"
+        problems.append(Problem(what, "on one control plane", look=look))
     expect_none(problems)
 
 

@@ -79,6 +79,7 @@ def healthy_survey(cluster: ResolvedCluster, node: Node, pems: dict[str, bytes])
     lines += [f"file\t{file.path}\t{file.mode:o}\t{file.owner}" for file in expected.files(cluster, node)]
     for port in expected.listening(cluster, node):
         lines.append(f"listen\t{'127.0.0.1' if port.loopback_only else '*'}:{port.port}")
+    lines += [f"address\t{node.address}", "endpoint\t0\tok"]
     lines += ["listen\t[::1]:6010", "listen\tgarbage"]
     lines += [f"sysctl\t{name}\t{value}" for name, value in expected.sysctls(cluster).items()]
     lines += [f"pem\t{path}\t{base64.b64encode(pem).decode()}" for path, pem in pems.items()]

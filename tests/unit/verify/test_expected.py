@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model.cluster import Arg, Component, Etcd, ExternalEtcd, LocalEtcd, Networking, Node, Role
+from kubeadm_py.model.cluster import (
+    Arg,
+    Component,
+    Etcd,
+    ExternalEtcd,
+    LoadBalancer,
+    LocalEtcd,
+    Networking,
+    Node,
+    Role,
+)
 from kubeadm_py.verify import expected
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "kubeadm"
@@ -75,6 +85,22 @@ def test_ports_of_each_role(cluster):
         2380: False,
         2381: True,
     }
+
+
+def test_balancers_have_files_and_ports(cluster):
+    control_plane, worker = cluster.nodes
+    local = replace(
+        cluster, control_plane_endpoint="api.demo.internal:6443", load_balancer=LoadBalancer.NODE_LOCAL
+    )
+    assert ports(local, worker) == {10250: False, 10248: True, 6443: True, 10270: True}
+    assert 10270 not in ports(local, control_plane)
+    found = paths_and_modes(expected.files(local, worker))
+    assert found["/etc/kubernetes/manifests/haproxy.yaml"] == ("600", "root:root")
+    vip = replace(cluster, control_plane_endpoint="10.99.0.100:8443", load_balancer=LoadBalancer.VIP)
+    assert ports(vip, control_plane)[8443] is False
+    assert 8443 not in ports(vip, worker)
+    found = paths_and_modes(expected.files(vip, control_plane))
+    assert found["/etc/kubernetes/keepalived/check"] == ("755", "root:root")
 
 
 def test_ports_follow_the_config(cluster):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -11,7 +12,9 @@ from xml.etree import ElementTree
 import pytest
 
 from kubeadm_py.errors import ExitCode, HostKeyError, KubeadmPyError, UnreachableError, UsageError
+from kubeadm_py.model.cluster import LoadBalancer
 from kubeadm_py.transport.base import Result
+from kubeadm_py.verify import expected
 from kubeadm_py.verify import run as verify_run
 from kubeadm_py.verify.checks import Level
 from kubeadm_py.verify.report import Outcome, summary
@@ -102,6 +105,59 @@ def test_each_fault_of_a_host_fails_exactly_its_check(fault, fake):
     (result,) = report.failures
     assert result.problems[0].found
     assert not any(problem.host == "" and result.host == "" for problem in result.problems)
+
+
+OUR_LINE = "hosts\t127.0.0.1 api.demo.internal # kubeadm-py: the API of cluster demo"
+ENDPOINTS = {
+    "silent": ("external", [], "w1", ("endpoint\t0\tok", "endpoint\t1\tconnection refused"), "refused"),
+    "nobody asked": ("external", [], "cp1", ("endpoint\t0\tok", "x"), "nothing asked"),
+    "no line": ("node-local", [], "w1", None, "nothing"),
+    "a line too many": ("external", [("w1", OUR_LINE)], "w1", None, "127.0.0.1 api.demo.internal"),
+    "a vip on nobody": ("vip", [], "", None, "10.99.0.100 is on no host"),
+    "a vip on two": (
+        "vip",
+        [("cp1", "address\t10.99.0.100"), ("w1", "address\t10.99.0.100")],
+        "",
+        None,
+        "is on cp1, w1",
+    ),
+}
+
+
+def with_endpoint(fake, kind, authorities):
+    """Return the cluster with an endpoint of this kind, and its hosts as they are then."""
+    places = {"external": "", "vip": "10.99.0.100:6443", "node-local": "api.demo.internal:6443"}
+    changed = replace(fake.cluster, control_plane_endpoint=places[kind], load_balancer=LoadBalancer(kind))
+    for node in changed.nodes:
+        more = [f"file\t{file.path}\t{file.mode:o}\t{file.owner}" for file in expected.files(changed, node)]
+        if expected.endpoint.runs_haproxy(changed, node):
+            more += [f"listen\t127.0.0.1:{port}" for port in (6443, 10270)]
+        known = fake.surveys[node.name].lines
+        known += [line for line in more if line not in known]
+        for request in expected.certificates(changed, node):
+            if request.name == "apiserver":
+                path, pem = expected.certificate_file(request), authorities.issue(request).public_pem
+                fake.surveys[node.name].drop(f"pem\t{path}")
+                known = fake.surveys[node.name].lines
+                known.append(f"pem\t{path}\t{base64.b64encode(pem).decode()}")
+    return changed
+
+
+@pytest.mark.parametrize("fault", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_each_fault_of_the_endpoint_is_told(fault, fake, authorities):
+    kind, lines, host, change, found = fault
+    cluster = with_endpoint(fake, kind, authorities)
+    if kind == "node-local":
+        fake.surveys["cp1"].lines.append(OUR_LINE.replace("127.0.0.1", "10.99.0.11"))
+    for name, line in lines:
+        fake.surveys[name].lines.append(line)
+    if change:
+        fake.surveys[host].change(*change)
+    report = verify(cluster, level="cluster", hosts=fake.host_for)
+    (result,) = [each for each in report.failures if each.check == "endpoint"]
+    (problem,) = result.problems
+    assert problem.host == host
+    assert found in problem.found
 
 
 def test_a_missing_file_and_a_missing_port_are_named(fake):

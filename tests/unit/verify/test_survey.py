@@ -30,6 +30,7 @@ def test_what_is_printed_is_read():
         "listen\t127.0.0.1:10257\nlisten\t[::1]:10257\nlisten\t*:6443\nlisten\t127.0.0.53%lo:53\nlisten\tLocal\n"
         "sysctl\tnet.ipv4.ip_forward\t1\npem\t/a.crt\tYWJj\npem\t/b.crt\t***\nmismatch\t/a.crt\twhy\n"
         "etcd\thealth\t1\tsaid\ncomplete\n"
+        "address\t10.0.0.1\nhosts\t127.0.0.1 api # ours\nendpoint\t1\trefused\n"
     )
     assert found.clock == 12.5
     assert found.units["a.service"] == survey.UnitState("active", "enabled")
@@ -42,6 +43,8 @@ def test_what_is_printed_is_read():
     )
     assert found.certificates == {"/a.crt": b"abc", "/b.crt": b""}
     assert found.mismatched_keys == {"/a.crt": "why"}
-    assert found.etcd["health"] == survey.EtcdAnswer(1, "said")
+    assert found.etcd["health"] == survey.Answer(1, "said")
+    assert (found.addresses, found.hosts_lines) == ({"10.0.0.1"}, ["127.0.0.1 api # ours"])
+    assert found.endpoint == survey.Answer(1, "refused")
     assert found.complete
     assert not survey.parse("unit\tcut").complete
