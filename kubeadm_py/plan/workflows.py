@@ -69,6 +69,7 @@ JOIN_WORKER = StageDefinition(
         prepare.DIRECTORIES,
         endpoint.STEP,
         kubelet_start.STEP,
+        endpoint.STEP_BALANCER,
         kubelet_bootstrap.STEP,
     ),
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 
 from kubeadm_py.model import endpoint, paths
-from kubeadm_py.model.actions import Action, Remove, RunScript
+from kubeadm_py.model.actions import Action, Remove, RunScript, Unit
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.render import endpoint as rendered
+from kubeadm_py.steps import kubelet_start, waits
 from kubeadm_py.steps.base import Step, StepContext, write
 
 _OURS = (
@@ -62,4 +63,22 @@ def lines_of_ours(facts: HostFacts) -> list[str]:
     return [line for line in facts.hosts_file.splitlines() if endpoint.is_ours(line)]
 
 
+def plan_balancer(ctx: StepContext) -> list[Action]:
+    """Where a kubelet joins by its own host's balancer, which it has to start first, let it lose no time.
+
+    It asks at once, finds nobody there, and waits longer before every next time, for seconds in the end; one
+    that starts anew asks at once again.
+    """
+    joining = ctx.joined is not None and paths.KUBELET_CONF not in ctx.facts.files
+    if not joining or not endpoint.runs_haproxy(ctx.cluster, ctx.node):
+        return []
+    port = endpoint.port(ctx.cluster)
+    deadline = ctx.cluster.join_timeouts.kubelet_health_check
+    return [
+        waits.static_pod_listens(ctx.node, rendered.HAPROXY, port, deadline),
+        Unit(kubelet_start.UNIT, state="restarted", reason="now its balancer is there"),
+    ]
+
+
 STEP = Step("endpoint", "API endpoint", plan)
+STEP_BALANCER = Step("endpoint-balancer", "the host's own balancer", plan_balancer)

@@ -162,6 +162,25 @@ echo "{component} on this host ended $exits times"
     )
 
 
+def static_pod_listens(node: Node, component: str, port: int, deadline: timedelta) -> Wait:
+    """Wait until a static pod that needs no API server listens at its port."""
+    return Wait(
+        f"wait for {component}",
+        f"""kpy_listens {port:04X} && return 0
+echo "{component} has not started"
+return 1""",
+        deadline,
+        interval=0.1,
+        hopeless=f"""{CONTAINER_FUNCTIONS}
+exits=$(kpy_exits {component})
+[ "$exits" -ge {HOPELESS_EXITS} ] || return 1
+echo "{component} on this host ended $exits times"
+""",
+        diagnose=f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n{_KUBELET_LOG}",
+        look=f"crictl ps -a --name {component}; journalctl -u kubelet -e     (on {node.name}, as root)",
+    )
+
+
 def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
     """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, Remove, RunScript, WriteFiles
+from kubeadm_py.model.actions import Action, Remove, RunScript, Unit, Wait, WriteFiles
 from kubeadm_py.model.cluster import LoadBalancer, Node, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.steps import endpoint
@@ -64,6 +64,20 @@ def test_another_endpoint_takes_the_old_one_away(worker: StepContext, carry: Car
 def test_a_strangers_files_stay(control_plane: StepContext, with_file: Callable[..., StepContext]) -> None:
     manifest = f"{paths.MANIFESTS_DIR}/haproxy.yaml"
     assert endpoint.plan(with_file(control_plane, manifest, b"theirs")) == []
+
+
+def test_a_joining_kubelet_starts_anew_behind_its_balancer(
+    worker: StepContext, with_file: Callable[..., StepContext]
+) -> None:
+    joining = replace(worker, joined=object())
+    wait, unit = endpoint.plan_balancer(joining)
+    assert isinstance(wait, Wait)
+    assert "kpy_listens 192B" in wait.until
+    assert isinstance(unit, Unit)
+    assert (unit.name, unit.state) == ("kubelet.service", "restarted")
+    assert endpoint.plan_balancer(with_file(joining, paths.KUBELET_CONF, b"x")) == []
+    elsewhere = replace(joining.cluster, load_balancer=LoadBalancer.EXTERNAL)
+    assert endpoint.plan_balancer(replace(joining, cluster=elsewhere)) == []
 
 
 @pytest.mark.parametrize(
