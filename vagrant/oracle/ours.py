@@ -1,0 +1,92 @@
+"""Render a case with our own code, put into the words of a recording."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from kubeadm_py.config import load
+from kubeadm_py.facts.profiles import plain_debian_12
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.plan.render import Rendered, described_artifacts, render
+from kubeadm_py.steps import mark_node
+from oracle import cases
+from oracle.cases import Case
+from oracle.compare import NODE, parse_files, parse_objects
+from oracle.record import MADE_AT
+from oracle.words import read_certificate, read_kubeconfig
+
+_COMPARED = ("/etc/kubernetes/manifests/", "/var/lib/kubelet/")
+"""What lies here is recorded byte for byte."""
+_SKIPS_MARKS = "mark-control-plane"
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Hold what we make of a case."""
+
+    case: Case
+
+    @cached_property
+    def cluster(self) -> ResolvedCluster:
+        """Return the cluster that the case's file describes on its host."""
+        loaded = load.load(str(self.case.folder / cases.CONFIG)).cluster
+        return load.complete(loaded, {node.name: self._facts for node in loaded.nodes})
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        """Return all files and API objects."""
+        return render(
+            self.cluster,
+            {node.name: self._facts for node in self.cluster.nodes},
+            now=MADE_AT,
+            artifacts=described_artifacts(self.cluster, {"amd64"}),
+        )
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """Return the files of the only host."""
+        (host,) = self.rendered.hosts
+        return {file.path: file.content for file in host.files}
+
+    @cached_property
+    def modes(self) -> dict[str, str]:
+        """Return mode and owner of each of them."""
+        (host,) = self.rendered.hosts
+        return {file.path: f"{file.mode:o} {file.owner}" for file in host.files}
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """Return everything in the form of `compare.recorded`."""
+        files, ca = self.files, self.files.get(f"{self.cluster.certificates_dir}/ca.crt", b"")
+        kubeconfigs = [
+            path for path in files if path.startswith("/etc/kubernetes/") and path.endswith(".conf")
+        ]
+        return {
+            **parse_files({path: content for path, content in files.items() if path.startswith(_COMPARED)}),
+            **parse_objects(self.rendered.objects, ca),
+            **{path: read_certificate(content) for path, content in files.items() if path.endswith(".crt")},
+            **{path: read_kubeconfig(files[path], ca) for path in kubeconfigs},
+            NODE: self._marks(),
+        }
+
+    @property
+    def _facts(self) -> HostFacts:
+        host = self.case.host
+        plain = plain_debian_12(host.hostname, host.addresses[0])
+        return replace(plain, directories=dict.fromkeys(host.directories, 1), environment=host.environment)
+
+    def _marks(self) -> dict[str, str]:
+        """Say what marks the node gets, in the words of kubeadm's dry run."""
+        if _SKIPS_MARKS in self.cluster.init_skip_phases:
+            return {}
+        (node,) = self.cluster.nodes
+        patch = mark_node.patch(node)
+        labels = [f"{name}={value}" if value else name for name, value in patch["metadata"]["labels"].items()]
+        taints = [_taint(taint) for taint in patch.get("spec", {}).get("taints", [])]
+        return {what: " ".join(words) for what, words in (("labels", labels), ("taints", taints)) if words}
+
+
+def _taint(taint: dict[str, str]) -> str:
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint['key']}{value}:{taint['effect']}"
