@@ -40,7 +40,7 @@ status: venv ## say which nodes run
 	@$(LAB) status
 
 ##@ Tests
-.PHONY: test test-all lint types contracts unit golden coverage cli nodes nodes-all bench oracle
+.PHONY: test test-all lint types contracts unit golden coverage cli nodes nodes-all bench oracle differential
 test: lint types contracts unit golden coverage cli nodes ## all of these; nodes: the core of the node tests
 
 test-all: lint types contracts unit golden coverage cli nodes-all ## the same, with the long node tests
@@ -85,6 +85,9 @@ bench: venv ## time init and join beside real kubeadm, into bench/results
 
 oracle: venv ## record anew what real kubeadm makes of the cases in tests/golden/kubeadm; CASES="A B": of these
 	PYTHONPATH=vagrant $(PYTHON) -m oracle $(CASES)
+
+differential: venv ## put generated configs to real kubeadm and to ours; COUNT=300 of them, SEED=N: the same again
+	$(PYTEST) tests/differential
 
 ##@ Tools
 .PHONY: help venv lock flags artifacts clean-cache

@@ -263,7 +263,9 @@ def differences() -> str:
     content = dict.fromkeys(
         (f"`{entry['where']}`", f"`{entry['path']}`" if entry["path"] else "whole", _line(entry["reason"]))
         for entry in written
+        if "where" in entry
     )
+    refused = [(entry["what"], _line(entry["reason"])) for entry in written if "refused" in entry]
     more = [(f"`{entry['path']}`", _line(entry["reason"])) for entry in trees]
     return f"""# Differences from kubeadm
 
@@ -272,6 +274,12 @@ All that is wanted. What is not on this page is a bug, or is refused by name as 
 ## What commands do
 
 {_table(("kubeadm-py", "kubeadm", "Why"), BEHAVIOUR)}
+## What is refused here only
+
+Here before any host is touched, with the place in the file; `kubeadm config validate` accepts it.
+`make differential` holds both against each other, and knows this list.
+
+{_table(("Refused", "Why"), refused)}
 ## What is in files and API objects
 
 Compared by tests/golden/test_kubeadm_oracle.py with what kubeadm 1.36.3 made of the same configs; a manifest

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import ipaddress
 import json
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from oracle.record import MASK
 
 DIFFERENCES = CASES / "differences.yaml"
 ABSENT = object()
+ANY = "*"
+"""Stands in the list for any value."""
 NODE = "node"
 """The name under which a node's labels and taints stand."""
 _YAML_IN_CONFIG_MAPS = ("ClusterConfiguration", "kubelet", "kubeconfig", "config.conf", "kubeconfig.conf")
@@ -33,17 +36,37 @@ class Wanted:
     cases: tuple[str, ...] | None
     difference: Difference
 
+    def explains(self, found: Difference) -> bool:
+        """Say whether this is what was found."""
+        same_place = self.difference[:2] == found[:2]
+        sides = zip(self.difference[2:], found[2:], strict=True)
+        return same_place and all(
+            mine == theirs or (mine == ANY and theirs is not ABSENT) for mine, theirs in sides
+        )
+
 
 def wanted() -> list[Wanted]:
-    """Read the list of wanted differences; raise ValueError for one without a reason."""
+    """Read the list of wanted differences in what is made."""
     found = []
-    for entry in yaml.load(DIFFERENCES.read_text(), yaml.CSafeLoader):
-        if len(entry["reason"]) <= 20:
-            raise ValueError(f"{entry['where']} {entry['path']} lacks a reason")
+    for entry in _listed("where"):
         cases = tuple(entry["cases"]) if "cases" in entry else None
         sides = entry.get("kubeadm", ABSENT), entry.get("ours", ABSENT)
         found.append(Wanted(cases, (entry["where"], entry["path"], *sides)))
     return found
+
+
+def refusals() -> list[re.Pattern[str]]:
+    """Read the list of what only we refuse: each pattern is looked for in `PATH: MESSAGE`."""
+    return [re.compile(entry["refused"]) for entry in _listed("refused")]
+
+
+def _listed(kind: str) -> list[dict[str, Any]]:
+    """Return the list's entries of a kind; raise ValueError for one without a reason."""
+    entries: list[dict[str, Any]] = yaml.load(DIFFERENCES.read_text(), yaml.CSafeLoader)
+    for entry in entries:
+        if len(entry["reason"]) <= 20:
+            raise ValueError(f"without a reason: {entry}")
+    return [entry for entry in entries if kind in entry]
 
 
 def recorded_files(folder: Path) -> dict[str, bytes]:
@@ -106,6 +129,12 @@ def found(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Difference
         for where in sorted({*theirs, *ours})
         for difference in _differences(theirs.get(where, ABSENT), ours.get(where, ABSENT))
     ]
+
+
+def unwanted(theirs: Mapping[str, Any], ours: Mapping[str, Any], case: str = "") -> list[Difference]:
+    """Return every difference that the list does not explain; what it says of single cases is for `case`."""
+    listed = [entry for entry in wanted() if entry.cases is None or case in entry.cases]
+    return [one for one in found(theirs, ours) if not any(entry.explains(one) for entry in listed)]
 
 
 def _differences(theirs: Any, ours: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
