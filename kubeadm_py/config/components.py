@@ -62,7 +62,7 @@ def warn_about_components(whole: Whole, problems: Problems) -> None:
         place, data = whole.kubelet.document, whole.kubelet.document.data
         for path, default in _leaves(_kubelet_defaults(whole), ()):
             written = value_at(data, path)
-            if written in (None, "", []) or written == default:
+            if written in (None, "") or written == default:
                 continue
             kept = "is kept" if path[0] not in defaults.FORCED_KUBELET_KEYS else "is overruled"
             problems.warning(place, path, f"{_say(written)} {kept}; kubeadm's value is {_say(default)}")
@@ -97,11 +97,14 @@ def _leaves(value: Mapping[str, Any], path: Path) -> list[tuple[Path, Any]]:
 
 
 def _over(base: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings key by key; an empty string or list of the user's stands for "not given", as in Go."""
+    """Merge mappings key by key; an empty string of the user's stands for "not given", as in Go.
+
+    An empty list is a list: kubeadm keeps `clusterDNS: []`.
+    """
     merged = dict(base)
     for key, value in user.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
             merged[key] = _over(base[key], value)
-        elif key not in base or value not in ("", []):
+        elif key not in base or value != "":
             merged[key] = value
     return merged

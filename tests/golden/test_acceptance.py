@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from oracle import compare
 
 from kubeadm_py.config import load
 
@@ -28,6 +29,8 @@ def test_every_verdict_is_kubeadms_but_for_the_wanted_differences(kind: str, tmp
     empty.mkdir()
     wrong = []
     placed: list[bool] = []
+    unlisted: list[str] = []
+    listed = compare.refusals()
     seen: Counter[str] = Counter()
     for case in getattr(cases, kind)():
         config.write_text(case.text.replace("/tmp", str(empty)))
@@ -37,10 +40,14 @@ def test_every_verdict_is_kubeadms_but_for_the_wanted_differences(kind: str, tmp
         except load.ConfigError as error:
             accepted = False
             placed += [bool(problem.line) for problem in error.problems]
+            if case.verdict == cases.REFUSED_HERE:
+                said = [f"{problem.path}: {problem.message}" for problem in error.problems]
+                unlisted += [text for text in said if not any(known.search(text) for known in listed)]
         seen[case.verdict] += 1
         if accepted != (case.verdict == cases.ACCEPTED):
             wrong.append(case.name)
     assert wrong == []
+    assert unlisted == [], "not in tests/golden/kubeadm/differences.yaml"
     assert all(placed)
     assert min(seen.values()) >= 50
     assert seen.keys() == {cases.ACCEPTED, cases.REFUSED, cases.REFUSED_HERE}

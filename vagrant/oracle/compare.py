@@ -20,9 +20,12 @@ from oracle.record import MASK
 DIFFERENCES = CASES / "differences.yaml"
 ABSENT = object()
 ANY = "*"
-"""Stands in the list for any value."""
+"""Stands in the list for any value, or any path."""
+EMPTY = "empty"
+"""Stands in the list for 0, false, and what holds nothing."""
 NODE = "node"
 """The name under which a node's labels and taints stand."""
+_HASH = "kubeadm.kubernetes.io/component-config.hash"
 _YAML_IN_CONFIG_MAPS = ("ClusterConfiguration", "kubelet", "kubeconfig", "config.conf", "kubeconfig.conf")
 
 Difference = tuple[str, str, Any, Any]
@@ -38,11 +41,20 @@ class Wanted:
 
     def explains(self, found: Difference) -> bool:
         """Say whether this is what was found."""
-        same_place = self.difference[:2] == found[:2]
-        sides = zip(self.difference[2:], found[2:], strict=True)
-        return same_place and all(
-            mine == theirs or (mine == ANY and theirs is not ABSENT) for mine, theirs in sides
+        (where, path, *sides), (found_where, found_path, *found_sides) = self.difference, found
+        return (
+            where == found_where
+            and path in (found_path, ANY)
+            and all(_fits(side, value) for side, value in zip(sides, found_sides, strict=True))
         )
+
+
+def _fits(listed: Any, value: Any) -> bool:
+    if value is ABSENT or listed is ABSENT:
+        return value is listed
+    return (
+        listed == ANY or (listed == EMPTY and not value) or (type(listed) is type(value) and listed == value)
+    )
 
 
 def wanted() -> list[Wanted]:
@@ -111,7 +123,12 @@ def parse_objects(documents: Iterable[Any], ca: bytes = b"") -> dict[str, Any]:
             for key, value in document.get("data", {}).items()
         }
         data |= {key: yaml.load(data[key], yaml.CSafeLoader) for key in _YAML_IN_CONFIG_MAPS if key in data}
-        parsed[identify(document)] = {**document, "data": data} if data else dict(document)
+        document = {**document, "data": data} if data else dict(document)
+        if hashed := document["metadata"].get("annotations", {}).get(_HASH):
+            # It is over the tool's own bytes, by which an edited config is known.
+            annotations = document["metadata"]["annotations"] | {_HASH: hashed.partition(":")[0]}
+            document["metadata"] = document["metadata"] | {"annotations": annotations}
+        parsed[identify(document)] = document
     return parsed
 
 
@@ -169,9 +186,9 @@ def _parse_file(path: str, text: str) -> Any:
     if not path.endswith(".env"):
         document = yaml.load(text, yaml.CSafeLoader)
         if document.get("kind") == "Pod":
-            (container,) = document["spec"]["containers"]
-            program, *arguments = container["command"]
-            container["command"] = {"": program, **_flags(arguments)}
+            for container in document["spec"]["containers"]:
+                program, *arguments = container.get("command", [""])
+                container["command"] = {"": program, **_flags(arguments)}
         return document
     name, _, quoted = text.removesuffix("\n").partition("=")
     (line,) = shlex.split(quoted)

@@ -1,7 +1,9 @@
 """Render a case with our own code, put into the words of a recording."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from kubeadm_py.config import load
@@ -30,7 +32,7 @@ class Ours:
     @cached_property
     def cluster(self) -> ResolvedCluster:
         """Return the cluster that the case's file describes on its host."""
-        loaded = load.load(str(self.case.folder / cases.CONFIG)).cluster
+        loaded = self._load()
         return load.complete(loaded, {node.name: self._facts for node in loaded.nodes})
 
     @cached_property
@@ -69,6 +71,17 @@ class Ours:
             **{path: read_kubeconfig(files[path], ca) for path in kubeconfigs},
             NODE: self._marks(),
         }
+
+    def _load(self) -> ResolvedCluster:
+        """Read the config; where it names files of the host, those of the case stand in for them."""
+        given = self.case.folder / cases.GIVEN_FILES
+        text = self.case.config.decode()
+        for path in {str(Path(path).parent) for path in self.case.host.files}:
+            text = text.replace(path, f"{given}{path}")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, cases.CONFIG)
+            file.write_text(text)
+            return load.load(str(file)).cluster
 
     @property
     def _facts(self) -> HostFacts:
