@@ -5,6 +5,7 @@ from __future__ import annotations
 COMMANDS = {
     "init": "init:init",
     "join": "join:join",
+    "apply": "apply:apply",
     "verify": "verify:verify",
     "reset": "reset:reset",
     "preflight": "preflight:preflight",

@@ -7,7 +7,7 @@ import posixpath
 import shlex
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -52,6 +52,8 @@ class CompiledAction:
     reason: str
     look: str = ""
     is_wait: bool = False
+    provides: str = ""
+    """What is there once this action, its step's last, is done."""
 
 
 @dataclass(slots=True)
@@ -117,6 +119,8 @@ def compile_stage(
             parts.append(
                 f'kpy_begin {index}\n(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1 8>&-\nkpy_end {index} $?\n'
             )
+        if step.provides and step.actions:
+            compiled.actions[-1] = replace(compiled.actions[-1], provides=step.provides)
     if epilogue:
         parts.append(f"exec 1>&3\n{epilogue}\n")
     compiled.script = "".join(parts)

@@ -6,8 +6,7 @@ import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeadm_py.engine.compile import CompiledAction, StageScript, compile_stage
@@ -18,11 +17,10 @@ from kubeadm_py.engine.events import (
     HostProgress,
     HostStarted,
     Notice,
-    StageDone,
-    StageStarted,
     Timing,
 )
 from kubeadm_py.engine.interrupt import Interrupt, InterruptedRunError
+from kubeadm_py.engine.schedule import Outcome, Part, Schedule
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError, WaitTimeoutError
 from kubeadm_py.model import paths
@@ -77,33 +75,21 @@ class Executor:
 
         `probe_after` appends a probe to each script, so that the sessions know the hosts as they are then.
         """
-        result = StageResult()
-        busy = [plan for plan in stage.hosts if plan.steps]
+        busy = tuple(plan.host for plan in stage.hosts if plan.steps)
         if not busy:
-            return result
+            return StageResult()
         self.interrupt.check()
-        self.bus.emit(StageStarted(stage.id, stage.title, tuple(plan.host for plan in busy)))
-        started = time.monotonic()
-        with ThreadPoolExecutor(max_workers=min(self.limit, len(busy))) as pool:
-            futures = {plan.host: pool.submit(self._run_host, stage.id, plan, probe_after) for plan in busy}
-            for host, future in futures.items():
-                try:
-                    result.changed[host] = future.result()
-                except KubeadmPyError as error:
-                    result.errors[host] = error
-                except Exception as fault:
-                    # A fault of ours on one host must not hide what came of the others.
-                    result.errors[host] = KubeadmPyError(
-                        f"a fault in kubeadm-py itself: {type(fault).__name__}: {fault}",
-                        host=host,
-                        fix="please report this as a bug; what is done on this host stays, a rerun goes on",
-                    )
-        self.bus.emit(
-            StageDone(
-                stage.id, time.monotonic() - started, sum(result.changed.values()), ok=not result.errors
-            )
-        )
-        return result
+        part = Part(stage.id, stage.title, busy, lambda _: stage, together=True, probe_after=probe_after)
+        outcome = self.schedule([part])
+        errors = {host: outcome.errors[host] for host in busy if host in outcome.errors}
+        return StageResult(outcome.changed, errors)
+
+    def schedule(self, parts: Sequence[Part], outcome: Outcome | None = None) -> Outcome:
+        """Run several stages, each host going on as soon as what it waits for is there.
+
+        `outcome` is filled while they run, so that later parts may be planned from it.
+        """
+        return Schedule(self, parts, outcome if outcome is not None else Outcome(), limit=self.limit).run()
 
     def _ask_hosts_to_stop(self) -> None:
         def ask(session: Session) -> None:
@@ -113,12 +99,23 @@ class Executor:
 
         fan_out(self.sessions.values(), ask)
 
-    def _run_host(self, stage: str, plan: HostPlan, probe_after: bool) -> int:
+    def run_host(
+        self,
+        stage: str,
+        plan: HostPlan,
+        *,
+        probe_after: bool = False,
+        reached: Callable[[str], None] = lambda _: None,
+    ) -> int:
+        """Run one host's share of a stage and return the number of changes.
+
+        `reached` is told what its steps provide, as soon as it is there.
+        """
         session = self.sessions[plan.host]
         started = time.monotonic()
         self.bus.emit(HostStarted(stage, plan.host))
         error = ""
-        reader = _MarkerReader(self.bus, stage, plan.host)
+        reader = _MarkerReader(self.bus, stage, plan.host, reached)
         try:
             if session.held is not None and not session.held.alive():
                 raise UnreachableError("the connection that holds this host's lock was lost")
@@ -198,8 +195,8 @@ def _hash(spec: FileSpec, resolve: Callable[[Late], bytes]) -> str:
 class _MarkerReader:
     """Turn a stage script's marker lines into events, and its failure into an error."""
 
-    def __init__(self, bus: EventBus, stage: str, host: str) -> None:
-        self._bus, self._stage, self._host = bus, stage, host
+    def __init__(self, bus: EventBus, stage: str, host: str, reached: Callable[[str], None]) -> None:
+        self._bus, self._stage, self._host, self._reached = bus, stage, host, reached
         self.actions: list[CompiledAction] = []
         self.changed = 0
         self._begun = time.monotonic()
@@ -254,6 +251,8 @@ class _MarkerReader:
         self._bus.emit(
             ActionDone(self._stage, self._host, action.kind, action.title, changed, action.reason, seconds)
         )
+        if action.provides:
+            self._reached(action.provides)
 
     def check(self, result: Result) -> None:
         """Raise what stopped the stage, if anything did."""

@@ -14,6 +14,8 @@ class PlannedStep:
     step: str
     title: str
     actions: tuple[Action, ...]
+    provides: str = ""
+    """What other hosts may wait for, there once the last action is done."""
 
 
 @dataclass(frozen=True, slots=True)

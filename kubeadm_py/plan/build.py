@@ -29,11 +29,11 @@ def together(*stages: Stage) -> Stage:
 def _steps(steps: Sequence[Step], ctx: StepContext) -> tuple[PlannedStep, ...]:
     planned = []
     for step in steps:
-        if not _wanted(step, ctx.phases):
+        if not _wanted(step, ctx.phases) or (step.leader and not ctx.leader):
             continue
         actions = step.plan(ctx)
         if actions:
-            planned.append(PlannedStep(step.id, step.title, tuple(actions)))
+            planned.append(PlannedStep(step.id, step.title, tuple(actions), step.provides))
     return tuple(planned)
 
 

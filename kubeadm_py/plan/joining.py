@@ -278,12 +278,11 @@ class Joining:
         session = leader.session
         server = f"https://{session.node.local_endpoint}"
         deadline = self.run.cluster.join_timeouts.kubernetes_api_call
-        actions: list[Action] = []
         control_planes = self._control_planes()
         # A control plane has marked itself, through its own API server; and its taint keeps pods away.
         workers = [name for name in self.names if name not in control_planes]
-        for name in workers:
-            actions += mark_node.mark(self.run.cluster.node(name), paths.ADMIN_CONF, server, deadline)
+        patches = {name: mark_node.joining_patch(self.run.cluster.node(name)) for name in workers}
+        actions: list[Action] = mark_node.mark(patches, paths.ADMIN_CONF, server, deadline)
         if leader.token is not None:
             actions.append(
                 RunScript(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,11 +20,12 @@ from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.phases import EVERYTHING, Selection
-from kubeadm_py.pki import files, kubeconfig, presence, requests
+from kubeadm_py.pki import files, kubeconfig, requests
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
-from kubeadm_py.pki.node_request import user_of
+from kubeadm_py.pki.node_request import GROUP, KEY_ALGORITHM, user_of
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
+from kubeadm_py.plan import key_holders
 from kubeadm_py.render import objects
 from kubeadm_py.steps import applied, cluster_objects, kubelet_finalize, kubelet_start
 from kubeadm_py.token import bootstrap
@@ -34,28 +35,49 @@ BOOTSTRAP_USER = "tls-bootstrap-token-user"
 
 @dataclass
 class ControlPlaneProducers:
-    """Make what a control plane needs, with the cluster's authorities: read from the host, or made now.
+    """Make what control planes need, with the cluster's authorities: read from the host, or made now.
 
     Private keys of authorities are read only once something must be signed, and dropped with `forget`.
     """
 
     cluster: ResolvedCluster
     session: Session
+    """The leader's."""
     now: datetime
     key_maker: KeyMaker = generate
     phases: Selection = EVERYTHING
     """What of the phase certs this run does: no other authority is made."""
+    others: Sequence[Session] = ()
+    """Those of the other control planes that are made in this run: the authorities may lie there, too."""
 
     def prepare(self) -> None:
-        """Start making the keys of a new cluster while the host is being prepared."""
-        if not self._existing_authorities():
-            node = self.session.node
-            wanted: list[CertificateRequest | KubeconfigRequest | KeyPairRequest] = [
-                *requests.requests(self.cluster, node),
-                *requests.kubeconfig_requests(self.cluster, node),
-                *requests.key_pair_requests(self.cluster),
-            ]
-            self._authorities.prepare(wanted)
+        """Start making the keys of a new cluster while the hosts are being prepared."""
+        if not self._shared.authorities:
+            self._authorities.prepare(wanted_keys(self.cluster, self._sessions))
+
+    def kubelets(self, names: Iterable[str]) -> Mapping[str, KubeletCredentials]:
+        """Return what joining kubelets log in with, by node name; each is signed once it is asked for."""
+        return _SignedKubelets(names, self._kubelet)
+
+    def _kubelet(self, name: str) -> KubeletCredentials:
+        issued = self._authorities.issue(
+            CertificateRequest(
+                name="kubelet",
+                path=paths.KUBELET_CLIENT_CURRENT,
+                common_name=user_of(name),
+                organizations=(GROUP,),
+                validity=self.cluster.certificate_validity,
+                algorithm=KEY_ALGORITHM,
+                usages=("clientAuth",),
+                signer="ca",
+                node=name,
+            )
+        )
+        return KubeletCredentials(issued.public_pem, issued.key)
+
+    @property
+    def _sessions(self) -> list[Session]:
+        return [self.session, *self.others]
 
     def forget(self) -> None:
         """Drop all private keys."""
@@ -74,23 +96,19 @@ class ControlPlaneProducers:
         }
 
     def ca_pem(self) -> bytes:
-        """Return the cluster's CA certificate."""
-        return self._authorities.ca_pem()
+        """Return the cluster's CA certificate, as a host has it or as it is made in this run."""
+        return self._ca_certificate()
 
     @cached_property
     def _authorities(self) -> Authorities:
-        existing = self._existing_authorities()
-        paths_wanted = [path for request in existing for path in (request.certificate_path, request.key_path)]
-        pairs = [
-            pair
-            for pair in requests.key_pair_requests(self.cluster)
-            if pair.key_path in self.session.facts.files
-        ]
-        content = read_files(self.session, [*paths_wanted, *(pair.key_path for pair in pairs)])
+        shared = self._shared
+        content: dict[str, bytes] = {}
+        for session in self._sessions:
+            content |= read_files(session, shared.paths_on(session))
         return Authorities(
             {
                 request.name: (content[request.certificate_path], content[request.key_path])
-                for request in existing
+                for request, _ in shared.authorities
             },
             now=self.now,
             fresh=[
@@ -98,17 +116,13 @@ class ControlPlaneProducers:
                 for request in requests.authority_requests(self.cluster)
                 if self.phases.wants(f"certs/{request.name}")
             ],
-            key_pairs={pair.name: content[pair.key_path] for pair in pairs},
+            key_pairs={pair.name: content[pair.key_path] for pair, _ in shared.key_pairs},
             key_maker=self.key_maker,
         )
 
-    def _existing_authorities(self) -> list[CertificateRequest]:
-        states = presence.authorities(self.cluster, self.session.facts.files)
-        return [
-            request
-            for request in requests.authority_requests(self.cluster)
-            if states[request.name] is presence.Presence.OWN
-        ]
+    @cached_property
+    def _shared(self) -> key_holders.Shared:
+        return key_holders.find(self.cluster, self._sessions)
 
     def _pki(self, name: str) -> Producer:
         return lambda _host, late: files.producers(self._authorities)[name](late.args)
@@ -118,8 +132,11 @@ class ControlPlaneProducers:
         return json.dumps(config_map).encode()
 
     def _ca_certificate(self) -> bytes:
-        known = self.session.facts.files.get(f"{self.cluster.certificates_dir}/ca.crt")
-        return known.content if known is not None and known.content else self._authorities.ca_pem()
+        for session in self._sessions:
+            known = session.facts.files.get(f"{self.cluster.certificates_dir}/ca.crt")
+            if known is not None and known.content:
+                return known.content
+        return self._authorities.ca_pem()
 
     def _token_secret(self, _host: str, late: Late) -> bytes:
         token: BootstrapToken = late.args
@@ -137,6 +154,39 @@ class ControlPlaneProducers:
     def _rotating_kubeconfig(self, _host: str, late: Late) -> bytes:
         request, current = late.args
         return rotating_kubeconfig(request, self._ca_certificate(), current)
+
+
+class _SignedKubelets(Mapping[str, KubeletCredentials]):
+    """Know for whom a certificate will be signed, and sign it late: no plan holds a key."""
+
+    def __init__(self, names: Iterable[str], sign: Callable[[str], KubeletCredentials]) -> None:
+        self._names = tuple(names)
+        self._sign = sign
+
+    def __getitem__(self, name: str) -> KubeletCredentials:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._sign(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def wanted_keys(
+    cluster: ResolvedCluster, sessions: Sequence[Session]
+) -> list[CertificateRequest | KubeconfigRequest | KeyPairRequest]:
+    """List what needs a key where these control planes are made from nothing."""
+    wanted: dict[CertificateRequest | KubeconfigRequest | KeyPairRequest, None] = {}
+    for session in sessions:
+        wanted |= dict.fromkeys(requests.requests(cluster, session.node))
+        wanted |= dict.fromkeys(requests.kubeconfig_requests(cluster, session.node))
+    return [*wanted, *requests.key_pair_requests(cluster)]
 
 
 PKI_PRODUCERS = (files.CERTIFICATE, files.KEY, files.PUBLIC_KEY, files.PRIVATE_KEY, files.KUBECONFIG)

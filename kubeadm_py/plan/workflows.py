@@ -12,6 +12,7 @@ from kubeadm_py.steps import (
     cluster_objects,
     control_plane_prepare,
     endpoint,
+    etcd_birth,
     etcd_join,
     kubeconfigs,
     kubelet_bootstrap,
@@ -39,28 +40,28 @@ def ahead(*stages: StageDefinition) -> StagesAhead:
     return StagesAhead(tuple(StageAhead(stage.id, stage.title) for stage in stages))
 
 
-PREPARE = StageDefinition("prepare", "runtime, kubelet, images", prepare.STEPS)
+PREPARE = StageDefinition("prepare", "runtime, kubelet, images", (*prepare.STEPS, etcd_birth.RECORD))
 
-CONTROL_PLANE = StageDefinition(
-    "control",
-    "control plane, add-ons",
-    (
-        prepare.DIRECTORIES,
-        certs.STEP,
-        kubeconfigs.STEP,
-        static_pods.STEP_ETCD,
-        static_pods.STEP,
-        endpoint.STEP,
-        kubelet_start.STEP,
-        wait_control_plane.STEP,
-        cluster_objects.STEP,
-        mark_node.STEP,
-        applied.STEP,
-        kubelet_finalize.STEP,
-        wait_control_plane.STEP_OTHERS,
-        addons_ready.STEP,
-    ),
+_CONTROL_PLANE = (
+    prepare.DIRECTORIES,
+    certs.STEP,
+    kubeconfigs.STEP,
+    static_pods.STEP_ETCD,
+    static_pods.STEP,
+    endpoint.STEP,
+    kubelet_start.STEP,
+    wait_control_plane.STEP,
+    etcd_birth.STARTED,
+    cluster_objects.STEP,
+    mark_node.STEP,
+    applied.STEP,
+    kubelet_finalize.STEP,
+    wait_control_plane.STEP_OTHERS,
 )
+CONTROL_PLANE = StageDefinition("control", "control plane, add-ons", (*_CONTROL_PLANE, addons_ready.STEP))
+"""What init does on the first control plane."""
+CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE)
+"""What apply does on all of them: the add-ons are waited for last, with the workers."""
 
 JOIN_WORKER = StageDefinition(
     "join",
@@ -99,3 +100,6 @@ JOIN_CONTROL_PLANE = StageDefinition(
 
 JOINED = StageDefinition("ready", "labels, add-ons", ())
 """What the control plane does for hosts that have joined; plan.join knows its actions."""
+
+FINISH = StageDefinition("ready", "labels, add-ons", (mark_node.STEP_WORKERS, addons_ready.STEP_ALL))
+"""What the leading control plane does for all once apply's hosts have joined."""

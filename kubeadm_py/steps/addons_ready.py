@@ -17,13 +17,18 @@ from kubeadm_py.steps.waits import Workload
 DEADLINE = timedelta(minutes=5)
 
 
+def has_network(ctx: StepContext) -> bool:
+    """Say whether the file brings the pod network, without which no node becomes Ready."""
+    return any(POD_NETWORK in item.addon.provides for item in ctx.addons)
+
+
 def expected(ctx: StepContext, *, with_workers: bool) -> tuple[list[Workload], list[Workload]]:
     """Return (what must become ready, what waits for a worker), by the file's add-ons.
 
     Without a pod network in the file nothing is awaited: whoever installs one later waits then. Nor is what
     init was told to skip.
     """
-    if not any(POD_NETWORK in item.addon.provides for item in ctx.addons):
+    if not has_network(ctx):
         return [], []
     ready: list[Workload] = []
     pending: list[Workload] = []
@@ -69,4 +74,20 @@ def plan(ctx: StepContext) -> list[Action]:
     return [waits.workloads_ready("wait for network and DNS", ready, admin_kubeconfig(ctx), server, DEADLINE)]
 
 
-STEP = Step("addons-ready", "network and DNS", plan)
+def plan_all(ctx: StepContext) -> list[Action]:
+    """Wait until the whole cluster works: its control planes' nodes and the add-ons' pods."""
+    if not has_network(ctx):
+        return []
+    untainted = any(not node.effective_taints for node in ctx.cluster.control_planes)
+    ready, _ = expected(ctx, with_workers=bool(ctx.marked) or untainted)
+    server, kubeconfig = f"https://{ctx.node.local_endpoint}", admin_kubeconfig(ctx)
+    nodes = [node.name for node in ctx.cluster.control_planes]
+    deadline = ctx.cluster.init_timeouts.kubelet_health_check
+    return [
+        waits.nodes_ready(nodes, kubeconfig, server, deadline),
+        waits.workloads_ready("wait for network, DNS and storage", ready, kubeconfig, server, DEADLINE),
+    ]
+
+
+STEP_ALL = Step("all-ready", "nodes and add-ons", plan_all, leader=True)
+STEP = Step("addons-ready", "network and DNS", plan, leader=True)

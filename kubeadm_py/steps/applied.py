@@ -45,4 +45,4 @@ def _note(digest: str) -> bytes:
     return f"{digest}\n".encode()
 
 
-STEP = Step("applied", "note of the cluster", plan)
+STEP = Step("applied", "note of the cluster", plan, leader=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
+from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.phases import EVERYTHING, Selection
 
@@ -37,6 +38,12 @@ class StepContext:
     """Which of kubeadm's phases this run does; a step that has parts asks it for each."""
     kubeconfig: str = ""
     """The kubeconfig on the host that somebody named for talking to the cluster; '' chooses."""
+    leader: bool = True
+    """Whether this host writes what the whole cluster has once: its API objects and the marks on nodes."""
+    birth: Birth | None = None
+    """With whom this host's etcd member is born; None: alone, or as its manifest says."""
+    marked: tuple[Node, ...] | None = None
+    """Nodes that this leader marks; None: itself."""
 
     @property
     def timeouts(self) -> Timeouts:
@@ -49,7 +56,9 @@ class Step:
     """Name a piece of work; `plan` returns its actions, an empty list where all is as it should be.
 
     `phase` is kubeadm's name of it (`certs`, `control-plane`, `addon/coredns`), or '' where kubeadm has none;
-    such a step is left out where single phases are run, unless one of those that it `goes_with` is.
+    such a step is left out where single phases are run, unless one of those that it `goes_with` is. `leader`
+    says that only one control plane does it. `provides` names what other hosts may wait for: it is there once
+    the step is done, or has nothing to do.
     """
 
     id: str
@@ -57,6 +66,8 @@ class Step:
     plan: Callable[[StepContext], list[Action]]
     phase: str = ""
     goes_with: tuple[str, ...] = ()
+    leader: bool = False
+    provides: str = ""
 
 
 def is_so(spec: FileSpec, facts: HostFacts) -> bool:

@@ -182,4 +182,7 @@ def skipped(phase: str, cluster: ResolvedCluster) -> bool:
     return any(phase == name or phase.startswith(f"{name}/") for name in cluster.init_skip_phases)
 
 
-STEP = Step("objects", "API objects", plan, goes_with=PHASES)
+OBJECTS = "cluster objects"
+"""What hosts that join wait for: the cluster knows how to take them in."""
+
+STEP = Step("objects", "API objects", plan, goes_with=PHASES, leader=True, provides=OBJECTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Remove, Wait
 from kubeadm_py.render import kubelet
-from kubeadm_py.steps import waits
+from kubeadm_py.steps import addons_ready, waits
 from kubeadm_py.steps.base import Step, StepContext
 
 
@@ -18,8 +18,11 @@ def plan_ready(ctx: StepContext) -> list[Action]:
     """Wait until the new node is Ready."""
     if _is_member(ctx):
         return []
-    deadline = ctx.cluster.join_timeouts.kubelet_health_check
-    return [waits.node_ready(ctx.node.name, paths.KUBELET_CONF, "", deadline)]
+    name, deadline = ctx.node.name, ctx.cluster.join_timeouts.kubelet_health_check
+    # Of a cluster that is all in the file it is known whether a pod network comes.
+    if ctx.verb == "apply" and not addons_ready.has_network(ctx):
+        return [waits.node_registered(name, paths.KUBELET_CONF, deadline)]
+    return [waits.node_ready(name, paths.KUBELET_CONF, "", deadline)]
 
 
 def _is_member(ctx: StepContext) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
 from kubeadm_py.render.static_pods import manifests
+from kubeadm_py.steps import etcd_birth
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
-_ETCD = f"{paths.MANIFESTS_DIR}/etcd.yaml"
+_ETCD = etcd_birth.MANIFEST
 _REPLACE = """systemctl stop kubelet.service
 for name in {names}; do
   pods=$(crictl pods --namespace kube-system --label "component=$name" -q)
@@ -72,7 +73,18 @@ def _phase(manifest: FileSpec) -> str:
 
 
 def _manifests(ctx: StepContext) -> list[FileSpec]:
-    return manifests(ctx.cluster, ctx.node, ctx.facts, environment=ctx.facts.environment)
+    # Fixed at its birth: a member's list of founders never follows the file.
+    birth = ctx.birth or etcd_birth.recorded(ctx.facts) or etcd_birth.in_manifest(ctx.facts)
+    alone = birth is None or len(birth.members) == 1
+    return manifests(
+        ctx.cluster,
+        ctx.node,
+        ctx.facts,
+        environment=ctx.facts.environment,
+        etcd_members=birth.members if birth is not None else None,
+        # kubeadm's first member names no state, and starts as `new` by etcd's own default.
+        initial_cluster_state="" if birth is None or (alone and birth.state == "new") else birth.state,
+    )
 
 
 STEP_ETCD = Step("etcd", "etcd", plan_etcd, phase="etcd/local")

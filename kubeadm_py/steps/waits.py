@@ -263,6 +263,39 @@ return 1"""
     return Wait(title, until, deadline, interval=0.5, diagnose=diagnose, look=look)
 
 
+def nodes_ready(names: Sequence[str], kubeconfig: str, server: str, deadline: timedelta) -> Wait:
+    """Wait until all these nodes are Ready, as a leader sees them."""
+    nodes = shlex.join(f"node/{name}" for name in names)
+    command = kubectl(kubeconfig, server)
+    waiting = f"{command} wait --for=condition=Ready {nodes} --timeout={_WATCH_SECONDS}s"
+    until = f"""answer=$({waiting} 2>&1) && return 0
+missing=$(printf '%s\\n' "$answer" | sed -n 's/^.* on nodes*\\/\\([^ ]*\\)$/\\1/p' | tr '\\n' ' ')
+echo "not Ready: ${{missing:-$(kpy_last)}}"
+return 1"""
+    return Wait(
+        f"wait for {', '.join(names)} to be Ready",
+        until,
+        deadline,
+        diagnose=f"{command} get nodes -o wide 2>&1 | cut -c 1-200",
+        look="kubectl get nodes -o wide; kubectl describe node NAME",
+    )
+
+
+def node_registered(name: str, kubeconfig: str, deadline: timedelta) -> Wait:
+    """Wait until the cluster knows this node: where nobody brings a pod network, it cannot be Ready yet."""
+    command = kubectl(kubeconfig)
+    return Wait(
+        f"wait for {name} to register",
+        f"""answer=$({command} get node {shlex.quote(name)} -o name 2>&1) && return 0
+echo "not registered: $(kpy_last)"
+return 1""",
+        deadline,
+        delay=_NODE_DELAY_SECONDS,
+        diagnose=_KUBELET_LOG,
+        look=f"journalctl -u kubelet -e     (on {name}, as root)",
+    )
+
+
 def node_ready(name: str, kubeconfig: str, server: str, deadline: timedelta) -> Wait:
     """Wait until this node is Ready; a kubelet's own kubeconfig may ask that about itself.
 

@@ -33,6 +33,7 @@ def documents(
             "apiVersion": _KUBEADM,
             "kind": "ClusterConfiguration",
             "kubernetesVersion": version,
+            **_endpoint(nodes),
             "networking": {"podSubnet": POD_SUBNET, "serviceSubnet": SERVICE_SUBNET},
         },
         {"apiVersion": _KUBEADM, "kind": "JoinConfiguration", **registration},
@@ -46,6 +47,12 @@ def text(docs: Sequence[dict[str, Any]]) -> str:
     """Return the documents as one YAML stream."""
     note = "# Written by the lab for this machine; the next `up` writes it anew.\n"
     return note + yaml.safe_dump_all(docs, sort_keys=False, explicit_start=True)
+
+
+def _endpoint(nodes: Sequence[Node]) -> dict[str, Any]:
+    """Return what several control planes need: the lab has no balancer, so it is the first one's address."""
+    control_planes = [node for node in nodes if node.role == "control-plane"]
+    return {"controlPlaneEndpoint": f"{control_planes[0].address}:6443"} if len(control_planes) > 1 else {}
 
 
 def _registration(machine: Machine) -> dict[str, Any]:

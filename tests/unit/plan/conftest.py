@@ -45,7 +45,7 @@ from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact, Interface, Un
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig
-from kubeadm_py.plan import discover, init, join
+from kubeadm_py.plan import apply, discover, init, join
 from kubeadm_py.plan.run import Options, Run
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.token import errors as token_errors
@@ -250,6 +250,10 @@ class Machine(FakeHost):
         for unit in re.findall(r"^systemctl (?:start|restart) (\S+)$", body, re.MULTILINE):
             known = UnitFact(unit, "loaded", "active", "enabled")
             self.facts = replace(self.facts, units={**self.facts.units, unit: known})
+            if f"{paths.MANIFESTS_DIR}/etcd.yaml" in self.content:
+                data = f"{paths.ETCD_DATA_DIR}/member"
+                member = FileFact(data, 0o700, "root:root", directory=True)
+                self.facts = replace(self.facts, files={**self.facts.files, data: member})
         if "delete secret" in body:
             self._delete(Call("run", body))
         if "kpy_until()" in body:
@@ -376,6 +380,14 @@ class World:
         finally:
             run.close()
 
+    def apply(self, **options: Any) -> apply.ApplyReport:
+        """Run apply to its end."""
+        run = self.a_run("apply", **options)
+        try:
+            return apply.apply(run)
+        finally:
+            run.close()
+
     def join(self, *names: str, file: bytes | None = None, **options: Any) -> join.JoinReport:
         """Run join of these hosts to its end."""
         run = self.a_run("join", **options)
@@ -470,7 +482,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         monkeypatch.setattr(discover, "time", FakeTime())
         if cluster.artifacts is ArtifactSource.BUNDLE:
             source = BundleOfNothing(_bundle(tmp_path, cluster), "a bundle")
-            for module in (init, join):
+            for module in (apply, init, join):
                 monkeypatch.setattr(module, "open_source", lambda _: source)
         if up is not None and up is not False:
             _bring_up(world, f"{base} {workers} {control_planes} {changes} {up}", {} if up is True else up)

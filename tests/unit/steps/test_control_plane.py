@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -239,10 +240,37 @@ class TestMarks:
         worker = Node(
             "w1", Role.WORKER, ("10.0.0.21",), labels={"a": "b"}, taints=(Taint("t", "NoSchedule"),)
         )
-        assert mark_node.patch(worker) == {"metadata": {"labels": {"a": "b"}}}
-        assert (
-            mark_node.mark(replace(worker, labels={}), "/k", "", wait_control_plane.waits.timedelta(0)) == []
-        )
+        assert mark_node.joining_patch(worker) == {"metadata": {"labels": {"a": "b"}}}
+        assert mark_node.joining_patch(replace(worker, labels={})) == {}
+        assert mark_node.mark({"w1": {}}, "/k", "", timedelta(0)) == []
+
+    def test_nodes_with_the_same_marks_share_a_call(self, control_plane):
+        cp1 = control_plane.node
+        w1 = Node("w1", Role.WORKER, ("10.0.0.21",), labels={"a": "b"})
+        ctx = replace(control_plane, marked=(cp1, replace(cp1, name="cp2"), w1))
+        wait, first, second, note = mark_node.plan(ctx)
+        assert "get node cp1 cp2 w1 -o name" in wait.until
+        assert "patch node cp1 cp2 --type strategic" in first.script
+        assert "patch node w1 --type strategic" in second.script
+        assert [spec.path for spec in note.files] == [
+            f"{paths.APPLIED_DIR}/node-{name}" for name in ("cp1", "cp2", "w1")
+        ]
+
+    def test_what_the_file_has_no_longer_is_taken_off(self, control_plane, carry):
+        ctx = with_node(control_plane, labels={"disk": "ssd"}, taints=(Taint("only", "NoExecute", "gpu"),))
+        after = with_node(settled(ctx, carry), labels={"zone": "a"}, taints=None)
+        marks = mark_node.plan(after)[1]
+        patch = json.loads(re.search(r"-p '(.*)'\)", marks.script)[1])
+        assert patch["metadata"]["labels"]["disk"] is None
+        assert patch["metadata"]["labels"]["zone"] == "a"
+        assert {"$patch": "delete", "key": "only"} in patch["spec"]["taints"]
+        assert "without disk" in marks.reason
+        assert "without only" in marks.reason
+
+    @pytest.mark.parametrize("odd", [b"{", b"[]", b'{"labels": [], "taints": 1}'])
+    def test_a_note_that_cannot_be_read_takes_nothing_off(self, control_plane, carry, with_file, odd):
+        after = with_file(settled(control_plane, carry), f"{paths.APPLIED_DIR}/node-cp1", odd)
+        assert "null" not in mark_node.plan(after)[1].script
 
     def test_hostile_labels_stay_words(self, control_plane):
         ctx = with_node(control_plane, labels={"a": "it's $(id)"})

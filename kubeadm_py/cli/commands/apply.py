@@ -1,0 +1,36 @@
+"""Define `apply` and its flags."""
+
+from __future__ import annotations
+
+from kubeadm_py.cli import options
+from kubeadm_py.cli.frame import Display, guarded
+
+
+def apply(
+    config: options.Config,
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    dry_run: options.DryRun = False,
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Bring a whole cluster to what its config says.
+
+    All hosts at once: control planes start together, workers join the moment the API answers. Run it
+    again after an edit, a new host, or a run that was cut off: it does what is missing.
+    """
+    display = Display(format_, no_color, verbosity)
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import apply
+
+        apply.run(
+            display,
+            config=config,
+            ignore=options.split(ignore_preflight_errors),
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)

@@ -1,0 +1,85 @@
+"""Run `kubeadm-py apply`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kubeadm_py.cli.frame import Display
+from kubeadm_py.cli.verbs import reading
+from kubeadm_py.config.flags import ignored_by_flag
+from kubeadm_py.errors import UsageError
+from kubeadm_py.transport.connect import Approached
+
+if TYPE_CHECKING:
+    from kubeadm_py.plan.apply import ApplyReport
+    from kubeadm_py.plan.run import Run, RunEnd
+
+
+def run(
+    display: Display, *, config: str, ignore: Sequence[str], dry_run: bool, allow_unknown_fields: bool
+) -> None:
+    """Bring the whole cluster to what the config says."""
+    loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
+    cluster = loaded.cluster
+    if not loaded.has_cluster_document:
+        raise UsageError(
+            f"{config} has no Cluster document: apply works on the hosts that one lists",
+            fix="add one, or bring up a single machine: kubeadm-py init",
+        )
+    ignored = ignored_by_flag(cluster, ignore)
+    dry_run = dry_run or cluster.init_dry_run or cluster.join_dry_run
+    connect = Approached(cluster.nodes)
+    # Loaded while the connections are made: each takes about as long as the other.
+    from kubeadm_py.cli.verbs import common
+    from kubeadm_py.plan import apply
+    from kubeadm_py.plan.run import Options, running
+
+    with common.a_run(
+        "apply", cluster, display, Options(ignored, (), dry_run), config, connect=connect
+    ) as a_run:
+        reading.tell_warnings(loaded, a_run.warn)
+        with running(a_run, hosts=cluster.nodes) as end:
+            report = apply.apply(a_run)
+            if dry_run:
+                from kubeadm_py.cli.verbs import plans
+
+                end.verdict = plans.show_plan(report.plan, display)
+                return
+            _conclude(a_run, end, report, config)
+
+
+def _conclude(run: Run, end: RunEnd, report: ApplyReport, config: str) -> None:
+    cluster = run.cluster
+    if not run.changed:
+        files = sum(len(session.inventory.files) for session in run.sessions.values())
+        end.verdict = (
+            f"{cluster.name} matches {config}: {_count(len(cluster.nodes), 'host')}, {files} files of ours, "
+            "nothing changed"
+        )
+    elif report.founded:
+        end.verdict = f"{cluster.name} is up: {_members(run)}"
+    elif report.joined:
+        is_or_are = "is" if len(report.joined) == 1 else "are"
+        end.verdict = f"{', '.join(report.joined)} joined {cluster.name} and {is_or_are} Ready"
+    else:
+        end.verdict = f"{cluster.name} is as {config} says"
+    end.next = (
+        f"export KUBECONFIG=$(kubeadm-py kubeconfig get --config {config} --path)",
+        "kubectl get nodes",
+        f"kubeadm-py verify --config {config}",
+    )
+
+
+def _members(run: Run) -> str:
+    cluster = run.cluster
+    parts = [_count(len(cluster.control_planes), "control plane")]
+    if cluster.etcd.local is not None and len(cluster.control_planes) > 1:
+        parts.append(_count(len(cluster.control_planes), "etcd member"))
+    if cluster.workers:
+        parts.append(_count(len(cluster.workers), "worker"))
+    return ", ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,235 @@
+"""Bring a whole cluster to what its file says: all hosts at once, from bare ones to a running cluster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.engine.events import Notice
+from kubeadm_py.engine.execute import Executor, Producer
+from kubeadm_py.engine.schedule import Outcome, Part
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model import phases as model_phases
+from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.stages import Plan, Stage
+from kubeadm_py.pki.keys import KeyMaker, generate
+from kubeadm_py.plan import phases
+from kubeadm_py.plan.build import build_stage, changes, together
+from kubeadm_py.plan.members import Members
+from kubeadm_py.plan.producers import joining_producers
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.sources import Source, open_source
+from kubeadm_py.plan.workflows import (
+    CONTROL_PLANES,
+    FINISH,
+    JOIN_CONTROL_PLANE,
+    JOIN_WORKER,
+    PREPARE,
+    StageDefinition,
+    ahead,
+)
+from kubeadm_py.render import engine
+from kubeadm_py.steps import addons_ready, cluster_objects, control_plane_prepare
+from kubeadm_py.steps.prepare import text
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """Hold what an apply did."""
+
+    plan: Plan
+    changed: int
+    founded: bool
+    """Whether the cluster was made by this run, or finished by it."""
+    joined: tuple[str, ...]
+    """Workers that this run took in."""
+    pending: tuple[str, ...]
+    """Workloads that wait for a worker."""
+
+
+def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
+    """Look at all hosts, prepare them, start the control planes together, take the workers in.
+
+    Three round trips to a host, four to the control plane that leads; in a cluster that is as its file says,
+    no more than three. Raise PreflightRefused, RunFailedError or what stopped the run.
+    """
+    source = open_source(run.cluster)
+    if not run.cluster.control_planes:
+        raise UsageError(
+            "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
+        )
+    # Wrong phases and add-ons are refused before any host is reached.
+    phases.selection(model_phases.INIT, (), run.cluster.init_skip_phases)
+    phases.selection(model_phases.JOIN, (), run.cluster.join_skip_phases)
+    addons.resolve(run.cluster)
+    threading.Thread(target=_preload, daemon=True).start()
+    if not run.options.dry_run:
+        run.bus.emit(ahead(*_stages(run)))
+    # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
+    run.look(run.cluster.nodes, lock=not run.options.dry_run)
+    return _Apply(run, source, Members(run, source, datetime.now(UTC), key_maker)).through()
+
+
+def _preload() -> None:
+    engine.preload()
+    text.preload()
+
+
+def _stages(run: Run) -> list[StageDefinition]:
+    joining = len(run.cluster.nodes) > 1
+    return [PREPARE, CONTROL_PLANES, *([JOIN_WORKER] if joining else []), FINISH]
+
+
+@dataclass(slots=True)
+class _Apply:
+    """Hold one apply's work."""
+
+    run: Run
+    source: Source
+    members: Members
+
+    def through(self) -> ApplyReport:
+        """Do the whole apply."""
+        run, members = self.run, self.members
+        founding = not members.running
+        if run.options.dry_run:
+            members.gate_host()
+            return self._report(Plan("apply", self._as_it_is_now()), founding)
+        try:
+            if founding:
+                # Keys take their time: they are made while the hosts are judged and prepared.
+                members.producers.prepare()
+            members.gate_host()
+            for session in run.sessions.values():
+                session.inventory.cluster = run.cluster.name
+            self.source.fetch(run.cluster, run.sessions, run.say)
+            plan = self._carry_out()
+        finally:
+            members.forget()
+        return self._report(plan, founding)
+
+    def _parts(self, outcome: Outcome) -> list[Part]:
+        """List what happens; a host takes its parts in this order and waits for no more than they say."""
+        members = self.members
+        return [
+            Part(
+                PREPARE.id,
+                PREPARE.title,
+                tuple(self.run.sessions),
+                lambda hosts: self._checked(self._stage(PREPARE, hosts)),
+                together=True,
+                probe_after=True,
+            ),
+            Part(
+                CONTROL_PLANES.id,
+                CONTROL_PLANES.title,
+                members.control_planes,
+                lambda hosts: self._checked(self._control(hosts)),
+                # Founders need each other; of a cluster that runs only one member may be away at a time.
+                together=True,
+                in_turn=lambda stage: members.running and changes(stage) > 0,
+                provides=(cluster_objects.OBJECTS,),
+                # Who joins takes over what is there by then.
+                probe_after=bool(members.births.late),
+            ),
+            Part(
+                JOIN_WORKER.id,
+                JOIN_WORKER.title,
+                self._later,
+                lambda hosts: self._checked(self._join(hosts)),
+                needs=(cluster_objects.OBJECTS,),
+            ),
+            Part(
+                FINISH.id,
+                FINISH.title,
+                (members.leader.name,),
+                lambda hosts: self._stage(FINISH, hosts, present=outcome.well(members.workers)),
+                after=(JOIN_WORKER.id,) if self._later else (),
+            ),
+        ]
+
+    @property
+    def _later(self) -> tuple[str, ...]:
+        """Return the hosts that come after the founders: later control planes, and all workers."""
+        return (*self.members.births.late, *self.members.workers)
+
+    def _as_it_is_now(self) -> tuple[Stage, ...]:
+        """Plan all stages from what the hosts are like now."""
+        members = self.members
+        return (
+            self._stage(PREPARE, tuple(self.run.sessions)),
+            self._stage(CONTROL_PLANES, members.control_planes),
+            self._join_stage(self._later),
+            self._stage(FINISH, (members.leader.name,), present=members.workers),
+        )
+
+    def _control(self, hosts: Sequence[str]) -> Stage:
+        self.members.gate(Gate.PREPARED, hosts)
+        return self._stage(CONTROL_PLANES, hosts)
+
+    def _join(self, hosts: Sequence[str]) -> Stage:
+        self.members.gate(Gate.PREPARED, hosts)
+        return self._join_stage(hosts)
+
+    def _join_stage(self, hosts: Sequence[str]) -> Stage:
+        late = self.members.births.late
+        return together(
+            self._stage(JOIN_CONTROL_PLANE, [name for name in hosts if name in late]),
+            self._stage(JOIN_WORKER, [name for name in hosts if name not in late]),
+        )
+
+    def _stage(self, definition: StageDefinition, hosts: Sequence[str], present: Sequence[str] = ()) -> Stage:
+        contexts = [self.members.context(name, definition, present=present) for name in hosts]
+        return build_stage(definition, contexts)
+
+    def _checked(self, stage: Stage) -> Stage:
+        """Return the stage once the bytes that it sends are known to be the right ones."""
+        self.source.verify(stage)
+        return stage
+
+    def _carry_out(self) -> Plan:
+        run = self.run
+        executor = Executor(
+            run.sessions,
+            run.bus,
+            self._producers(),
+            self.source.open_images,
+            run.interrupt,
+            timings=run.timings,
+        )
+        outcome = Outcome()
+        executor.schedule(self._parts(outcome), outcome)
+        run.changed += sum(outcome.changed.values())
+        self._tell_left_out(outcome)
+        errors = outcome.all_errors()
+        if errors:
+            raise RunFailedError(errors)
+        return Plan("apply", tuple(stage for planned in outcome.stages.values() for stage in planned))
+
+    def _producers(self) -> dict[str, Producer]:
+        table = joining_producers(self.run.cluster)
+        if self.members.births.late:
+            table |= {control_plane_prepare.PRODUCER: self.members.shared_file}
+        return table | self.members.producers.table()
+
+    def _tell_left_out(self, outcome: Outcome) -> None:
+        for part, hosts in outcome.left_out.items():
+            names = ", ".join(name for name in self.run.sessions if name in hosts)
+            self.run.bus.emit(
+                Notice("warning", f"{names}: {part} was not begun, for what it waits for did not come")
+            )
+
+    def _report(self, plan: Plan, founding: bool) -> ApplyReport:
+        leader = self.members.leader.name
+        ctx = self.members.context(leader, FINISH, present=self.members.workers)
+        _, pending = addons_ready.expected(ctx, with_workers=bool(self.members.workers))
+        return ApplyReport(
+            plan,
+            sum(changes(stage) for stage in plan.stages),
+            founding,
+            self.members.joining,
+            tuple(f"{item.namespace}/{item.name}" for item in pending),
+        )

@@ -1,0 +1,62 @@
+"""Find the keys that all control planes share, on whichever of them they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.pki import presence, requests
+from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Hold the authorities and key pairs that exist, each with the first host that has it whole."""
+
+    authorities: tuple[tuple[CertificateRequest, Session], ...]
+    key_pairs: tuple[tuple[KeyPairRequest, Session], ...]
+
+    def paths_on(self, session: Session) -> list[str]:
+        """List what is to be read from one host."""
+        wanted = [
+            path
+            for request, owner in self.authorities
+            if owner is session
+            for path in (request.certificate_path, request.key_path)
+        ]
+        return wanted + [pair.key_path for pair, owner in self.key_pairs if owner is session]
+
+
+def find(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Shared:
+    """Find what exists of a cluster's shared keys.
+
+    Raise KubeadmPyError where two control planes have different ones: they are of two clusters.
+    """
+    states = {session.name: presence.authorities(cluster, session.facts.files) for session in sessions}
+    authorities = []
+    for request in requests.authority_requests(cluster):
+        holders = [
+            session for session in sessions if states[session.name][request.name] is presence.Presence.OWN
+        ]
+        _agree(request.certificate_path, holders)
+        authorities += [(request, session) for session in holders[:1]]
+    pairs = []
+    for pair in requests.key_pair_requests(cluster):
+        holders = [session for session in sessions if pair.key_path in session.facts.files]
+        _agree(pair.key_path, holders)
+        pairs += [(pair, session) for session in holders[:1]]
+    return Shared(tuple(authorities), tuple(pairs))
+
+
+def _agree(path: str, holders: Sequence[Session]) -> None:
+    for other in holders[1:]:
+        if holders[0].facts.files[path].sha256 != other.facts.files[path].sha256:
+            raise KubeadmPyError(
+                f"{path} is not the same on {holders[0].name} and {other.name}",
+                host=other.name,
+                details=["control planes of one cluster share it; these two are of different clusters"],
+                fix=f"look which of them is wrong, and take it back: kubeadm-py reset --host {other.name}",
+            )

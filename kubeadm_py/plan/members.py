@@ -1,0 +1,287 @@
+"""Know the hosts of a file as members of the cluster, and what each is planned from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.load import ResolvedAddon
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.kube import kubectl
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Late
+from kubeadm_py.model.cluster import BootstrapToken, Node, ResolvedCluster, Role
+from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.phases import PREFLIGHT, Selection
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.pki.keys import KeyMaker
+from kubeadm_py.plan import births, discover, key_holders, key_pairs, preflight, reach, shared_keys
+from kubeadm_py.plan.producers import ControlPlaneProducers
+from kubeadm_py.plan.run import Run
+from kubeadm_py.plan.shared_keys import SharedKeys
+from kubeadm_py.plan.sources import Source
+from kubeadm_py.plan.workflows import FINISH, JOIN_CONTROL_PLANE, JOIN_WORKER, StageDefinition
+from kubeadm_py.preflight.context import CheckContext, Reach
+from kubeadm_py.render import component_configs
+from kubeadm_py.render.cluster_configuration import cluster_configuration
+from kubeadm_py.steps import applied, control_plane_prepare
+from kubeadm_py.steps.base import StepContext
+from kubeadm_py.token import bootstrap
+
+_NO_CLUSTER = "none"
+"""Stands for the CA of a cluster that is not there yet: no host is a member of it."""
+
+
+@dataclass
+class Members:
+    """Hold what a run over all hosts of a file has found out about them.
+
+    Raise KubeadmPyError where hosts cannot be of one cluster, or where one has lost what it had.
+    """
+
+    run: Run
+    source: Source
+    now: datetime
+    key_maker: KeyMaker
+    births: births.Births = field(init=False)
+    leader: Session = field(init=False)
+    """The control plane that writes what the cluster has once."""
+    running: bool = field(init=False)
+    """Whether the cluster was up before this run: its objects are there, and each member has been up."""
+    joining: tuple[str, ...] = field(init=False)
+    """Hosts that join a cluster which others have founded: later control planes, then workers."""
+    producers: ControlPlaneProducers = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find out."""
+        run = self.run
+        run.use(replace(run.cluster, bootstrap_tokens=_tokens(run.cluster)))
+        self.births = births.decide(
+            run.cluster, [run.sessions[node.name] for node in run.cluster.control_planes]
+        )
+        sessions = [run.sessions[name] for name in self.control_planes]
+        key_holders.find(run.cluster, sessions)
+        self.leader = _leader(sessions)
+        self.running = self.births.settled and applied.same_cluster(self._bare_context(self.leader))
+        joining = [name for name in self.workers if _joins(run.sessions[name])]
+        self.joining = (*self.births.late, *joining)
+        others = [session for session in sessions if session is not self.leader]
+        self.producers = ControlPlaneProducers(
+            run.cluster, self.leader, self.now, self.key_maker, others=others
+        )
+
+    @property
+    def control_planes(self) -> tuple[str, ...]:
+        """Return the names of the control planes that the cluster has, or is founded by."""
+        names = (node.name for node in self.run.cluster.control_planes)
+        return tuple(name for name in names if name not in self.births.late)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Return the workers' names."""
+        return tuple(node.name for node in self.run.cluster.workers)
+
+    @cached_property
+    def addons(self) -> tuple[ResolvedAddon, ...]:
+        """Return the file's add-ons."""
+        return tuple(addons.resolve(self.run.cluster))
+
+    def context(self, name: str, stage: StageDefinition, *, present: Sequence[str] = ()) -> StepContext:
+        """Return what a stage is planned from on one host; `present` are the workers that are there then."""
+        session = self.run.sessions[name]
+        ctx = replace(
+            self._bare_context(session),
+            leader=session is self.leader,
+            birth=self.births.of.get(name),
+            phases=self.phases(session.node),
+        )
+        if session.node.role is Role.CONTROL_PLANE:
+            ctx = replace(ctx, key_pairs=self._key_pairs(name))
+        if stage is JOIN_WORKER:
+            return replace(ctx, joined=self._joined)
+        if stage is JOIN_CONTROL_PLANE:
+            # It speaks for itself alone: it marks its own node, and notes that it has come.
+            return replace(ctx, leader=True, joined=self._joined_control_plane)
+        if session.node.role is not Role.CONTROL_PLANE:
+            return ctx
+        marked = present if stage is FINISH else self.control_planes
+        return replace(ctx, marked=tuple(self.run.cluster.node(each) for each in marked))
+
+    def phases(self, node: Node) -> Selection:
+        """Return what of kubeadm's phases is done on a host: what its document does not leave out."""
+        cluster = self.run.cluster
+        founder = node.name in self.control_planes
+        return Selection(skipped=cluster.init_skip_phases if founder else cluster.join_skip_phases)
+
+    def _bare_context(self, session: Session) -> StepContext:
+        return StepContext(
+            self.run.cluster,
+            session.node,
+            session.facts,
+            "apply",
+            self.now,
+            recorded=session.inventory.files,
+            all_facts={name: other.facts for name, other in self.run.sessions.items()},
+            artifacts=self.source.view,
+            addons=self.addons,
+        )
+
+    def _key_pairs(self, name: str) -> dict[str, bool]:
+        if name not in self._looked_at:
+            self._looked_at[name] = key_pairs.look(self.run.cluster, self.run.sessions[name])
+        return self._looked_at[name]
+
+    @cached_property
+    def _looked_at(self) -> dict[str, dict[str, bool]]:
+        return {}
+
+    @cached_property
+    def _joined(self) -> JoinedCluster:
+        """Return the cluster as its workers join it: the file is the truth, and its CA is in our hands."""
+        cluster = self.run.cluster
+        return JoinedCluster(
+            f"https://{cluster.endpoint}",
+            b"" if self.run.options.dry_run and not self.running else self.producers.ca_pem(),
+            # With the CA's key at hand nobody needs a token, which others could use.
+            Secret(""),
+            component_configs.kubelet_configuration(cluster),
+            cluster_configuration(cluster),
+            kubelet_credentials=self.producers.kubelets(self.joining),
+            helper=f"https://{self.leader.node.local_endpoint}",
+        )
+
+    @cached_property
+    def _joined_control_plane(self) -> JoinedCluster:
+        return replace(self._joined, shared=self.shared_keys.described)
+
+    @cached_property
+    def shared_keys(self) -> SharedKeys:
+        """Return what later control planes take over from the leader."""
+        return shared_keys.of_host(self.run.cluster, self.leader, self.now)
+
+    def shared_file(self, host: str, late: Late) -> bytes:
+        """Return the content of a file that a later control plane takes over."""
+        producer = self.shared_keys.table(self.producers.ca_pem())[control_plane_prepare.PRODUCER]
+        return producer(host, late)
+
+    def forget(self) -> None:
+        """Drop all private keys."""
+        self.producers.forget()
+        if "shared_keys" in self.__dict__:
+            self.shared_keys.forget()
+
+    # Gates.
+
+    def gate_host(self) -> None:
+        """Judge all hosts before the first byte is written anywhere."""
+        new = [name for name in self.run.sessions if not self._is_member(name)]
+        tried: dict[str, dict[str, Reach]] = {}
+        tried |= reach.survey(self.run, [name for name in new if name in self.control_planes])
+        tried |= reach.survey(
+            self.run,
+            [name for name in new if name not in self.control_planes],
+            # Before the first API server is up nobody answers at an endpoint that moves.
+            endpoint=self.run.cluster.endpoint if self.running else self.leader.node.local_endpoint,
+            leader=self.leader,
+        )
+        self._gate(Gate.HOST, tuple(self.run.sessions), tried)
+        if self.running and self.joining:
+            self._refuse_taken_names()
+
+    def gate(self, which: Gate, hosts: Sequence[str]) -> None:
+        """Judge some hosts."""
+        self._gate(which, hosts, {})
+
+    def _gate(self, which: Gate, hosts: Sequence[str], tried: dict[str, dict[str, Reach]]) -> None:
+        cluster = self.run.cluster
+        contexts: list[CheckContext] = []
+        for verb, names in (
+            ("init", self.control_planes),
+            ("join", (*self.births.late, *self.workers)),
+        ):
+            chosen = [name for name in names if name in hosts and self._judged(name)]
+            if chosen:
+                contexts += preflight.contexts(
+                    self.run,
+                    chosen,
+                    self._authority,
+                    verb=verb,
+                    reach=tried,
+                    try_endpoint=which is Gate.HOST,
+                )
+        found = preflight.findings(
+            self.run,
+            which,
+            contexts,
+            artifacts=self.source.view,
+            addon_images=addons.images(self.addons, cluster),
+        )
+        self.run.report_findings(found)
+        preflight.refuse(found, hosts=len(hosts), gate=which)
+
+    def _judged(self, name: str) -> bool:
+        return self.phases(self.run.cluster.node(name)).wants(PREFLIGHT)
+
+    def _is_member(self, name: str) -> bool:
+        return preflight.is_member(self.run, name, self._authority)
+
+    @cached_property
+    def _authority(self) -> str:
+        """Return the cluster's CA: that of the first control plane which vouches for it by its inventory."""
+        for name in self.control_planes:
+            if preflight.is_member(self.run, name, ""):
+                return preflight.ca_public_key(self.run, name)
+        return _NO_CLUSTER
+
+    def _refuse_taken_names(self) -> None:
+        """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
+        asked = ["get", "node", *self.joining, "--ignore-not-found", "-o", "json"]
+        answer = self.leader.host.run(kubectl.command(asked), timeout=kubectl.TIMEOUT_SECONDS)
+        if not answer.ok:
+            raise KubeadmPyError(
+                "this control plane cannot say which nodes the cluster has",
+                host=self.leader.name,
+                details=answer.stderr.decode(errors="replace").splitlines()[-5:],
+                fix=f"look: crictl ps -a; journalctl -u kubelet -e     (on {self.leader.name}, as root)",
+            )
+        document = json.loads(answer.stdout) if answer.stdout.strip() else {}
+        for item in document.get("items", [document] if document else []):
+            name = item["metadata"]["name"]
+            if discover.is_ready(item):
+                raise KubeadmPyError(
+                    f"the cluster has a Ready node called {name} already",
+                    host=name,
+                    fix=f"give this host another name, or remove that node: kubectl delete node {name}",
+                )
+
+
+def _leader(sessions: Sequence[Session]) -> Session:
+    """Return the control plane that knows what was applied and serves the API; at the beginning the first."""
+
+    def fitness(session: Session) -> tuple[bool, bool]:
+        serves = any(listener.port == session.node.bind_port for listener in session.facts.listeners)
+        noted = applied.AUTHORITY in session.facts.files
+        return (noted and serves, noted)
+
+    return max(sessions, key=fitness)
+
+
+def _joins(session: Session) -> bool:
+    """Say whether a worker has no credentials of its own yet."""
+    files = session.facts.files
+    return paths.KUBELET_CONF not in files or paths.BOOTSTRAP_KUBELET_CONF in files
+
+
+def _tokens(cluster: ResolvedCluster) -> tuple[BootstrapToken, ...]:
+    """Return the tokens that the file asks for: without any, apply needs none that outlives it."""
+    return tuple(
+        token if token.token is not None else replace(token, token=bootstrap.generate())
+        for token in cluster.bootstrap_tokens
+        if token != BootstrapToken()
+    )

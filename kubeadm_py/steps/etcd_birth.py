@@ -1,0 +1,63 @@
+"""Plan the record of an etcd member's birth, which decides for good how the member may be started."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Action, FileSpec
+from kubeadm_py.model.etcd import Birth, parse_members
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.steps.base import Step, StepContext, write
+
+MANIFEST = f"{paths.MANIFESTS_DIR}/etcd.yaml"
+
+
+def recorded(facts: HostFacts) -> Birth | None:
+    """Return the birth that is noted on a host."""
+    fact = facts.files.get(paths.ETCD_BIRTH)
+    return Birth.parse(fact.content) if fact is not None else None
+
+
+def in_manifest(facts: HostFacts) -> Birth | None:
+    """Return the birth that a host's manifest tells, ours or kubeadm's; `state` is '' where it is silent."""
+    fact = facts.files.get(MANIFEST)
+    flags = _flags((fact.content if fact is not None else None) or b"")
+    members = parse_members(flags.get("initial-cluster", ""))
+    return Birth(members, flags.get("initial-cluster-state", "")) if members else None
+
+
+def _flags(manifest: bytes) -> dict[str, str]:
+    try:
+        pod: Any = yaml.load(manifest, Loader=yaml.CSafeLoader)
+        words = [str(word) for word in pod["spec"]["containers"][0]["command"]]
+    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+        return {}
+    pairs = (word.removeprefix("--").partition("=") for word in words if word.startswith("--"))
+    return {name: value for name, _, value in pairs}
+
+
+def plan_record(ctx: StepContext) -> list[Action]:
+    """Note the birth before any member starts: whoever goes on after a crash must know its founders."""
+    if ctx.birth is None:
+        return []
+    return write([_record(ctx.birth)], ctx.facts, title="note etcd's members", reason="a new etcd cluster")
+
+
+def plan_started(ctx: StepContext) -> list[Action]:
+    """Note that the member has been up: an empty data directory is a loss from then on, not a beginning."""
+    if ctx.birth is None:
+        return []
+    record = _record(replace(ctx.birth, started=True))
+    return write([record], ctx.facts, title="note that etcd has started", reason="its member is born")
+
+
+def _record(birth: Birth) -> FileSpec:
+    return FileSpec(paths.ETCD_BIRTH, birth.dump(), 0o600, of_cluster=True)
+
+
+RECORD = Step("etcd-birth", "etcd's members", plan_record)
+STARTED = Step("etcd-started", "etcd's birth", plan_started)

@@ -1,0 +1,150 @@
+"""apply from end to end on hosts that exist in memory."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+from cryptography import x509
+
+from kubeadm_py.engine.events import ActionDone
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
+from kubeadm_py.model.secret import Secret
+
+ETCD = f"{paths.MANIFESTS_DIR}/etcd.yaml"
+
+
+def released(machine) -> bool:
+    kinds = [call.kind for call in machine.calls]
+    return kinds.count("hold") == kinds.count("release") and kinds[-1] == "close"
+
+
+def etcd_command(machine) -> list[str]:
+    return yaml.safe_load(machine.content[ETCD])["spec"]["containers"][0]["command"]
+
+
+def test_bare_hosts_take_three_round_trips_and_the_leader_four(make_world):
+    world = make_world(
+        base="lab-bare",
+        control_planes=3,
+        workers=3,
+        artifacts=ArtifactSource.BUNDLE,
+        control_plane_endpoint="10.0.0.11:6443",
+    )
+    report = world.apply()
+    trips = {name: machine.trips for name, machine in world.machines.items()}
+    assert trips == {
+        "cp1": ["hold", "prepare", "control", "ready"],
+        "cp2": ["hold", "prepare", "control"],
+        "cp3": ["hold", "prepare", "control"],
+        "w1": ["hold", "prepare", "join"],
+        "w2": ["hold", "prepare", "join"],
+        "w3": ["hold", "prepare", "join"],
+    }
+    assert report.founded
+    assert report.joined == ("w1", "w2", "w3")
+    assert all(released(machine) for machine in world.machines.values())
+
+
+def test_all_members_start_with_the_whole_list(make_world):
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    for name in ("cp1", "cp2", "cp3"):
+        words = etcd_command(world.machines[name])
+        assert "--initial-cluster-state=new" in words
+        [members] = [word for word in words if word.startswith("--initial-cluster=")]
+        assert members == (
+            "--initial-cluster=cp1=https://10.0.0.11:2380,cp2=https://10.0.0.12:2380,cp3=https://10.0.0.13:2380"
+        )
+
+
+def test_the_shared_keys_are_the_same_everywhere_and_the_others_are_not(make_world):
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    machines = list(world.machines.values())
+    for name in ("ca.key", "ca.crt", "sa.key", "sa.pub", "front-proxy-ca.key", "etcd/ca.key"):
+        assert len({machine.content[f"{paths.PKI_DIR}/{name}"] for machine in machines}) == 1, name
+    for name in ("apiserver.key", "apiserver.crt", "etcd/peer.key", "etcd/server.crt"):
+        assert len({machine.content[f"{paths.PKI_DIR}/{name}"] for machine in machines}) == 3, name
+    holders = [name for name, machine in world.machines.items() if paths.SUPER_ADMIN_CONF in machine.content]
+    assert holders == ["cp1"], "as kubeadm leaves it"
+
+
+def test_one_leader_writes_what_the_cluster_has_once(make_world):
+    world = make_world(control_planes=3, workers=1, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    writers = [
+        name
+        for name, machine in world.machines.items()
+        if any("apply --server-side" in s for s in machine.scripts)
+    ]
+    assert writers == ["cp1"]
+    kinds = [(item["kind"], item["metadata"]["name"]) for item in world.api.objects]
+    assert len(kinds) == len(set(kinds))
+    marked = re.findall(r"patch node (.*?) --type", "\n".join(world.machines["cp1"].scripts))
+    assert marked == ["cp1 cp2 cp3"]
+
+
+def test_no_token_is_made_that_anybody_could_join_with(make_world):
+    world = make_world(control_planes=3, workers=2, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    assert world.api.minted == []
+    w1 = world.machines["w1"]
+    assert paths.BOOTSTRAP_KUBELET_CONF not in w1.content
+    assert f"{paths.PKI_DIR}/ca.key" not in w1.content
+    [certificate] = [
+        content
+        for path, content in w1.content.items()
+        if path.startswith("/var/lib/kubelet/pki/kubelet-client-")
+    ]
+    subject = x509.load_pem_x509_certificate(certificate).subject
+    assert subject.rfc4514_string() == "CN=system:node:w1,O=system:nodes"
+
+
+def test_tokens_of_the_file_are_made(make_world):
+    token = BootstrapToken(Secret("abcdef.0123456789abcdef"))
+    asked = BootstrapToken(description="for the autoscaler")
+    world = make_world(workers=0, bootstrap_tokens=(token, asked))
+    world.apply()
+    assert len(world.api.minted) == 2
+    assert "abcdef" in world.api.minted
+
+
+def test_a_rerun_writes_nothing_and_takes_no_more_than_three_round_trips(make_world):
+    world = make_world(control_planes=3, workers=3, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    before = {name: machine.facts for name, machine in world.machines.items()}
+    world.forget()
+    world.api.minted.clear()
+    report = world.apply()
+    trips = {name: machine.trips for name, machine in world.machines.items()}
+    assert trips == {
+        "cp1": ["hold", "control", "ready"],
+        "cp2": ["hold", "control"],
+        "cp3": ["hold", "control"],
+        "w1": ["hold"],
+        "w2": ["hold"],
+        "w3": ["hold"],
+    }
+    assert (report.changed, report.founded, report.joined) == (0, False, ())
+    assert {name: machine.facts for name, machine in world.machines.items()} == before
+    assert not [event for event in world.event(ActionDone) if event.changed]
+    assert world.api.minted == []
+
+
+def test_control_planes_that_come_later_join_one_that_runs(make_world):
+    world = make_world(control_planes=3, workers=1, control_plane_endpoint="10.0.0.11:6443", up=True)
+    report = world.apply()
+    asked = "run"  # whether a node of a new host's name is Ready already
+    assert world.machines["cp1"].trips[:3] == ["hold", asked, "control"]
+    for name in ("cp2", "cp3", "w1"):
+        assert world.machines[name].trips[0] == "hold"
+        assert world.machines[name].trips[-1] == "join"
+    assert report.joined == ("cp2", "cp3", "w1")
+    assert not report.founded
+    shared = f"{paths.PKI_DIR}/ca.key"
+    assert world.machines["cp2"].content[shared] == world.machines["cp1"].content[shared]
+    assert paths.SUPER_ADMIN_CONF not in world.machines["cp2"].content
+    world.forget()
+    assert world.apply().joined == ()
