@@ -16,7 +16,9 @@ from pathlib import Path
 
 import yaml
 
+from kubeadm_py.cli import app
 from kubeadm_py.cli.old_spellings import OLD_COMMANDS, OLD_FLAGS
+from kubeadm_py.cli.table import ANYTHING
 from kubeadm_py.config.migrate.rules import Table
 from kubeadm_py.config.migrate.translate import CHAIN
 from kubeadm_py.config.old_versions import KUBEADM_OF
@@ -266,6 +268,17 @@ def differences() -> str:
         if "where" in entry
     )
     refused = [(entry["what"], _line(entry["reason"])) for entry in written if "refused" in entry]
+    flags = yaml.safe_load((ROOT / "tests/golden/kubeadm/flag-differences.yaml").read_text(encoding="utf-8"))
+    unlike = [
+        (
+            f"`{row['command']}`",
+            f"`--{row['flag']}`" if "flag" in row else "all",
+            row["here"],
+            _line(row["reason"]),
+        )
+        for row in flags
+        if _still_unlike(row)
+    ]
     more = [(f"`{entry['path']}`", _line(entry["reason"])) for entry in trees]
     return f"""# Differences from kubeadm
 
@@ -280,6 +293,12 @@ Here before any host is touched, with the place in the file; `kubeadm config val
 `make differential` holds both against each other, and knows this list.
 
 {_table(("Refused", "Why"), refused)}
+## Commands and flags
+
+Compared by tests/unit/cli/test_kubeadm_flags.py with what kubeadm's own help lists. A flag with "no effect" is taken;
+`*` is every command.
+
+{_table(("Command", "Flag", "Here", "Why"), unlike)}
 ## What is in files and API objects
 
 Compared by tests/golden/test_kubeadm_oracle.py with what kubeadm 1.36.3 made of the same configs; a manifest
@@ -292,6 +311,17 @@ Compared by tests/golden/test_render.py. With an artifact source other than `pre
 the kubelet's own files are written, too.
 
 {_table(("Path", "Why"), more)}"""
+
+
+def _still_unlike(row: dict[str, str]) -> bool:
+    """Say whether a difference of the list stands: what was not there yet may have come meanwhile."""
+    if row["here"] != "not there yet":
+        return True
+    path, flag = row["command"], row.get("flag")
+    if flag is None:
+        return path in {name.partition(" ")[0] for name in ANYTHING} or not app.is_path(path)
+    options = {option for param in app.command(path).params for option in param.opts}
+    return f"--{flag}" not in options
 
 
 def certificates() -> str:

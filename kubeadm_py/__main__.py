@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from kubeadm_py.errors import ExitCode, UsageError
@@ -16,9 +17,13 @@ def main() -> None:
         from kubeadm_py.cli import streams
 
         streams.open_streams()
+        from kubeadm_py.cli import complete
         from kubeadm_py.cli.app import app
         from kubeadm_py.cli.old_spellings import refuse_old
 
+        if complete.VARIABLE in os.environ:
+            complete.answer(sys.argv[1:], os.environ[complete.VARIABLE])
+            return
         refuse_old(sys.argv[1:])
         app(prog_name="kubeadm-py")
     except UsageError as error:

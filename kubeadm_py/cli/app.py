@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from kubeadm_py.cli import phases, syntax
 from kubeadm_py.cli.options import OF_PHASES
-from kubeadm_py.cli.table import COMMANDS, GROUPS
+from kubeadm_py.cli.table import ANYTHING, COMMANDS, GROUPS, SILENT
 
 ABOUT = "Bring up Kubernetes clusters on your own machines, over SSH, in kubeadm's language."
 
@@ -87,8 +87,14 @@ def command(path: str) -> Any:
     """Build a command with its flags."""
     if path in PHASES:
         verb = path.partition(" ")[0]
-        return phases.narrowed(syntax.build(verb, function(verb)), path, PHASES[path])
-    built = syntax.build(path.rpartition(" ")[2], function(path))
+        whole = syntax.build(verb, function(verb), silent=SILENT.get(path, ()))
+        return phases.narrowed(whole, path, PHASES[path])
+    built = syntax.build(
+        path.rpartition(" ")[2],
+        function(path),
+        silent=SILENT.get(path, ()),
+        anything=path in ANYTHING,
+    )
     built.params = [param for param in built.params if getattr(param, "rich_help_panel", "") != OF_PHASES]
     return built
 

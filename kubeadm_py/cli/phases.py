@@ -20,7 +20,7 @@ def commands() -> dict[str, Phase]:
         for phase in phases:
             inner = parts(phases, phase.name)
             if inner:
-                flags = " ".join(part.flags for part in inner)
+                flags = " ".join(part.flags for part in (phase, *inner))
                 if len(inner) > 1 or phase.name != "etcd":
                     found[f"{_path(verb, phase)} {ALL}"] = Phase(phase.name, phase.title, flags)
             else:
@@ -65,5 +65,4 @@ def narrowed(whole: Any, path: str, phase: Phase) -> Any:
 
 
 def _ours(param: Any) -> bool:
-    of_the_whole = {"--yes"} & set(param.opts)
-    return (param.rich_help_panel == options.OURS and not of_the_whole) or "--v" in param.opts
+    return param.rich_help_panel == options.OURS or "--v" in param.opts

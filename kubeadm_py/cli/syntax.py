@@ -110,23 +110,43 @@ def _everywhere(
     """Take the flags that each of kubeadm's commands takes; they change nothing here."""
 
 
-def build(name: str, function: Callable[..., Any]) -> Any:
-    """Build a command of a function whose parameters are its flags."""
-    built = _built(name, function)
+def _silent(
+    allow_experimental_api: Annotated[bool, typer.Option("--allow-experimental-api", hidden=True)] = False,
+    allow_missing_template_keys: Annotated[
+        bool, typer.Option("--allow-missing-template-keys", hidden=True)
+    ] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", hidden=True)] = False,
+    kubeconfig: Annotated[str, typer.Option(hidden=True)] = "",
+    show_managed_fields: Annotated[bool, typer.Option("--show-managed-fields", hidden=True)] = False,
+) -> None:
+    """Take flags of single commands of kubeadm's that change nothing; the table says which."""
+
+
+def build(
+    name: str, function: Callable[..., Any], *, silent: Sequence[str] = (), anything: bool = False
+) -> Any:
+    """Build a command of a function whose parameters are its flags.
+
+    `silent` are flags that are taken besides, to no effect; with `anything` whatever is typed is.
+    """
+    built = _built(name, function, anything=anything)
     known = {option for param in built.params for option in param.opts}
-    for param in _built(name, _everywhere).params:
+    chosen = {f"--{flag}" for flag in silent}
+    more = [param for param in _built(name, _silent).params if chosen & set(param.opts)] if silent else []
+    for param in (*more, *_built(name, _everywhere).params):
         if not known & set(param.opts):
             param.expose_value = False
             built.params.append(param)
     return built
 
 
-def _built(name: str, function: Callable[..., Any]) -> Any:
+def _built(name: str, function: Callable[..., Any], *, anything: bool = False) -> Any:
     one = typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_show_locals=False,
         pretty_exceptions_enable=False,
     )
-    one.command(name, cls=Command)(function)
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True} if anything else {}
+    one.command(name, cls=Command, context_settings=settings)(function)
     return typer.main.get_command(one)

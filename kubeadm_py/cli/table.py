@@ -11,6 +11,7 @@ COMMANDS = {
     "preflight": "preflight:preflight",
     "render": "render:render",
     "version": "version:version",
+    "completion": "completion:completion",
     "token create": "token:create",
     "token list": "token:list_",
     "token delete": "token:delete",
@@ -26,6 +27,10 @@ COMMANDS = {
     "config images pull": "config:images_pull",
     "kubeconfig get": "kubeconfig:get",
     "addon list": "addon:list_",
+    "upgrade plan": "upgrade:plan",
+    "upgrade apply": "upgrade:apply",
+    "upgrade node": "upgrade:node",
+    "upgrade diff": "upgrade:diff",
 }
 """Command -> MODULE:FUNCTION in cli/commands; help lists them in this order."""
 
@@ -37,5 +42,23 @@ GROUPS = {
     "config print": "Print kubeadm's documents with their defaults.",
     "kubeconfig": "Get the cluster's kubeconfig.",
     "addon": "Look at the add-ons.",
+    "upgrade": "Upgrade a cluster; not there yet.",
 }
 """What a word stands for that other commands begin with."""
+
+SILENT = {
+    "config images list": ("kubeconfig", "allow-missing-template-keys", "show-managed-fields"),
+    "config images pull": ("kubeconfig",),
+    "config migrate": ("kubeconfig", "allow-experimental-api"),
+    "config print init-defaults": ("kubeconfig",),
+    "config print join-defaults": ("kubeconfig",),
+    "config print reset-defaults": ("kubeconfig",),
+    "config print upgrade-defaults": ("kubeconfig",),
+    "config validate": ("kubeconfig", "allow-experimental-api"),
+    "token generate": ("dry-run", "kubeconfig"),
+    "token list": ("dry-run", "allow-missing-template-keys", "show-managed-fields"),
+}
+"""kubeadm's flags that change nothing there, or nothing of what is here; they are taken and not shown."""
+
+ANYTHING = ("upgrade plan", "upgrade apply", "upgrade node", "upgrade diff")
+"""Commands that are answered whatever stands behind them."""

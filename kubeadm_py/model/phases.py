@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 PREFLIGHT = "preflight"
 SHOW_JOIN_COMMAND = "show-join-command"
+CLEANUP_NODE = "cleanup-node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ JOIN = (
     ),
     Phase("etcd-join", "Make the host's etcd a member.", f"{_JOIN_CONTROL_PLANE} node-name patches"),
     Phase("kubelet-wait-bootstrap", "Wait for the kubelet's certificate.", "cri-socket"),
-    Phase("control-plane-join", "Make the node a control plane."),
+    Phase("control-plane-join", "Make the node a control plane.", "apiserver-advertise-address patches"),
     Phase(
         "control-plane-join/mark-control-plane",
         "Label and taint the node as a control plane.",
@@ -149,7 +150,7 @@ JOIN = (
 RESET = (
     Phase(PREFLIGHT, "Look what is there, and ask.", "force ignore-preflight-errors"),
     Phase("remove-etcd-member", "Take the host's etcd out of its cluster.", "kubeconfig"),
-    Phase("cleanup-node", "Remove what the cluster left on the host.", "cert-dir cleanup-tmp-dir cri-socket"),
+    Phase(CLEANUP_NODE, "Remove what the cluster left on the host.", "cert-dir cleanup-tmp-dir cri-socket"),
 )
 WORKFLOWS = {"init": INIT, "join": JOIN, "reset": RESET}
 

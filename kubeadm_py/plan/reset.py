@@ -11,7 +11,9 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.phases import CLEANUP_NODE, RESET
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
+from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
@@ -38,11 +40,20 @@ def reset(
     Hosts are handled at once and apart from each other. Where a control plane of the file stays, the removed
     hosts' Node objects are deleted there.
     """
-    run.look(targets, lock=not run.options.dry_run)
+    options = run.options
+    chosen = phases.selection(RESET, options.only_phases, run.cluster.reset.skip_phases, options.skip_phases)
+    if "remove-etcd-member" in chosen.only:
+        raise UsageError(
+            "reset takes no etcd member out of its cluster yet",
+            fix="leave the phase out; the host's etcd goes with its node: reset phase cleanup-node",
+        )
+    run.look(targets, lock=not options.dry_run)
     names = list(run.sessions)
     _refuse_foreign(run)
     plans = []
     for name, session in run.sessions.items():
+        if not chosen.wants(CLEANUP_NODE):
+            continue
         actions = steps.plan(
             session.inventory,
             session.facts,
@@ -53,8 +64,8 @@ def reset(
             plans.append(HostPlan(name, (PlannedStep("reset", "reset", tuple(actions)),)))
     stage = Stage("reset", "remove what the inventory lists", tuple(plans))
     plan = Plan("reset", (stage,))
-    untouched = tuple(name for name in names if name not in {host.host for host in plans})
-    if run.options.dry_run or stage.empty:
+    untouched = tuple(name for name in names if run.sessions[name].inventory.empty)
+    if options.dry_run or stage.empty:
         return ResetReport(plan, 0, untouched)
     if not confirm(plan):
         return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common, plans, reading
-from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.config.flags import from_init_flags, ignored_by_flag
 from kubeadm_py.engine.interrupt import stopped
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.phases import PREFLIGHT
@@ -25,26 +25,37 @@ def run(
     yes: bool,
     keep_artifacts: bool,
     dry_run: bool,
+    skip_phases: Sequence[str] = (),
+    only_phases: tuple[str, ...] = (),
+    flags: Sequence[str] = (),
+    ignore: Sequence[str] = (),
     allow_unknown_fields: bool = False,
 ) -> None:
     """Reset hosts of the config, all of them where none is named, or this very machine."""
+    reading.refuse_mixing(config, flags)
     if config:
         cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
         targets = reading.choose(cluster, hosts) if hosts else list(cluster.nodes)
     else:
         cluster = from_init_flags(hosts=hosts)
         targets = list(cluster.nodes)
+    options = Options(
+        ignored_by_flag(cluster, ignore), tuple(skip_phases), dry_run or cluster.reset.dry_run, only_phases
+    )
     settings = cluster.reset
     dry_run = dry_run or settings.dry_run
     # kubeadm's question is part of its phase preflight.
-    yes = yes or settings.force or PREFLIGHT in settings.skip_phases
+    yes = yes or settings.force or PREFLIGHT in (*settings.skip_phases, *skip_phases)
+    # kubeadm asks nothing in its other phases; here they may be about many hosts.
+    local = not config and not hosts
+    yes = yes or only_phases == (PREFLIGHT,) or (local and bool(only_phases))
     if not yes and not dry_run and not sys.stdin.isatty():
         raise UsageError(
             "reset asks before it removes anything, and there is nobody to ask",
             fix="add --yes, or look first with --dry-run",
         )
     with (
-        common.a_run("reset", cluster, display, Options(dry_run=dry_run), config) as a_run,
+        common.a_run("reset", cluster, display, options, config) as a_run,
         running(a_run, hosts=targets) as end,
     ):
         report = reset.reset(
@@ -58,6 +69,10 @@ def run(
         elif dry_run:
             plans.show_plan(report.plan, display)
             end.verdict = "nothing was removed (--dry-run)"
+        elif only_phases == (PREFLIGHT,):
+            there = [name for name in a_run.sessions if name not in report.untouched]
+            found = f"a reset would clean {', '.join(there)}" if there else "nothing of kubeadm-py's is there"
+            end.verdict = f"{found}; nothing was removed"
         elif not report.changed:
             end.verdict = f"{', '.join(report.untouched)}: nothing of kubeadm-py's is there"
         else:

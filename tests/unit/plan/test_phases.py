@@ -10,7 +10,7 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.phases import INIT, JOIN, RESET, Selection, parts
-from kubeadm_py.plan import init
+from kubeadm_py.plan import init, reset
 from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_WORKER
 from kubeadm_py.preflight.run import PreflightRefused
 
@@ -207,3 +207,32 @@ class TestJoin:
 )
 def test_a_phase_stands_for_its_parts(only, skipped, phase, wanted):
     assert Selection(only, skipped).wants(phase) is wanted
+
+
+class TestReset:
+    def reset(self, world, **options):
+        run = world.a_run("reset", **options)
+        targets = [node for node in world.cluster.nodes if node.name == "cp1"]
+        try:
+            return reset.reset(run, targets, keep_artifacts=True, confirm=lambda _: True)
+        finally:
+            run.close()
+
+    def test_preflight_only_looks(self, make_world):
+        world = make_world(up=True)
+        before = made(world)
+        report = self.reset(world, only_phases=("preflight",))
+        assert (report.changed, report.untouched) == (0, ())
+        assert made(world) == before
+
+    @pytest.mark.parametrize("options", [{"only_phases": ("cleanup-node",)}, {"skip_phases": ("preflight",)}])
+    def test_cleanup_removes(self, make_world, options):
+        report = self.reset(make_world(up=True), dry_run=True, **options)
+        assert not report.plan.stages[0].empty
+
+    def test_a_skipped_cleanup_removes_nothing(self, make_world):
+        assert self.reset(make_world(up=True), skip_phases=("cleanup-node",)).changed == 0
+
+    def test_a_phase_that_is_not_there_yet(self, world):
+        with pytest.raises(UsageError, match="takes no etcd member out"):
+            self.reset(world, only_phases=("remove-etcd-member",))
