@@ -89,6 +89,12 @@ BEHAVIOUR = (
         "One directory serves all hosts. On the machine itself both mean the same.",
     ),
     (
+        "A joining host gets the CA at caCertPath, by default ca.crt in certificatesDir, and in the cluster's own "
+        "certificatesDir.",
+        "At caCertPath alone, by default /etc/kubernetes/pki/ca.crt.",
+        "The kubelet's configuration names the one in certificatesDir, and a kubelet that misses it does not start.",
+    ),
+    (
         "The feature gate RootlessControlPlane is refused.",
         "Alpha, off by default, deprecated.",
         "It needs users and groups on every control plane, and goes away.",

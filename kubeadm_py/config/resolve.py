@@ -90,7 +90,7 @@ def resolve(whole: Whole, patches: Mapping[str, tuple[Patch, ...]] = {}) -> Reso
         bootstrap_tokens=_tokens(whole.init.value.bootstrap_tokens),
         certificate_key=_certificate_key(whole, join_only),
         discovery=_discovery(whole),
-        ca_cert_path=whole.join.value.ca_cert_path or f"{paths.PKI_DIR}/ca.crt",
+        ca_cert_path=whole.join.value.ca_cert_path or f"{shared.certificates_dir or paths.PKI_DIR}/ca.crt",
         # What only joins has one set of timeouts, whichever step asks.
         init_timeouts=_timeouts((whole.join if join_only else whole.init).value.timeouts),
         join_timeouts=_timeouts(whole.join.value.timeouts),

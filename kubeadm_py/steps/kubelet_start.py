@@ -49,10 +49,14 @@ def _credentials(ctx: StepContext) -> list[Action]:
     if ctx.node.role is Role.CONTROL_PLANE:
         # Its kubelet speaks to its own API server only, from the first day (kubeadm contract 1.2).
         joined = replace(joined, server=f"https://{ctx.node.local_endpoint}")
-    authority: list[FileSpec] = []
-    if joined.shared_file(ctx.cluster.ca_cert_path) is None:
-        wanted = FileSpec(ctx.cluster.ca_cert_path, joined.ca_pem, 0o644, of_cluster=True)
-        authority = differing([wanted], ctx.facts)
+    authority = differing(
+        [
+            FileSpec(path, joined.ca_pem, 0o644, of_cluster=True)
+            for path in _authority_paths(ctx)
+            if joined.shared_file(path) is None
+        ],
+        ctx.facts,
+    )
     if ctx.node.name in joined.kubelet_credentials:
         return _signed_already(ctx, joined, authority)
     late = Late(BOOTSTRAP_PRODUCER, {"kubeconfig": "bootstrap-kubelet.conf"}, joined)
@@ -60,6 +64,16 @@ def _credentials(ctx: StepContext) -> list[Action]:
     return [
         WriteFiles(tuple(files), reason="the kubelet asks the cluster for a certificate", title="credentials")
     ]
+
+
+def _authority_paths(ctx: StepContext) -> list[str]:
+    """Return where the CA goes: caCertPath, and where the cluster's kubelets look for who calls them.
+
+    kubeadm knows the first alone: where a cluster has a certificatesDir of its own, no kubelet starts then.
+    """
+    live = ctx.joined.cluster_configuration.get("certificatesDir")
+    own = f"{live}/ca.crt" if isinstance(live, str) and live.startswith("/") else ctx.cluster.ca_cert_path
+    return list(dict.fromkeys([ctx.cluster.ca_cert_path, own]))
 
 
 def _signed_already(ctx: StepContext, joined: JoinedCluster, authority: list[FileSpec]) -> list[Action]:

@@ -429,3 +429,13 @@ def test_warnings_about_validity_and_sockets(tmp_path: Path) -> None:
         ("caCertificateValidityPeriod", "shorter than the certificates below it are valid"),
         ("criSocket", "read as unix:///run/x.sock; write the scheme too"),
     ]
+
+
+def test_a_joining_host_keeps_the_ca_in_certificates_dir(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    shared = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncertificatesDir: /srv/pki\n"
+    file.write_text(shared)
+    assert load(str(file)).cluster.ca_cert_path == "/srv/pki/ca.crt"
+    join = (ACCEPTED / "join.yaml").read_text()
+    file.write_text(f"{shared}---\n{join}")
+    assert load(str(file)).cluster.ca_cert_path == "/etc/kubernetes/other/ca.crt"
