@@ -33,7 +33,13 @@ class Strict(BaseModel):
     """Refuse unknown keys and guessed types."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        # Built at first use: many a command reads no add-on at all.
+        defer_build=True,
     )
 
 
