@@ -8,6 +8,7 @@ COMMANDS = {
     "apply": "apply:apply",
     "verify": "verify:verify",
     "reset": "reset:reset",
+    "remove": "remove:remove",
     "preflight": "preflight:preflight",
     "render": "render:render",
     "version": "version:version",
@@ -16,6 +17,11 @@ COMMANDS = {
     "token list": "token:list_",
     "token delete": "token:delete",
     "token generate": "token:generate",
+    "etcd status": "etcd:status",
+    "etcd members": "etcd:members",
+    "etcd keys": "etcd:keys",
+    "etcd get": "etcd:get",
+    "etcd defrag": "etcd:defrag",
     "certs certificate-key": "certs:certificate_key",
     "config validate": "config:validate",
     "config migrate": "config:migrate",
@@ -36,6 +42,7 @@ COMMANDS = {
 
 GROUPS = {
     "token": "Create, list and delete bootstrap tokens.",
+    "etcd": "Look into etcd, and tidy it up.",
     "certs": "Look after certificates and keys.",
     "config": "Look at configs and the images that they need.",
     "config images": "Images that a config needs.",

@@ -20,6 +20,7 @@ from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
+from kubeadm_py.pki import shared
 from kubeadm_py.pki.stock import KeyStock
 from kubeadm_py.plan import key_pairs, phases, preflight
 from kubeadm_py.plan.build import build_stage, changes
@@ -28,7 +29,7 @@ from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition, ahead
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready, cluster_objects
+from kubeadm_py.steps import addons_ready, cluster_objects, upload_certs
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
@@ -41,6 +42,8 @@ class InitReport:
     changed: int
     tokens: tuple[Secret, ...]
     pending: tuple[str, ...]
+    certificate_key: Secret | None = None
+    """What the shared keys were uploaded with, where they were."""
 
 
 KEYS_OF_A_CONTROL_PLANE = 16
@@ -108,6 +111,9 @@ class _Init:
         self.addons = tuple(addons.resolve(run.cluster))
         self.tokens = tuple(_with_value(token) for token in run.cluster.bootstrap_tokens)
         run.use(replace(run.cluster, bootstrap_tokens=self.tokens))
+        self.upload_key = None
+        if run.options.upload_certs:
+            self.upload_key = run.cluster.certificate_key or shared.generate_key()
         self.session = run.sessions[run.cluster.control_planes[0].name]
         self.phases = chosen
         self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys, chosen)
@@ -145,7 +151,7 @@ class _Init:
                 self._execute(self._executor(), control)
             finally:
                 self.producers.forget()
-        return InitReport(plan, changes(control), self._tokens_made(), ())
+        return InitReport(plan, changes(control), self._tokens_made(), (), self._uploaded_with())
 
     def objects(self) -> list[Mapping[str, Any]]:
         """Return the objects of the phases, with what only the cluster knows as it would be at first."""
@@ -176,6 +182,7 @@ class _Init:
             key_pairs=self._key_pairs,
             phases=self.phases,
             kubeconfig=self.run.options.kubeconfig,
+            upload_key=self.upload_key,
         )
 
     @cached_property
@@ -211,7 +218,11 @@ class _Init:
             sum(changes(stage) for stage in plan.stages),
             self._tokens_made(),
             tuple(f"{item.namespace}/{item.name}" for item in pending),
+            self._uploaded_with(),
         )
+
+    def _uploaded_with(self) -> Secret | None:
+        return self.upload_key if self.phases.wants(upload_certs.PHASE) else None
 
     def _tokens_made(self) -> tuple[Secret, ...]:
         return tuple(token.token for token in self.tokens if token.token is not None)

@@ -20,14 +20,14 @@ from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.phases import EVERYTHING, Selection
-from kubeadm_py.pki import files, kubeconfig, requests
+from kubeadm_py.pki import files, kubeconfig, requests, shared
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.pki.node_request import GROUP, KEY_ALGORITHM, user_of
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
 from kubeadm_py.plan import key_holders
 from kubeadm_py.render import objects
-from kubeadm_py.steps import applied, cluster_objects, kubelet_finalize, kubelet_start
+from kubeadm_py.steps import applied, cluster_objects, kubelet_finalize, kubelet_start, upload_certs
 from kubeadm_py.token import bootstrap
 
 BOOTSTRAP_USER = "tls-bootstrap-token-user"
@@ -93,6 +93,7 @@ class ControlPlaneProducers:
             cluster_objects.COREDNS_PRODUCER: self._coredns,
             applied.PRODUCER: lambda _host, _late: applied.authority_note(self._ca_certificate()),
             kubelet_finalize.PRODUCER: self._rotating_kubeconfig,
+            upload_certs.PRODUCER: self._kubeadm_certs,
         }
 
     def ca_pem(self) -> bytes:
@@ -150,6 +151,30 @@ class ControlPlaneProducers:
         if live.ok and live.stdout.strip().isdigit():
             deployment["spec"] = {**deployment["spec"], "replicas": int(live.stdout)}
         return json.dumps(deployment).encode()
+
+    def _kubeadm_certs(self, _host: str, late: Late) -> bytes:
+        """Encrypt what control planes share: as it is on the host, or as this run makes it."""
+        wanted = shared.shared_paths(self.cluster)
+        present = [each.path for each in wanted if each.path in self.session.facts.files]
+        made: dict[str, bytes] = {}
+        for request in requests.authority_requests(self.cluster):
+            if request.certificate_path not in present:
+                issued = self._authorities.issue(request)
+                made |= {request.certificate_path: issued.public_pem, request.key_path: issued.key.reveal()}
+        for pair in requests.key_pair_requests(self.cluster):
+            if pair.key_path not in present:
+                issued = self._authorities.key_pair(pair)
+                made |= {pair.public_key_path: issued.public_pem, pair.key_path: issued.key.reveal()}
+        content = {**read_files(self.session, present), **made}
+        missing = [each.path for each in wanted if each.required and each.path not in content]
+        if missing:
+            raise KubeadmPyError(
+                f"what control planes share is not all there: {', '.join(missing)}",
+                host=self.session.name,
+                fix="put it back from another control plane or a backup",
+            )
+        secret = shared.secret_object(self.cluster, content, late.args)
+        return upload_certs.document(secret, bootstrap.generate(), self.now)
 
     def _rotating_kubeconfig(self, _host: str, late: Late) -> bytes:
         request, current = late.args

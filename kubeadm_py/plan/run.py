@@ -56,6 +56,8 @@ class Options:
     """Run just these: `init phase NAME`."""
     kubeconfig: str = ""
     """The kubeconfig on the host for talking to the cluster; empty chooses."""
+    upload_certs: bool = False
+    """Whether init uploads what control planes share."""
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from kubeadm_py.steps import (
     kubelet_start,
     mark_node,
     static_pods,
+    upload_certs,
     wait_control_plane,
 )
 from kubeadm_py.steps.base import Step
@@ -53,6 +54,7 @@ _CONTROL_PLANE = (
     wait_control_plane.STEP,
     etcd_birth.STARTED,
     cluster_objects.STEP,
+    upload_certs.STEP,
     mark_node.STEP,
     applied.STEP,
     kubelet_finalize.STEP,
@@ -90,6 +92,7 @@ JOIN_CONTROL_PLANE = StageDefinition(
         etcd_join.STEP,
         # Before the kubelet's certificate, which only this API server can get it.
         wait_control_plane.STEP,
+        kubelet_bootstrap.STEP_AGAIN,
         kubelet_bootstrap.STEP_CERTIFICATE,
         mark_node.STEP_JOINED,
         applied.STEP,

@@ -13,6 +13,7 @@ from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.phases import EVERYTHING, Selection
+from kubeadm_py.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class StepContext:
     """With whom this host's etcd member is born; None: alone, or as its manifest says."""
     marked: tuple[Node, ...] | None = None
     """Nodes that this leader marks; None: itself."""
+    upload_key: Secret | None = None
+    """Where what control planes share is to be uploaded: the key to encrypt it with."""
 
     @property
     def timeouts(self) -> Timeouts:

@@ -43,6 +43,7 @@ while :; do
   [ -n "$why" ] || why=$(tail -n 1 "$kpy_tmp/why" | cut -c 1-300)
   case $why in
     *'too many learner'*) why="another control plane's etcd is joining; one does at a time" ;;
+    *'unhealthy cluster'*) why="etcd lets its last change settle first" others= ;;
     *) others= ;;
   esac
   if [ -e "$kpy_stop" ]; then exit 130; fi
@@ -85,7 +86,7 @@ return 1"""
             until,
             HEALTH_DEADLINE,
             interval=1.0,
-            look="mend the member that does not answer; one that is gone for good has to leave first",
+            look="mend what does not answer; one that is gone for good leaves first: kubeadm-py remove HOST",
         )
     ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, Remove, Wait
+from kubeadm_py.model.actions import Action, Remove, RunScript, Wait
 from kubeadm_py.render import kubelet
 from kubeadm_py.steps import addons_ready, waits
 from kubeadm_py.steps.base import Step, StepContext
@@ -30,6 +32,25 @@ def _is_member(ctx: StepContext) -> bool:
     return paths.KUBELET_CONF in found and paths.BOOTSTRAP_KUBELET_CONF not in found
 
 
+def plan_again(ctx: StepContext) -> list[Action]:
+    """Let a control plane's kubelet try again at once: its own API server answers from now on.
+
+    It has tried before, and waits longer after each failure: up to 7 s to register its node, up to half a
+    minute to ask for a certificate.
+    """
+    if _is_member(ctx):
+        return []
+    kubectl = waits.kubectl(paths.KUBELET_CONF)
+    asked = f"{kubectl} get node {shlex.quote(ctx.node.name)} -o name"
+    return [
+        RunScript(
+            "let the kubelet register at once",
+            f"if {asked} >/dev/null 2>&1; then echo unchanged; exit 0; fi\nsystemctl restart kubelet.service",
+            reason="its own API server answers now",
+        )
+    ]
+
+
 def plan_certificate(ctx: StepContext) -> list[Action]:
     """Wait until the kubelet has its certificate; then drop the token's file."""
     if _is_member(ctx):
@@ -46,10 +67,12 @@ def plan_certificate(ctx: StepContext) -> list[Action]:
 
 def _own_bootstrap(ctx: StepContext) -> list[Action]:
     """Wait for the certificate that the kubelet asks for by itself."""
+    current = shlex.quote(ctx.node.kubelet_client_certificate)
     return [
         Wait(
             "wait for the kubelet's certificate",
-            f"""[ -s {paths.KUBELET_CONF} ] && return 0
+            # A kubelet that has static pods to run writes the first before it has the second.
+            f"""[ -s {paths.KUBELET_CONF} ] && [ -s {current} ] && return 0
 echo "the cluster has not signed the kubelet's certificate yet"
 return 1""",
             ctx.cluster.join_timeouts.tls_bootstrap,
@@ -71,6 +94,7 @@ journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed '
 
 
 STEP = Step("kubelet-wait-bootstrap", "kubelet's certificate", plan, phase="kubelet-wait-bootstrap")
+STEP_AGAIN = Step("kubelet-again", "kubelet", plan_again, phase="kubelet-wait-bootstrap")
 STEP_CERTIFICATE = Step(
     "kubelet-wait-bootstrap", "kubelet's certificate", plan_certificate, phase="kubelet-wait-bootstrap"
 )

@@ -46,14 +46,15 @@ def _credentials(ctx: StepContext) -> list[Action]:
     if paths.KUBELET_CONF in ctx.facts.files:
         return []
     joined: JoinedCluster = ctx.joined
-    if ctx.node.role is Role.CONTROL_PLANE:
+    control_plane = ctx.node.role is Role.CONTROL_PLANE
+    if control_plane:
         # Its kubelet speaks to its own API server only, from the first day (kubeadm contract 1.2).
         joined = replace(joined, server=f"https://{ctx.node.local_endpoint}")
     authority = differing(
         [
             FileSpec(path, joined.ca_pem, 0o644, of_cluster=True)
             for path in _authority_paths(ctx)
-            if joined.shared_file(path) is None
+            if not control_plane or joined.shared_file(path) is None
         ],
         ctx.facts,
     )

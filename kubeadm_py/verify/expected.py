@@ -19,12 +19,16 @@ ETCD_DATA_MODE = 0o700
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFile:
-    """Hold a file's or directory's mode and owner; `optional` ones may be absent."""
+    """Hold a file's or directory's mode and owner; `optional` ones may be absent.
+
+    `or_mode` is another mode that will do: kubeadm gives sa.pub one in init and another in join.
+    """
 
     path: str
     mode: int
     owner: str = "root:root"
     optional: bool = False
+    or_mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,17 @@ def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
         optional |= {request.path for request in kubeconfigs if request.path == paths.SUPER_ADMIN_CONF}
         specs += static_pods.manifests(cluster, node, facts)
     specs += endpoint_files.files(cluster, node, facts)
-    listed = [ExpectedFile(spec.path, spec.mode, spec.owner, spec.path in optional) for spec in specs]
+    public = [pair.public_key_path for pair in pki_requests.key_pair_requests(cluster)]
+    listed = [
+        ExpectedFile(
+            spec.path,
+            spec.mode,
+            spec.owner,
+            spec.path in optional,
+            pki_files.PUBLIC_MODE if spec.path in public else None,
+        )
+        for spec in specs
+    ]
     known = {file.path for file in listed}
     extra = [ExpectedFile(paths.KUBELET_CONF, 0o600), ExpectedFile(node.kubelet_client_certificate, 0o600)]
     if node.role is Role.WORKER:

@@ -33,6 +33,24 @@ def init(
     cert_dir: Annotated[
         str, typer.Option(help="Where certificates lie.", rich_help_panel=options.KUBEADM, metavar="DIR")
     ] = "",
+    certificate_key: options.CertificateKey = "",
+    certificate_key_file: options.CertificateKeyFile = "",
+    upload_certs: Annotated[
+        bool,
+        typer.Option(
+            "--upload-certs",
+            help="Upload what control planes share, encrypted, to Secret kubeadm-certs, for two hours.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
+    skip_certificate_key_print: Annotated[
+        bool,
+        typer.Option(
+            "--skip-certificate-key-print",
+            help="Do not print the key that it was encrypted with.",
+            rich_help_panel=options.KUBEADM,
+        ),
+    ] = False,
     control_plane_endpoint: Annotated[
         str,
         typer.Option(
@@ -114,6 +132,8 @@ def init(
         "apiserver-bind-port": apiserver_bind_port,
         "apiserver-cert-extra-sans": options.split(apiserver_cert_extra_sans),
         "cert-dir": cert_dir,
+        "certificate-key": certificate_key,
+        "certificate-key-file": certificate_key_file,
         "control-plane-endpoint": control_plane_endpoint,
         "feature-gates": feature_gates,
         "image-repository": image_repository,
@@ -140,6 +160,8 @@ def init(
             kubeconfig=kubeconfig,
             print_manifest=print_manifest,
             dry_run=dry_run,
+            upload_certs=upload_certs,
+            print_certificate_key=not skip_certificate_key_print,
             allow_unknown_fields=allow_unknown_fields,
         )
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import reading
+from kubeadm_py.cli.verbs import reading, secrets_given
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import at_hosts, from_join_flags, ignored_by_flag
@@ -116,20 +114,7 @@ def _tokens(flags: Mapping[str, Any]) -> dict[str, Any]:
         "discovery-token-unsafe-skip-ca-verification": "unsafe_skip_ca_verification",
     }
     chosen = {renamed.get(name, name.replace("-", "_")): value for name, value in flags.items()}
-    files = {name: chosen.pop(f"{name}_file", "") for name in ("token", "certificate_key")}
-    if list(files.values()).count("-") > 1:
-        raise UsageError(
-            "--token-file and --certificate-key-file both read standard input",
-            fix="put one of them in a file",
-        )
-    for name, file in files.items():
-        if not file:
-            continue
-        if name in chosen:
-            flag = name.replace("_", "-")
-            raise UsageError(f"--{flag} and --{flag}-file exclude each other", fix=f"keep --{flag}-file")
-        chosen[name] = (sys.stdin.read() if file == "-" else _read(file).decode(errors="replace")).strip()
-    return chosen
+    return secrets_given.read(chosen, "token", "certificate_key")
 
 
 def _discovery(file: str) -> bytes | None:
@@ -138,10 +123,3 @@ def _discovery(file: str) -> bytes | None:
     from kubeadm_py.cli.verbs import discovery_file
 
     return discovery_file.read(file)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error

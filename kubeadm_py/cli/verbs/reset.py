@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import common, plans, reading
+from kubeadm_py.cli.verbs import asking, common, plans, reading
 from kubeadm_py.config.flags import from_init_flags, ignored_by_flag
-from kubeadm_py.engine.interrupt import stopped
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.model.stages import Plan
@@ -81,14 +79,4 @@ def run(
 
 def _ask(plan: Plan) -> bool:
     names = ", ".join(host.host for host in plan.stages[0].hosts)
-    sys.stderr.write(f"[reset] This removes the node and all its data from: {names}. Proceed? [y/N]: ")
-    sys.stderr.flush()
-    # A run lets what is under way end, and a question never would.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        answer = sys.stdin.readline()
-    except KeyboardInterrupt:
-        raise stopped() from None
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    return answer.strip().lower() in ("y", "yes")
+    return asking.ask("reset", f"This removes the node and all its data from: {names}.")

@@ -47,7 +47,7 @@ def test_files(survey: Survey, cluster: ResolvedCluster, node: Node) -> None:
         wanted = f"{file.mode:04o} {file.owner}"
         if state is None and not file.optional:
             problems.append(Problem(f"{file.path} is missing", wanted, look=f"ls -l {file.path}"))
-        elif state is not None and (state.mode, state.owner) != (file.mode, file.owner):
+        elif state is not None and (state.mode not in (file.mode, file.or_mode) or state.owner != file.owner):
             found = f"{file.path} is {state.mode:04o} {state.owner}"
             problems.append(Problem(found, wanted, look=f"stat -L {file.path}"))
     expect_none(problems)

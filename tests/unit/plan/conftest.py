@@ -231,6 +231,8 @@ class Machine(FakeHost):
             assert len(content) == int(size), "less was sent than the script reads"
             if kind == "receive":
                 self._unpack(content)
+            elif "kubeadm-certs" in body:
+                self._upload(content)
             elif "member add" in body:
                 self._become_member(content)
             elif "kubectl" in body:
@@ -260,6 +262,11 @@ class Machine(FakeHost):
             self._wait(body)
             return False
         return True
+
+    def _upload(self, lines: bytes) -> None:
+        token, secret, _ = map(json.loads, lines.splitlines())
+        self.api.remember(token)
+        self.api.secrets[secret["metadata"]["name"]] = secret
 
     def _become_member(self, manifest: bytes) -> None:
         name = re.search(rb"--name=(\S+)", manifest)

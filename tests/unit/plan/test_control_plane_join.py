@@ -108,6 +108,7 @@ def test_two_at_once_beside_a_worker(world):
     assert len(world.api.minted) == 1
     assert all(world.api.nodes[name] for name in ("cp2", "cp3", "w1"))
     assert f"{paths.PKI_DIR}/ca.key" not in world.machines["w1"].content
+    assert pki(world.machines["w1"], "ca.crt") == world.api.ca_pem
     assert "patch node w1" not in world.machines["cp1"].scripts[-1], "it has no labels of its own"
 
 
@@ -210,3 +211,27 @@ def test_without_a_certificate_key_the_files_must_be_there(world):
         )
     world.join("cp2", cluster=by_flags(world))
     assert world.api.nodes["cp2"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_init_uploads_a_join_finds(make_world, again):
+    world = make_world(up=again, control_planes=2, control_plane_endpoint=ENDPOINT)
+    report = world.init(upload_certs=True)
+    key = report.certificate_key
+    assert key is not None
+    assert not any(key.text() in script for script in world.machines["cp1"].scripts)
+    secret = world.api.secrets["kubeadm-certs"]
+    (owner,) = secret["metadata"]["ownerReferences"]
+    assert owner["name"] == f"bootstrap-token-{world.api.minted[-1]}"
+    world.join("cp2", cluster=by_flags(world, certificate_key=key))
+    cp1, cp2 = world.machines["cp1"], world.machines["cp2"]
+    assert {name: pki(cp1, name) for name in SHARED} == {name: pki(cp2, name) for name in SHARED}
+
+
+def test_nothing_is_uploaded_unasked(make_world):
+    world = make_world(up=True)
+    assert world.api.secrets == {}
+    given = replace(world.cluster, certificate_key=KEY)
+    assert world.init(cluster=given).certificate_key is None
+    assert world.init(cluster=given, upload_certs=True).certificate_key == KEY
+    shared.decrypt(world.cluster, world.api.secrets["kubeadm-certs"], KEY)

@@ -10,14 +10,12 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.phases import INIT, JOIN, RESET, Selection, parts
-from kubeadm_py.plan import init, reset
+from kubeadm_py.plan import init, phases, reset
 from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_WORKER
 from kubeadm_py.preflight.run import PreflightRefused
 
 LEAVES = [phase.name for phase in INIT if not parts(INIT, phase.name)]
 CA = f"{paths.PKI_DIR}/ca.crt"
-NOT_ALONE = ("upload-certs",)
-"""What no step does yet."""
 
 
 def made(world) -> set[str]:
@@ -39,8 +37,7 @@ def test_one_phase_after_the_other_is_the_whole(make_world):
     whole, stepwise = make_world(), make_world()
     whole.init()
     for name in LEAVES:
-        if name not in NOT_ALONE:
-            alone(stepwise, name)
+        alone(stepwise, name)
     assert made(stepwise) == made(whole)
     assert objects(stepwise) == objects(whole)
     assert not any("flannel" in str(item) for item in stepwise.api.objects), "add-ons of ours are no phases"
@@ -146,11 +143,18 @@ def test_an_unknown_phase(world, name):
     assert world.machines["cp1"].calls == []
 
 
-@pytest.mark.parametrize("name", NOT_ALONE)
-def test_a_phase_that_nothing_does_yet(world, name):
-    with pytest.raises(UsageError, match=f"init does nothing in the phase {name} yet"):
-        alone(world, name)
-    assert world.machines["cp1"].calls == []
+def test_a_phase_that_nothing_does_yet():
+    chosen = Selection(("upload-certs",))
+    with pytest.raises(UsageError, match="init does nothing in the phase upload-certs yet"):
+        phases.refuse_idle("init", INIT, chosen, JOIN_WORKER)
+
+
+def test_an_upload_alone_and_only_where_it_is_asked_for(make_world):
+    world = make_world(up=True)
+    assert alone(world, "upload-certs").certificate_key is None
+    assert world.api.secrets == {}
+    assert alone(world, "upload-certs", upload_certs=True).certificate_key is not None
+    assert list(world.api.secrets) == ["kubeadm-certs"]
 
 
 def test_objects_to_be_printed(make_world):

@@ -255,9 +255,11 @@ class TestKubelet:
 
     @pytest.mark.parametrize("there", [True, False])
     def test_its_certificate(self, shell, certificate, there, tmp_path):
-        kubeconfig = tmp_path / "kubelet.conf"
-        kubeconfig.write_text("x" if there else "")
-        code, said = shell(certificate.until.replace(paths.KUBELET_CONF, str(kubeconfig)))
+        kubeconfig, current = tmp_path / "kubelet.conf", tmp_path / "current.pem"
+        kubeconfig.write_text("x")
+        current.write_text("x" if there else "")
+        until = certificate.until.replace(paths.KUBELET_CONF, str(kubeconfig))
+        code, said = shell(until.replace(paths.KUBELET_CLIENT_CURRENT, str(current)))
         assert (code, len(said)) == ((0, 0) if there else (1, 1))
 
     def test_without_systemd_nothing_is_hopeless(self, shell, certificate):

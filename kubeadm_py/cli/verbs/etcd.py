@@ -1,0 +1,246 @@
+"""Run `kubeadm-py etcd ...`: etcdctl on a control-plane host, with the certificates that lie there."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from kubeadm_py.cli.verbs import printing
+from kubeadm_py.cli.verbs.leader import leader
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.kube import etcd
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.quorum import Member, quorum
+from kubeadm_py.transport.base import Host
+
+STATUS_COLUMNS = ("NAME", "ID", "VERSION", "SIZE", "IN USE", "LEADER", "VOTE", "TERM", "INDEX", "HEALTH")
+MEMBER_COLUMNS = ("ID", "NAME", "STATUS", "PEERS", "CLIENTS", "VOTE")
+DEFRAG_TIMEOUT_SECONDS = 300.0
+
+
+@contextmanager
+def _reached(config: str, hosts: Sequence[str], allow_unknown_fields: bool) -> Iterator[tuple[Host, str]]:
+    """Yield a control plane and where its certificates lie; raise UsageError where others run etcd."""
+    with leader(config, hosts, verb="etcd", allow_unknown_fields=allow_unknown_fields) as (cluster, host):
+        _refuse_external(cluster)
+        yield host, cluster.certificates_dir if cluster else paths.PKI_DIR
+
+
+def _refuse_external(cluster: ResolvedCluster | None) -> None:
+    if cluster is not None and cluster.etcd.local is None:
+        external = cluster.etcd.external
+        raise UsageError(
+            "this cluster's etcd is run by others: kubeadm-py has no part in it",
+            fix=f"ask it with etcdctl --endpoints {','.join(external.endpoints if external else ())}",
+        )
+
+
+def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
+    """Print what each member says of itself."""
+    printing.check(output)
+    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
+        found, health, said = _survey(host, folder)
+    by_id = {each.member_id: each for each in said}
+    rows = [_status(member, by_id.get(member.id), health) for member in found]
+    if output == "text":
+        printing.table(STATUS_COLUMNS, [_status_cells(row) for row in rows])
+    else:
+        printing.documents([_etcd_document("EtcdStatus", rows)], output)
+    silent = [row["name"] for row in rows if row["health"] != "healthy"]
+    if silent:
+        voters = [row for row in rows if row["vote"]]
+        well = sum(row["health"] == "healthy" for row in voters)
+        sys.stderr.write(
+            f"warning: {well} of {len(voters)} members answer, {quorum(len(voters))} must agree;"
+            f" not well: {', '.join(silent)}\n"
+        )
+
+
+def members(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
+    """Print the members."""
+    printing.check(output)
+    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
+        found = etcd.members(_ask(host, folder, "member", "list", "-w", "json", doing="listing the members"))
+    rows: list[dict[str, Any]] = [
+        {
+            "id": member.id,
+            "name": member.name,
+            "status": "started" if member.name else "unstarted",
+            "peerURLs": list(member.peer_urls),
+            "clientURLs": list(member.client_urls),
+            "vote": not member.learner,
+        }
+        for member in found
+    ]
+    if output != "text":
+        printing.documents([_etcd_document("EtcdMembers", rows)], output)
+        return
+    printing.table(
+        MEMBER_COLUMNS,
+        [
+            (
+                row["id"],
+                row["name"] or "-",
+                row["status"],
+                ",".join(row["peerURLs"]),
+                ",".join(row["clientURLs"]) or "-",
+                "yes" if row["vote"] else "learner",
+            )
+            for row in rows
+        ],
+    )
+
+
+def keys(
+    config: str, hosts: Sequence[str], prefix: str, *, output: str, allow_unknown_fields: bool = False
+) -> None:
+    """Print the keys below a prefix."""
+    printing.check(output)
+    words = ("get", prefix, "--prefix", "--keys-only", "-w", "json")
+    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
+        raw = _ask(host, folder, *words, doing="listing keys")
+    found = [
+        base64.b64decode(item["key"]).decode(errors="replace") for item in etcd.document(raw).get("kvs") or ()
+    ]
+    if output == "text":
+        sys.stdout.write("".join(f"{key}\n" for key in found))
+    else:
+        printing.documents([_etcd_document("EtcdKeys", found)], output)
+
+
+def get(
+    config: str, hosts: Sequence[str], key: str, *, output: str, allow_unknown_fields: bool = False
+) -> None:
+    """Print a key's value; raise KubeadmPyError where there is no such key."""
+    printing.check(output)
+    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
+        raw = _ask(host, folder, "get", key, "-w", "json", doing=f"reading {key}")
+    found = etcd.document(raw).get("kvs") or ()
+    if not found:
+        raise KubeadmPyError(f"etcd has no key {key}", fix="list them: kubeadm-py etcd keys PREFIX")
+    (item,) = found
+    if output == "text":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(base64.b64decode(item["value"]))
+        sys.stdout.buffer.flush()
+        return
+    document = {
+        "key": key,
+        "value": item["value"],
+        "createRevision": int(item.get("create_revision", 0)),
+        "modRevision": int(item.get("mod_revision", 0)),
+        "version": int(item.get("version", 0)),
+    }
+    printing.documents([_etcd_document("EtcdValue", [document])], output)
+
+
+def defrag(
+    config: str, hosts: Sequence[str], *, dry_run: bool = False, allow_unknown_fields: bool = False
+) -> None:
+    """Defragment one member after the other, the leader last; stop where one is not well.
+
+    A member does not answer meanwhile, so all of them must be well before the next one's turn.
+    """
+    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
+        found, health, said = _survey(host, folder)
+        by_id = {each.member_id: each for each in said}
+        sick = [member.name or member.id for member in found if not member.healthy]
+        if sick:
+            raise KubeadmPyError(
+                f"not all members are well: {', '.join(sick)}",
+                host=host.name,
+                details=[f"{url}: {why}" for url, why in health.items()],
+                fix="mend them first: a member that is defragmented does not answer meanwhile",
+            )
+        leads = {each.member_id for each in said if each.leader}
+        for member in sorted(found, key=lambda each: each.id in leads):
+            before = by_id.get(member.id)
+            url = member.client_urls[0]
+            if dry_run:
+                sys.stdout.write(f"{member.name}: would give back {_unused(before)}\n")
+                continue
+            words = ("defrag",)
+            script = etcd.command(words, certificates_dir=folder, endpoint=url, timeout="240s")
+            etcd.run(host, script, doing=f"defragmenting {member.name}", timeout=DEFRAG_TIMEOUT_SECONDS)
+            check = etcd.command(("endpoint", "health"), certificates_dir=folder, endpoint=url)
+            etcd.run(host, check, doing=f"looking whether {member.name} is well")
+            sys.stdout.write(f"{member.name}: {_unused(before)} given back\n")
+            sys.stdout.flush()
+
+
+def _survey(host: Host, folder: str) -> tuple[list[Member], dict[str, str], list[etcd.Endpoint]]:
+    """Return the members, why endpoints are not well, and what the others say."""
+    raw = _ask(host, folder, "member", "list", "-w", "json", doing="listing the members")
+    # Both fail where any member is silent, and tell of the others all the same.
+    health = host.run(
+        etcd.command(
+            ("endpoint", "health", "--cluster", "-w", "json"), certificates_dir=folder, timeout="5s"
+        ),
+        timeout=etcd.TIMEOUT_SECONDS,
+    )
+    said = host.run(
+        etcd.command(
+            ("endpoint", "status", "--cluster", "-w", "json"), certificates_dir=folder, timeout="5s"
+        ),
+        timeout=etcd.TIMEOUT_SECONDS,
+    )
+    found = etcd.members(raw, etcd.healthy(health.stdout))
+    return found, etcd.unhealthy(health.stdout), etcd.endpoints(said.stdout)
+
+
+def _ask(host: Host, folder: str, *words: str, doing: str) -> bytes:
+    return etcd.run(host, etcd.command(words, certificates_dir=folder), doing=doing)
+
+
+def _status(member: Member, said: etcd.Endpoint | None, health: dict[str, str]) -> dict[str, Any]:
+    why = next((health[url] for url in member.client_urls if url in health), "")
+    if not member.name:
+        why = "it has not started yet"
+    return {
+        "name": member.name or member.id,
+        "id": member.id,
+        "version": said.version if said else "",
+        "size": said.size if said else None,
+        "inUse": said.in_use if said else None,
+        "leader": bool(said and said.leader),
+        "vote": not member.learner,
+        "term": said.term if said else None,
+        "index": said.index if said else None,
+        "health": "healthy" if member.healthy else why or "no answer",
+        "errors": said.error if said else "",
+    }
+
+
+def _status_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    def number(value: int | None) -> str:
+        return "-" if value is None else str(value)
+
+    health = row["health"] if not row["errors"] else f"{row['health']}; {row['errors']}"
+    return (
+        row["name"],
+        row["id"],
+        row["version"] or "-",
+        _size(row["size"]),
+        _size(row["inUse"]),
+        "yes" if row["leader"] else "",
+        "yes" if row["vote"] else "learner",
+        number(row["term"]),
+        number(row["index"]),
+        health[:80],
+    )
+
+
+def _size(size: int | None) -> str:
+    return "-" if size is None else f"{size / (1 << 20):.1f} MiB"
+
+
+def _unused(said: etcd.Endpoint | None) -> str:
+    return _size(max(0, said.size - said.in_use) if said else None)
+
+
+def _etcd_document(kind: str, items: Sequence[Any]) -> dict[str, Any]:
+    return {"apiVersion": "kubeadm-py.io/v1alpha1", "kind": kind, "items": list(items)}

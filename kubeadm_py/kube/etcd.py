@@ -1,0 +1,153 @@
+"""Run etcdctl on a control-plane host, with the certificates that lie there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.quorum import Member
+from kubeadm_py.transport.base import Host, Result
+
+TIMEOUT_SECONDS = 60.0
+LOCAL = f"https://127.0.0.1:{ports.ETCD_CLIENT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Hold what one member says of itself; `error` where it says nothing."""
+
+    url: str
+    member_id: str = ""
+    version: str = ""
+    size: int = 0
+    in_use: int = 0
+    leader: bool = False
+    learner: bool = False
+    term: int = 0
+    index: int = 0
+    error: str = ""
+
+
+def command(
+    arguments: Sequence[str],
+    *,
+    certificates_dir: str = paths.PKI_DIR,
+    endpoint: str = LOCAL,
+    timeout: str = "10s",
+) -> str:
+    """Return an etcdctl command line for a script on a host."""
+    certificates = f"{certificates_dir}/etcd"
+    flags = [
+        *("--endpoints", endpoint),
+        *("--cacert", f"{certificates}/ca.crt"),
+        *("--cert", f"{certificates}/healthcheck-client.crt"),
+        *("--key", f"{certificates}/healthcheck-client.key"),
+        *("--dial-timeout", "3s"),
+        *("--command-timeout", timeout),
+    ]
+    # The variables of a login would be taken for flags of ours.
+    return (
+        "unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_USER ETCDCTL_API;"
+        f" PATH=$PATH:/usr/local/bin; etcdctl {shlex.join([*flags, *arguments])}"
+    )
+
+
+def run(host: Host, script: str, *, doing: str, timeout: float = TIMEOUT_SECONDS) -> bytes:
+    """Run an etcdctl command in one round trip and return its output; raise KubeadmPyError if it fails."""
+    result = host.run(script, timeout=timeout)
+    if not result.ok:
+        raise failed(host, result, doing)
+    return result.stdout
+
+
+def failed(host: Host, result: Result, doing: str) -> KubeadmPyError:
+    """Return the error for an etcdctl that failed."""
+    lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
+    missing = result.exit_code == 127
+    return KubeadmPyError(
+        f"{doing} failed" + (": there is no etcdctl on the host" if missing else ""),
+        host=host.name,
+        details=[line[:300] for line in lines[-5:]],
+        fix="install etcdctl there" if missing else "does etcd run there? crictl ps -a --name etcd",
+    )
+
+
+def members(raw: bytes, healthy: frozenset[str] | None = None) -> list[Member]:
+    """Read `member list -w json`; `healthy` are the client URLs that answered, None: nobody asked."""
+    found = []
+    for item in document(raw).get("members") or ():
+        urls = tuple(item.get("clientURLs") or ())
+        name = str(item.get("name") or "")
+        well = bool(name) if healthy is None else any(url in healthy for url in urls)
+        found.append(
+            Member(
+                name,
+                f"{int(item['ID']):x}",
+                tuple(item.get("peerURLs") or ()),
+                urls,
+                healthy=well,
+                learner=bool(item.get("isLearner")),
+            )
+        )
+    return found
+
+
+def healthy(raw: bytes) -> frozenset[str]:
+    """Read `endpoint health --cluster -w json`: the URLs that are well."""
+    return frozenset(str(item["endpoint"]) for item in listed(raw) if item.get("health") is True)
+
+
+def unhealthy(raw: bytes) -> dict[str, str]:
+    """Read the same: why the others are not."""
+    return {
+        str(item["endpoint"]): str(item.get("error") or "unhealthy")
+        for item in listed(raw)
+        if item.get("health") is not True
+    }
+
+
+def endpoints(raw: bytes) -> list[Endpoint]:
+    """Read `endpoint status --cluster -w json`; who does not answer is not in it."""
+    found = []
+    for item in listed(raw):
+        status = item["Status"]
+        member = int(status["header"]["member_id"])
+        found.append(
+            Endpoint(
+                str(item["Endpoint"]),
+                f"{member:x}",
+                str(status.get("version", "")),
+                int(status.get("dbSize", 0)),
+                int(status.get("dbSizeInUse", 0)),
+                int(status.get("leader", 0)) == member,
+                bool(status.get("isLearner")),
+                int(status.get("raftTerm", 0)),
+                int(status.get("raftIndex", 0)),
+                "; ".join(map(str, status.get("errors") or ())),
+            )
+        )
+    return found
+
+
+def document(raw: bytes) -> dict[str, Any]:
+    """Return the one object that etcdctl printed; empty where it printed none."""
+    found = _parsed(raw)
+    return found if isinstance(found, dict) else {}
+
+
+def listed(raw: bytes) -> list[dict[str, Any]]:
+    """Return the list of objects that etcdctl printed; empty where it printed none."""
+    found = _parsed(raw)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None

@@ -1,0 +1,230 @@
+"""Take hosts out of a cluster: drain, etcd member, reset, Node object; a dead host without reaching it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from kubeadm_py.engine.events import Notice
+from kubeadm_py.engine.execute import Executor
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.model import quorum
+from kubeadm_py.model.actions import Action
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.quorum import Member
+from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
+from kubeadm_py.plan import membership, preflight
+from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.membership import Membership
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.sources import Source
+from kubeadm_py.steps import leave
+from kubeadm_py.steps import reset as reset_steps
+
+DRAIN_DEADLINE = timedelta(minutes=5)
+STAGES = (
+    ("drain", "evict pods"),
+    ("leave", "leave etcd"),
+    ("reset", "remove what the inventory lists"),
+    ("forget", "delete Nodes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Say what is to be removed, and how far to go for it."""
+
+    names: tuple[str, ...]
+    force: bool = False
+    """Go on with what would be refused: pods that cannot be evicted, a silent host whose node is Ready."""
+    deadline: timedelta = DRAIN_DEADLINE
+    keep_artifacts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """Hold what a removal did; `unreached` hosts keep what is on them."""
+
+    plan: Plan
+    changed: int
+    unreached: tuple[str, ...]
+
+
+def remove(run: Run, wish: Wish, *, confirm: Callable[[Plan], bool]) -> RemoveReport | None:
+    """Look, work out what becomes of etcd's quorum, ask `confirm`, do it; None where it was not confirmed.
+
+    All is planned and judged before anything is changed. Raise UsageError or KubeadmPyError where it must
+    not be done.
+    """
+    return _Removal(run, wish).through(confirm)
+
+
+@dataclass
+class _Removal:
+    run: Run
+    wish: Wish
+    unreached: list[str] = field(default_factory=list)
+
+    def through(self, confirm: Callable[[Plan], bool]) -> RemoveReport | None:
+        run = self.run
+        leader = self._leader()
+        targets = self._reach()
+        found = membership.survey(run.cluster, leader)
+        self._refuse(targets, found, leader)
+        verdict = quorum.judge(found.members, self._members(targets, found))
+        if verdict.refused:
+            raise KubeadmPyError(verdict.refused, fix=verdict.fix)
+        for warning in verdict.warnings:
+            run.bus.emit(Notice("warning", warning))
+        plan = self._plan(targets, found, verdict, leader)
+        if run.options.dry_run or plan.empty:
+            return RemoveReport(plan, 0, tuple(self.unreached))
+        if not confirm(plan):
+            return None
+        executor = Executor(
+            run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings
+        )
+        for stage in plan.stages:
+            result = executor.run(stage)
+            run.changed += sum(result.changed.values())
+            if result.errors:
+                raise RunFailedError(list(result.errors.values()))
+        return RemoveReport(plan, sum(changes(stage) for stage in plan.stages), tuple(self.unreached))
+
+    def _leader(self) -> Session:
+        """Look at the control planes that stay and return one that answers."""
+        run = self.run
+        staying = [node for node in run.cluster.control_planes if node.name not in self.wish.names]
+        if not staying:
+            raise UsageError(
+                "no control plane of the file would be left",
+                fix="to give the whole cluster up: kubeadm-py reset",
+            )
+        self._look(staying, run.warn)
+        for node in staying:
+            if node.name in run.sessions:
+                return run.sessions[node.name]
+        raise UsageError("no control plane that stays can be reached", fix="bring one back first")
+
+    def _look(self, nodes: Sequence[Node], tell: Callable[[str], None]) -> None:
+        """Look at hosts; who cannot be reached is told, whatever else is wrong is raised."""
+        try:
+            self.run.look(nodes, lock=not self.run.options.dry_run)
+        except RunFailedError as error:
+            if any(each.exit_code is not ExitCode.UNREACHABLE for each in error.errors):
+                raise
+            for each in error.errors:
+                tell(f"{each.host} cannot be reached: {each.summary}")
+
+    def _reach(self) -> list[Node]:
+        run = self.run
+        known = {node.name: node for node in run.cluster.nodes}
+        # A host that is in the file no more is a name that the cluster may know.
+        targets = [known.get(name) or Node(name, Role.WORKER, ()) for name in dict.fromkeys(self.wish.names)]
+        in_file = [node for node in targets if node.name in known]
+        if in_file:
+            self._look(in_file, run.warn)
+        self.unreached = [node.name for node in targets if node.name not in run.sessions]
+        return targets
+
+    def _refuse(self, targets: Sequence[Node], found: Membership, leader: Session) -> None:
+        """Raise for what would be regretted, the weightiest first."""
+        errors: list[KubeadmPyError] = []
+        own = preflight.ca_public_key(self.run, leader.name)
+        for node in targets:
+            known = node.name in found.nodes or found.member_of(node) is not None
+            if not known and node.name in self.unreached and not node.addresses:
+                errors.append(
+                    UsageError(
+                        f"neither the file nor the cluster knows a host {node.name}",
+                        fix=f"the cluster's nodes: {', '.join(sorted(found.nodes))}",
+                    )
+                )
+            if node.name in self.run.sessions:
+                theirs = preflight.ca_public_key(self.run, node.name)
+                if theirs and own and theirs != own:
+                    errors.append(
+                        UsageError(
+                            "this host is a member of another cluster",
+                            host=node.name,
+                            fix="is its address in the file right?",
+                        )
+                    )
+            elif found.nodes.get(node.name) and not self.wish.force:
+                errors.append(
+                    KubeadmPyError(
+                        "this host cannot be reached from here, and yet its node is Ready",
+                        host=node.name,
+                        details=["removed like this it would go on running, with the cluster's keys on it"],
+                        fix="mend the SSH access, or switch it off; to go on all the same: --force",
+                    )
+                )
+            if found.leads_to(node) and not self.wish.force:
+                errors.append(
+                    KubeadmPyError(
+                        f"the cluster's endpoint {found.endpoint} is this host's own address",
+                        host=node.name,
+                        details=["kubelets and kubeconfigs of all hosts would lose the API with it"],
+                        fix="move the address to another control plane first; to go on all the same: --force",
+                    )
+                )
+        if errors:
+            raise RunFailedError(errors)
+
+    def _members(self, targets: Sequence[Node], found: Membership) -> list[str]:
+        members = (found.member_of(node) for node in targets)
+        return [member.name or member.id for member in members if member is not None]
+
+    def _plan(
+        self, targets: Sequence[Node], found: Membership, verdict: quorum.Verdict, leader: Session
+    ) -> Plan:
+        cluster, server = self.run.cluster, f"https://{leader.node.local_endpoint}"
+        names = [node.name for node in targets if node.name in found.nodes]
+        # Nobody confirms an eviction on a node that is not Ready: its pods go with the Node object.
+        alive = [name for name in names if found.nodes[name]]
+        drains: list[Action] = [
+            leave.drain(name, server, self.wish.deadline, force=self.wish.force) for name in alive
+        ]
+        leaves: list[Action] = []
+        for change in verdict.order:
+            leaves += leave.leave_etcd(_named(found.members, change.name), membership.etcdctl(cluster))
+        forgets: list[Action] = [leave.forget(names, server)] if names else []
+        by_stage = {
+            "drain": _on(leader, "drain", drains),
+            "leave": _on(leader, "leave", leaves),
+            "reset": self._resets(targets),
+            "forget": _on(leader, "forget", forgets),
+        }
+        return Plan("remove", tuple(Stage(id, title, by_stage[id]) for id, title in STAGES))
+
+    def _resets(self, targets: Sequence[Node]) -> tuple[HostPlan, ...]:
+        plans = []
+        for node in targets:
+            session = self.run.sessions.get(node.name)
+            if session is None:
+                continue
+            actions = reset_steps.plan(
+                session.inventory, session.facts, keep_artifacts=self.wish.keep_artifacts
+            )
+            if actions:
+                plans.append(HostPlan(node.name, (PlannedStep("reset", "reset", tuple(actions)),)))
+            elif session.facts.ca_public_key_sha256:
+                self.run.warn(f"{node.name}: another tool made this node; what it left there stays")
+        return tuple(plans)
+
+
+def _on(leader: Session, step: str, actions: Sequence[Action]) -> tuple[HostPlan, ...]:
+    if not actions:
+        return ()
+    return (HostPlan(leader.name, (PlannedStep(step, step, tuple(actions)),)),)
+
+
+def _named(members: Sequence[Member], name: str) -> Member:
+    return next(member for member in members if name in (member.name, member.id))
+
+
+def without(cluster: ResolvedCluster, names: Sequence[str]) -> ResolvedCluster:
+    """Return the cluster as it is once these hosts are gone."""
+    return replace(cluster, nodes=tuple(node for node in cluster.nodes if node.name not in names))

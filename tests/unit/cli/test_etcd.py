@@ -1,0 +1,190 @@
+"""The etcd verbs on a control plane that exists in memory."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from kubeadm_py.cli.verbs import etcd
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.model.versions import Version
+from kubeadm_py.transport.base import Result
+from kubeadm_py.transport.fake import FakeHost
+
+CLUSTER = ResolvedCluster("demo", Version(1, 36, 3), (Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",)),))
+
+
+def answer(document: object, code: int = 0) -> Result:
+    return Result(code, json.dumps(document).encode(), b"")
+
+
+class Cluster(FakeHost):
+    """Two members; the second leads."""
+
+    def __init__(self) -> None:
+        super().__init__("cp1")
+        self.silent: set[str] = set()
+        self.values = {"/registry/a": b"k8s\0\xff", "/registry/b": b"text"}
+        self.answer(re.compile("member list"), lambda _: answer({"members": self.listed()}))
+        self.answer(re.compile("endpoint health --cluster"), lambda _: self.health())
+        self.answer(re.compile("endpoint status --cluster"), lambda _: self.status())
+        self.answer(re.compile(r"etcdctl.* get "), self.get)
+
+    def listed(self) -> list[dict[str, object]]:
+        return [
+            {
+                "ID": number,
+                "name": name,
+                "peerURLs": [f"https://{name}:2380"],
+                "clientURLs": [f"https://{name}:2379"],
+            }
+            for number, name in ((1, "cp1"), (2, "cp2"))
+        ]
+
+    def health(self) -> Result:
+        said = [
+            {
+                "endpoint": f"https://{name}:2379",
+                "health": name not in self.silent,
+                **({"error": "context deadline exceeded"} if name in self.silent else {}),
+            }
+            for name in ("cp1", "cp2")
+        ]
+        return answer(said, 1 if self.silent else 0)
+
+    def status(self) -> Result:
+        said = [
+            {
+                "Endpoint": f"https://{name}:2379",
+                "Status": {
+                    "header": {"member_id": number},
+                    "version": "3.6.8",
+                    "dbSize": 3 << 20,
+                    "dbSizeInUse": 1 << 20,
+                    "leader": 2,
+                    "raftTerm": 4,
+                    "raftIndex": 99,
+                },
+            }
+            for number, name in ((1, "cp1"), (2, "cp2"))
+            if name not in self.silent
+        ]
+        return answer(said)
+
+    def get(self, call) -> Result:
+        words = call.text.split(" get ")[1].split()
+        found = [key for key in self.values if key.startswith(words[0]) or key == words[0]]
+        kvs = [
+            {
+                "key": base64.b64encode(key.encode()).decode(),
+                "value": base64.b64encode(self.values[key]).decode(),
+                "create_revision": 1,
+                "mod_revision": 2,
+                "version": 3,
+            }
+            for key in found
+        ]
+        return answer({"kvs": kvs} if kvs else {"header": {}})
+
+
+@pytest.fixture
+def host(monkeypatch):
+    made = Cluster()
+
+    @contextlib.contextmanager
+    def leader(*_args, **_options):
+        yield getattr(made, "cluster", CLUSTER), made
+
+    monkeypatch.setattr(etcd, "leader", leader)
+    return made
+
+
+def test_status(host, capsys):
+    etcd.status("c.yaml", [], output="text")
+    said = capsys.readouterr()
+    head, first, second = (re.split(r"   +", line) for line in said.out.splitlines())
+    assert head[:5] == ["NAME", "ID", "VERSION", "SIZE", "IN USE"]
+    assert first[:5] == ["cp1", "1", "3.6.8", "3.0 MiB", "1.0 MiB"]
+    assert "yes" in second[5]
+    assert said.err == ""
+
+
+def test_a_silent_member_is_in_the_table_and_told(host, capsys):
+    host.silent = {"cp2"}
+    etcd.status("c.yaml", [], output="text")
+    said = capsys.readouterr()
+    assert "context deadline exceeded" in said.out
+    assert said.err == "warning: 1 of 2 members answer, 2 must agree; not well: cp2\n"
+
+
+def test_status_for_machines(host, capsys):
+    etcd.status("c.yaml", [], output="json")
+    (first, second) = json.loads(capsys.readouterr().out)["items"]
+    assert (first["leader"], second["leader"]) == (False, True)
+    assert (first["size"], first["inUse"], first["health"]) == (3 << 20, 1 << 20, "healthy")
+
+
+def test_members(host, capsys):
+    etcd.members("c.yaml", [], output="text")
+    assert "https://cp2:2380" in capsys.readouterr().out
+    etcd.members("c.yaml", [], output="json")
+    document = json.loads(capsys.readouterr().out)
+    assert document["kind"] == "EtcdMembers"
+    assert [item["vote"] for item in document["items"]] == [True, True]
+
+
+def test_keys(host, capsys):
+    etcd.keys("c.yaml", [], "/registry", output="text")
+    assert capsys.readouterr().out == "/registry/a\n/registry/b\n"
+    etcd.keys("c.yaml", [], "/none", output="json")
+    assert json.loads(capsys.readouterr().out)["items"] == []
+
+
+def test_a_value_is_printed_byte_by_byte(host, capsysbinary):
+    etcd.get("c.yaml", [], "/registry/a", output="text")
+    assert capsysbinary.readouterr().out == b"k8s\0\xff"
+
+
+def test_a_value_for_machines(host, capsys):
+    etcd.get("c.yaml", [], "/registry/b", output="json")
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert base64.b64decode(item["value"]) == b"text"
+    assert (item["createRevision"], item["modRevision"], item["version"]) == (1, 2, 3)
+
+
+def test_a_key_that_is_not_there(host):
+    with pytest.raises(KubeadmPyError, match="etcd has no key /nothing"):
+        etcd.get("c.yaml", [], "/nothing", output="text")
+
+
+def test_the_leader_is_defragmented_last(host, capsys):
+    etcd.defrag("c.yaml", [])
+    at = [re.search(r"--endpoints (\S+)", script) for script in host.scripts if " defrag" in script]
+    assert [found[1] for found in at if found] == ["https://cp1:2379", "https://cp2:2379"]
+    assert capsys.readouterr().out == "cp1: 2.0 MiB given back\ncp2: 2.0 MiB given back\n"
+
+
+def test_nobody_is_defragmented_beside_a_sick_member(host):
+    host.silent = {"cp2"}
+    with pytest.raises(KubeadmPyError, match="not all members are well: cp2"):
+        etcd.defrag("c.yaml", [])
+    assert not any(" defrag" in script for script in host.scripts)
+
+
+def test_a_dry_run_of_defrag(host, capsys):
+    etcd.defrag("c.yaml", [], dry_run=True)
+    assert "cp1: would give back 2.0 MiB" in capsys.readouterr().out
+    assert not any(" defrag" in script for script in host.scripts)
+
+
+def test_an_etcd_that_others_run(host):
+    host.cluster = replace(CLUSTER, etcd=Etcd(None, ExternalEtcd(("https://etcd:2379",))))
+    with pytest.raises(UsageError, match="run by others") as caught:
+        etcd.members("c.yaml", [], output="text")
+    assert "https://etcd:2379" in caught.value.fix
