@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from kubeadm_py.cli import app
+from kubeadm_py.cli import app, options
 from kubeadm_py.cli.old_spellings import OLD_COMMANDS, OLD_FLAGS
-from kubeadm_py.cli.table import ANYTHING
+from kubeadm_py.cli.table import ANYTHING, COMMANDS
+from kubeadm_py.config import schema
 from kubeadm_py.config.migrate.rules import Table
 from kubeadm_py.config.migrate.translate import CHAIN
 from kubeadm_py.config.old_versions import KUBEADM_OF
@@ -32,6 +35,7 @@ from kubeadm_py.preflight.run import catalogue
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
+SCHEMA = "cluster.schema.json"
 NOTE = "<!-- Written by docs/generate.py; change what it reads, then run it. -->\n"
 
 ARTIFACT_CHECKS = (
@@ -462,11 +466,91 @@ def _step_rows(version: str, step: Table) -> Iterable[tuple[str, str, str, str]]
             yield f"`{version}`", kind, f"`{old}`", reason
 
 
+def commands() -> str:
+    """Describe every command and its flags."""
+    parts = [
+        """# Commands and flags
+
+kubeadm's commands, phases and flags have kubeadm's names and meaning; what is not the same stands in
+[differences](differences.md). kubeadm's own flags are refused together with `--config`, as kubeadm refuses them; ours
+may always be given. A switch takes `=true` and `=false`, a list commas or the flag again, and flags may stand before the
+command's words. `-v N` goes with every command. `kubeadm-py completion bash|zsh|fish` prints what makes a shell complete
+them; [exit codes](events.md#exit-codes).
+"""
+    ]
+    phases = [path for path in app.PHASES if not app.PHASES[path].hidden]
+    for path in COMMANDS:
+        command = app.command(path)
+        parts.append(f"## `kubeadm-py {path}`\n\n{_help(command)}\n")
+        parts.append(_flag_table(command))
+        mine = [each for each in phases if each.startswith(f"{path} phase ")]
+        if mine:
+            parts.append(f"### Single phases of {path}\n")
+            rows = [(f"`{each}`", app.summary(each), _flag_names(app.command(each))) for each in mine]
+            parts.append(_table(("Command", "What it does", "Flags besides --config and --dry-run"), rows))
+    return "\n".join(parts)
+
+
+def _help(command: Any) -> str:
+    paragraphs = str(command.help or "").split("\n\n")
+    return "\n\n".join(_line(paragraph) for paragraph in paragraphs)
+
+
+def _flag_table(command: Any) -> str:
+    rows = []
+    for param in command.params:
+        if param.hidden:
+            continue
+        name = param.metavar or param.name if param.param_type_name == "argument" else ", ".join(param.opts)
+        value = "" if param.param_type_name == "argument" or param.is_flag else param.metavar or ""
+        ours = "yes" if getattr(param, "rich_help_panel", "") == options.OURS else ""
+        rows.append((f"`{name}`", f"`{value}`" if value else "", ours, _line(param.help or "")))
+    return _table(("Flag", "Value", "Ours", "What it does"), rows) if rows else ""
+
+
+def _flag_names(command: Any) -> str:
+    every = {"--config", "--dry-run", "--v"}
+    kept = [param for param in command.params if param.param_type_name == "option" and not param.hidden]
+    named = [
+        max(param.opts, key=len)
+        for param in kept
+        if param.rich_help_panel != options.OURS and not every & set(param.opts)
+    ]
+    return ", ".join(f"`{name}`" for name in named)
+
+
+def cluster_document() -> str:
+    """Describe the Cluster document key by key."""
+    required = {f"{path}.{key}".lstrip(".") for path, names in schema.REQUIRED.items() for key in names}
+    rows = [
+        (
+            f"`{path}`",
+            kind,
+            words,
+            "yes" if path in required else "",
+            schema.DESCRIPTIONS.get(path, "Which document this is."),
+        )
+        for path, kind, words in schema.listed()
+    ]
+    return f"""# The Cluster document
+
+At most one in a config, beside kubeadm's own documents. `InitConfiguration` speaks for the first control plane,
+`JoinConfiguration` is the template of every other host; what a host of this document says wins. Required keys are
+those without which the document is refused wherever their parent stands.
+
+[cluster.schema.json](cluster.schema.json) is the same for editors; `kubeadm-py config schema` prints it. Editors with
+yaml-language-server take it from a line above the document: `# yaml-language-server: $schema=cluster.schema.json`.
+
+{_table(("Key", "Type", "Accepted", "Required", "What it is for"), rows)}"""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "preflight.md": preflight,
     "events.md": json_events,
     "differences.md": differences,
     "certificates.md": certificates,
+    "commands.md": commands,
+    "cluster.md": cluster_document,
     "old-files.md": old_files,
 }
 
@@ -498,6 +582,12 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
+def schema_file() -> str:
+    """Return the JSON schema as its file must be."""
+    return json.dumps(schema.schema(), indent=2) + "\n"
+
+
 if __name__ == "__main__":
+    (FOLDER / SCHEMA).write_text(schema_file(), encoding="utf-8")
     for each in PAGES:
         (FOLDER / each).write_text(page(each), encoding="utf-8")

@@ -29,6 +29,7 @@ COMMANDS = {
     "config print join-defaults": "config_print:join_defaults",
     "config print reset-defaults": "config_print:reset_defaults",
     "config print upgrade-defaults": "config_print:upgrade_defaults",
+    "config schema": "config_print:schema",
     "config images list": "config:images_list",
     "config images pull": "config:images_pull",
     "kubeconfig get": "kubeconfig:get",

@@ -1,4 +1,4 @@
-"""Define `config print ...` and their flags."""
+"""Define `config print ...` and `config schema` and their flags."""
 
 from __future__ import annotations
 
@@ -65,5 +65,16 @@ def upgrade_defaults() -> None:
         from kubeadm_py.render import default_documents
 
         configs.print_defaults(default_documents.upgrade_defaults())
+
+    guarded(Display(), body)
+
+
+def schema() -> None:
+    """Print the JSON schema of the Cluster document, for editors."""
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import config as configs
+
+        configs.print_schema()
 
     guarded(Display(), body)

@@ -101,3 +101,12 @@ def images_list(
         sys.stdout.write(as_json if output == "json" else engine.dump(document).decode())
     else:
         raise UsageError(f"--output {output!r}: one of text, json, yaml")
+
+
+def print_schema() -> None:
+    """Print the JSON schema of the Cluster document."""
+    import json
+
+    from kubeadm_py.config.schema import schema
+
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

@@ -10,6 +10,9 @@ from types import ModuleType
 import pytest
 import yaml
 
+from kubeadm_py.cli import app
+from kubeadm_py.cli.table import COMMANDS
+from kubeadm_py.config import schema
 from kubeadm_py.config.load import load
 from kubeadm_py.preflight.run import catalogue
 
@@ -27,9 +30,23 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["preflight.md", "events.md", "differences.md", "certificates.md"])
+PAGES_MADE = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", PAGES_MADE)
 def test_pages_are_what_the_program_makes(generate: ModuleType, name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generate.page(name), "run docs/generate.py"
+
+
+def test_the_schema_is_what_the_program_makes(generate: ModuleType) -> None:
+    assert (ROOT / "docs" / generate.SCHEMA).read_text() == generate.schema_file(), "run docs/generate.py"
+
+
+def test_every_command_and_key_is_on_its_page(generate: ModuleType) -> None:
+    commands, document = generate.page("commands.md"), generate.page("cluster.md")
+    assert all(f"`kubeadm-py {path}`" in commands for path in COMMANDS)
+    assert all(f"`{phase}`" in commands for phase in app.PHASES if not app.PHASES[phase].hidden)
+    assert all(f"`{path}`" in document for path in schema.DESCRIPTIONS)
 
 
 def test_every_check_and_event_is_on_its_page(generate: ModuleType) -> None:

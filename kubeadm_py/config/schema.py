@@ -1,0 +1,153 @@
+"""Describe the Cluster document: what each key is for, as a JSON schema for editors and for the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kubeadm_py.config import defaults
+from kubeadm_py.config.cluster_types import Cluster
+from kubeadm_py.model.cluster import ArtifactSource, HostKeys, LoadBalancer, Role
+
+API_VERSION = "kubeadm-py.io/v1alpha1"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_SSH = {
+    "user": "Login name; by default your own.",
+    "host": "Where to connect; by default the host's address.",
+    "port": "Port of sshd (22).",
+    "identityFile": "Private key to log in with.",
+    "hostKeys": "How host keys are trusted (known-hosts).",
+    "knownHosts": "File of known hosts, besides ~/.ssh/known_hosts.",
+    "bastion": "Host to go through: [USER@]HOST[:PORT].",
+    "sudo": "Whether commands run with sudo; by default where the user is not root.",
+    "sudoPasswordFile": "File with the password that sudo asks for.",
+}
+_TAINT = {
+    "key": "The taint's key.",
+    "value": "Its value.",
+    "effect": "What it does.",
+    "timeAdded": "When it was added.",
+}
+
+
+def _under(path: str, keys: dict[str, str]) -> dict[str, str]:
+    return {f"{path}.{key}": text for key, text in keys.items()}
+
+
+DESCRIPTIONS: dict[str, str] = {
+    "metadata": "The cluster's name.",
+    "metadata.name": "Name of the cluster, and of what this machine keeps about it.",
+    "spec": "The cluster's hosts and what goes onto them.",
+    "spec.ssh": "How hosts are reached, unless a host says otherwise.",
+    **_under("spec.ssh", _SSH),
+    "spec.hosts": "The hosts; the first control plane is the one that init brings up.",
+    "spec.hosts[].name": "The node's name.",
+    "spec.hosts[].role": "What the host is; master is control-plane.",
+    "spec.hosts[].address": "The node's IP address; both families as v4,v6.",
+    "spec.hosts[].ssh": "How this host is reached.",
+    **_under("spec.hosts[].ssh", _SSH),
+    "spec.hosts[].ssh.hostKey": "The host's public key: TYPE BASE64.",
+    "spec.hosts[].labels": "Labels of the node.",
+    "spec.hosts[].taints": "Taints of the node; absent: kubeadm's default, []: none.",
+    **_under("spec.hosts[].taints[]", _TAINT),
+    "spec.hosts[].nodeRegistration": "kubeadm's nodeRegistration of this host; it wins over the template's.",
+    "spec.hosts[].nodeRegistration.name": "The node's name; no other than the host's.",
+    "spec.hosts[].nodeRegistration.criSocket": "Socket of the container runtime.",
+    "spec.hosts[].nodeRegistration.taints": "Taints that the node registers with.",
+    **_under("spec.hosts[].nodeRegistration.taints[]", _TAINT),
+    "spec.hosts[].nodeRegistration.kubeletExtraArgs": "Flags of the kubelet.",
+    "spec.hosts[].nodeRegistration.kubeletExtraArgs[].name": "The flag, without dashes.",
+    "spec.hosts[].nodeRegistration.kubeletExtraArgs[].value": "Its value.",
+    "spec.hosts[].nodeRegistration.ignorePreflightErrors": "Checks whose errors are warnings here.",
+    "spec.hosts[].nodeRegistration.imagePullPolicy": "When images are pulled (IfNotPresent).",
+    "spec.hosts[].nodeRegistration.imagePullSerial": "Whether one image is pulled at a time (true).",
+    "spec.hosts[].proxy": "Proxy of the host's runtime and kubelet.",
+    "spec.hosts[].proxy.http": "HTTP_PROXY.",
+    "spec.hosts[].proxy.https": "HTTPS_PROXY.",
+    "spec.hosts[].proxy.noProxy": "NO_PROXY; the cluster's own subnets are added.",
+    "spec.endpoint": "How the API is reached where there are several control planes.",
+    "spec.endpoint.loadBalancer": "external: your own; node-local: on workers; vip: an address that moves.",
+    "spec.endpoint.vip": "The address that moves.",
+    "spec.endpoint.port": "Port of the endpoint; by default the API server's own.",
+    "spec.registries": "Settings by registry; none is supported yet, so it stays empty.",
+    "spec.artifacts": "Where binaries and images come from.",
+    "spec.artifacts.source": "official: dl.k8s.io and the registries; bundle: a folder or tar; preinstalled.",
+    "spec.artifacts.path": "The bundle, or the base URL of a mirror of the official servers.",
+    "spec.addons": "Add-ons, by name or with parameters.",
+    "spec.addons[].name": "The add-on's name.",
+    "spec.addons[].parameters": "Its parameters; kubeadm-py addon list names them.",
+}
+"""Key path -> what it is for; `[]` stands for each item of a list."""
+REQUIRED = {
+    "": ("apiVersion", "kind", "metadata", "spec"),
+    "metadata": ("name",),
+    "spec": ("hosts",),
+    "spec.hosts[]": ("name", "role", "address"),
+    "spec.addons[]": ("name",),
+    "spec.hosts[].taints[]": ("key", "effect"),
+    "spec.hosts[].nodeRegistration.taints[]": ("key", "effect"),
+    "spec.hosts[].nodeRegistration.kubeletExtraArgs[]": ("name",),
+}
+_WORDS: dict[str, tuple[str, ...]] = {
+    "role": (Role.CONTROL_PLANE.value, Role.WORKER.value, *defaults.ROLE_ALIASES),
+    "loadBalancer": tuple(each.value for each in LoadBalancer),
+    "source": tuple(each.value for each in ArtifactSource if each.value != "packages"),
+    "hostKeys": tuple(each.value for each in HostKeys),
+    "effect": tuple(defaults.TAINT_EFFECTS),
+    "imagePullPolicy": tuple(defaults.IMAGE_PULL_POLICIES),
+}
+_ADDONS = "spec.addons[]"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a Cluster document, without the keys that are not supported yet."""
+    raw = Cluster.model_json_schema(by_alias=True)
+    body = _node(raw, "", raw["$defs"])
+    properties = {"apiVersion": {"const": API_VERSION}, "kind": {"const": "Cluster"}, **body["properties"]}
+    return {"$schema": DIALECT, "title": "Cluster", **body, "properties": properties}
+
+
+def listed() -> Iterator[tuple[str, str, str]]:
+    """Yield (key path, type, accepted words) of each key, in the document's order."""
+    yield from _keys(schema(), "")
+
+
+def _node(raw: dict[str, Any], path: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in raw:
+        raw = next(each for each in raw["anyOf"] if each.get("type") != "null")
+    if "$ref" in raw:
+        raw = definitions[raw["$ref"].rpartition("/")[2]]
+    made: dict[str, Any] = {"type": raw["type"]}
+    if path in DESCRIPTIONS:
+        made["description"] = DESCRIPTIONS[path]
+    if "properties" in raw:
+        inner = {key: (f"{path}.{key}".lstrip("."), value) for key, value in raw["properties"].items()}
+        made["properties"] = {
+            key: _node(value, below, definitions)
+            for key, (below, value) in inner.items()
+            if below in DESCRIPTIONS
+        }
+        made["additionalProperties"] = False
+        if path in REQUIRED:
+            made["required"] = list(REQUIRED[path])
+    elif raw["type"] == "array":
+        made["items"] = _node(raw["items"], f"{path}[]", definitions)
+    elif raw["type"] == "object":
+        made["additionalProperties"] = raw.get("additionalProperties", True)
+    made |= {name: raw[name] for name in ("minimum", "maximum") if name in raw}
+    words = _WORDS.get(path.rpartition(".")[2])
+    if words and raw["type"] == "string":
+        made["enum"] = list(words)
+    return {"anyOf": [{"type": "string"}, made]} if path == _ADDONS else made
+
+
+def _keys(node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    node = node["anyOf"][-1] if "anyOf" in node else node
+    for key, value in node.get("properties", {}).items():
+        below = f"{path}.{key}".lstrip(".")
+        words = [value["const"]] if "const" in value else value.get("enum", [])
+        yield below, value.get("type", "string"), ", ".join(words)
+        yield from _keys(value, below)
+        if "items" in value:
+            yield from _keys(value["items"], f"{below}[]")
