@@ -17,6 +17,7 @@ from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
+from kubeadm_py.steps import etcd_birth
 from kubeadm_py.steps import reset as steps
 
 UNNAMED = "kubernetes"
@@ -67,6 +68,7 @@ def reset(
     untouched = tuple(name for name in names if run.sessions[name].inventory.empty)
     if options.dry_run or stage.empty:
         return ResetReport(plan, 0, untouched)
+    _warn_of_members(run)
     if not confirm(plan):
         return None
     executor = Executor(run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings)
@@ -77,6 +79,20 @@ def reset(
     if result.errors:
         raise RunFailedError(list(result.errors.values()))
     return ResetReport(plan, changes(stage), untouched)
+
+
+def _warn_of_members(run: Run) -> None:
+    """Say before the question where an etcd member would stay behind in a cluster that goes on."""
+    cluster = run.cluster
+    staying = [node for node in cluster.control_planes if node.name not in run.sessions]
+    for name, session in run.sessions.items():
+        if staying and cluster.etcd.local is not None and etcd_birth.MANIFEST in session.facts.files:
+            config = f" --config {run.config_name}" if run.config_name else ""
+            run.warn(
+                "reset alone leaves this host's etcd member in the cluster, where it costs a vote",
+                name,
+                f"kubeadm-py remove {name}{config}",
+            )
 
 
 def _refuse_foreign(run: Run) -> None:

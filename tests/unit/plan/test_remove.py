@@ -14,6 +14,7 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.plan import remove as removal
+from kubeadm_py.plan import reset as resetting
 from kubeadm_py.plan.remove import Wish
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.transport.base import Result
@@ -219,3 +220,16 @@ def test_an_etcd_that_does_not_answer(cluster):
     with pytest.raises(KubeadmPyError, match="cannot say who is in the cluster") as caught:
         cluster.remove("w1")
     assert caught.value.details == ("Error: deadline",)
+
+
+def test_a_reset_alone_says_what_it_leaves_in_the_cluster(cluster):
+    world = cluster.world
+    run = world.a_run("reset", dry_run=False)
+    try:
+        targets = [world.cluster.node(name) for name in ("cp2", "w1")]
+        resetting.reset(run, targets, keep_artifacts=True, confirm=lambda plan: False)
+    finally:
+        run.close()
+    (notice,) = [event for event in world.event(Notice) if event.level == "warning"]
+    assert (notice.host, notice.fix) == ("cp2", "kubeadm-py remove cp2 --config c.yaml")
+    assert "etcd member" in notice.text
