@@ -155,6 +155,27 @@ BEHAVIOUR = (
         "`-o json` and jq do the same.",
     ),
     (
+        "`certs renew` restarts what uses the renewed certificates, one control plane after the other.",
+        "Tells the operator to restart four components.",
+        "What is not restarted goes on with the old ones, until the day they end.",
+    ),
+    (
+        "`certs renew` of a certificate that an external CA signs, or that is missing, fails.",
+        "A line of text, and exit code 0.",
+        "Who renews by a timer must hear of it. `all` renews what it can and warns.",
+    ),
+    (
+        "`certs check-expiration` also lists what the ports serve; `-o json` has `host`, `served` and"
+        " `restartNeeded` beside kubeadm's keys, one object a host.",
+        "Files only.",
+        "A process that was not restarted serves what its file held before.",
+    ),
+    (
+        "With external etcd, `certs generate-csr` makes no requests for etcd's certificates.",
+        "Makes them.",
+        "Nothing would read them.",
+    ),
+    (
         "With a Cluster document `join` makes a token for this join and deletes it after.",
         "A token of 24 hours is created by hand.",
         "No credential outlives its use.",

@@ -22,6 +22,9 @@ COMMANDS = {
     "etcd keys": "etcd:keys",
     "etcd get": "etcd:get",
     "etcd defrag": "etcd:defrag",
+    "certs check-expiration": "certs:check_expiration",
+    "certs renew": "certs:renew",
+    "certs generate-csr": "certs:generate_csr",
     "certs certificate-key": "certs:certificate_key",
     "config validate": "config:validate",
     "config migrate": "config:migrate",
@@ -33,6 +36,7 @@ COMMANDS = {
     "config images list": "config:images_list",
     "config images pull": "config:images_pull",
     "kubeconfig get": "kubeconfig:get",
+    "kubeconfig user": "kubeconfig:user",
     "addon list": "addon:list_",
     "upgrade plan": "upgrade:plan",
     "upgrade apply": "upgrade:apply",
@@ -48,13 +52,14 @@ GROUPS = {
     "config": "Look at configs and the images that they need.",
     "config images": "Images that a config needs.",
     "config print": "Print kubeadm's documents with their defaults.",
-    "kubeconfig": "Get the cluster's kubeconfig.",
+    "kubeconfig": "Get the cluster's kubeconfig, or make one for a user.",
     "addon": "Look at the add-ons.",
     "upgrade": "Upgrade a cluster; not there yet.",
 }
 """What a word stands for that other commands begin with."""
 
 SILENT = {
+    "certs check-expiration": ("allow-missing-template-keys", "show-managed-fields"),
     "config images list": ("kubeconfig", "allow-missing-template-keys", "show-managed-fields"),
     "config images pull": ("kubeconfig",),
     "config migrate": ("kubeconfig", "allow-experimental-api"),

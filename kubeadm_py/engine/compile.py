@@ -25,6 +25,7 @@ from kubeadm_py.model.actions import (
     LocalFile,
     MakeDirectories,
     Remove,
+    RestartStaticPod,
     RunScript,
     Unit,
     Wait,
@@ -158,6 +159,8 @@ def _describe(action: Action) -> tuple[str, str, str]:
             count = len(action.paths)
             what = action.paths[0] if count == 1 else f"{count} paths"
             return f"remove {what}", action.reason, ""
+        case RestartStaticPod():
+            return f"restart {action.component}", action.reason, f"crictl ps -a --name {action.component}"
         case ImportImages():
             return f"import {len(action.images)} images", action.reason, ""
 
@@ -186,6 +189,8 @@ def _body(
             return _wait(action)
         case Remove():
             return "".join(f"kpy_remove {shlex.quote(_removable(path))}\n" for path in action.paths)
+        case RestartStaticPod():
+            return f"kpy_restart_pod {shlex.quote(action.component)} {action.grace}\n"
         case ImportImages():
             return _import_images(compiled, action, open_images)
 
@@ -237,7 +242,8 @@ def _write_files(
     compiled.size += total
     directories = sorted({posixpath.dirname(spec.path) for spec in files})
     lines = [f"kpy_mkdir {shlex.join(directories)}\n"]
-    lines += [f"kpy_keep {shlex.quote(spec.path)}\n" for spec in files if spec.path in existing]
+    kept = (spec.path for spec in files if spec.path in existing and not spec.in_place)
+    lines += [f"kpy_keep {shlex.quote(path)}\n" for path in kept]
     if files:
         temporary = [_temporary(spec.path) for spec in files]
         # Half of what was to be written, a key among it perhaps, is not left lying there.

@@ -137,6 +137,27 @@ kpy_remove() {
   done
 }
 
+# kpy_restart_pod COMPONENT SECONDS: let a static pod's container end, by force after that time; the kubelet
+# starts it anew.
+# Its sandbox goes too: of a container that has ended, the kubelet waits longer with each restart.
+kpy_restart_pod() {
+  if ! systemctl is-active --quiet kubelet.service; then
+    echo "the kubelet does not run: nobody would start $1 again" >&2
+    return 1
+  fi
+  kpy_pods=$(crictl pods --namespace kube-system --label "component=$1" --label tier=control-plane -q)
+  if [ -z "$kpy_pods" ]; then
+    echo unchanged
+    return 0
+  fi
+  for kpy_pod in $kpy_pods; do
+    kpy_ids=$(crictl ps --pod "$kpy_pod" -q)
+    [ -z "$kpy_ids" ] || crictl --timeout "$(($2 + 30))s" stop --timeout "$2" $kpy_ids
+    crictl --timeout 60s stopp "$kpy_pod"
+    crictl --timeout 60s rmp -f "$kpy_pod"
+  done
+}
+
 kpy_relabel() {
   if command -v selinuxenabled >/dev/null 2>&1 && selinuxenabled; then
     restorecon -F "$@"

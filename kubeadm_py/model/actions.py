@@ -44,6 +44,8 @@ class FileSpec:
     mode: int = 0o644
     owner: str = "root:root"
     secret: bool = False
+    in_place: bool = False
+    """Whether it takes the place of a file that has its owner already: reset treats it as it did before."""
     of_cluster: bool = False
     """Whether it goes with the cluster where reset leaves what prepared the host; in /etc/kubernetes and the
     like all files do."""
@@ -163,6 +165,16 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartStaticPod:
+    """End a static pod's container as its pod wants it ended; the kubelet, which must run, starts it anew."""
+
+    component: str
+    reason: str = ""
+    grace: int = 30
+    """Seconds that it may take to end by itself; by default a static pod's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImportImages:
     """Stream images of the bundle's OCI layout into containerd's k8s.io namespace and pin them."""
 
@@ -175,5 +187,14 @@ class ImportImages:
 
 
 Action = (
-    WriteFiles | MakeDirectories | RunScript | EtcdMember | Unit | ApplyObjects | Wait | Remove | ImportImages
+    WriteFiles
+    | MakeDirectories
+    | RunScript
+    | EtcdMember
+    | Unit
+    | ApplyObjects
+    | Wait
+    | Remove
+    | RestartStaticPod
+    | ImportImages
 )

@@ -98,6 +98,8 @@ class Inventory:
                         if spec.path == paths.INVENTORY:
                             continue
                         known = self.files.get(spec.path)
+                        if spec.in_place and known is None:
+                            continue
                         made = known["made"] if known else spec.path not in facts.files
                         self.files[spec.path] = {
                             "sha256": hashes.get(spec.path, ""),

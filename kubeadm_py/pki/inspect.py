@@ -107,6 +107,13 @@ def subject_alternative_names(certificate: x509.Certificate) -> tuple[list[str],
     return extension.value.get_values_for_type(x509.DNSName), [str(address) for address in addresses]
 
 
+def missing_names(certificate: x509.Certificate, request: CertificateRequest) -> list[str]:
+    """List the names and addresses that `request` asks for and that the certificate is not for."""
+    dns_names, addresses = subject_alternative_names(certificate)
+    missing = [name for name in request.dns_names if not _covers(dns_names, name)]
+    return missing + [address for address in request.ip_addresses if address not in addresses]
+
+
 def extended_usages(certificate: x509.Certificate) -> list[x509.ObjectIdentifier]:
     """Return the extended key usages in the certificate's order; empty where it does not restrict them."""
     try:
@@ -174,9 +181,7 @@ def _key_usage(leaf: x509.Certificate) -> x509.KeyUsage | None:
 
 
 def _name_reasons(leaf: x509.Certificate, request: CertificateRequest) -> list[str]:
-    dns_names, addresses = subject_alternative_names(leaf)
-    missing = [name for name in request.dns_names if not _covers(dns_names, name)]
-    missing += [address for address in request.ip_addresses if address not in addresses]
+    missing = missing_names(leaf, request)
     return [f"it is not for {', '.join(missing)}"] if missing else []
 
 

@@ -29,6 +29,11 @@ USAGES: dict[str, ObjectIdentifier] = {
 SerialSource = Callable[[], int]
 
 
+def usage_oid(usage: str) -> ObjectIdentifier:
+    """Return the identifier of an extended key usage, given by its name in USAGES or by its numbers."""
+    return USAGES.get(usage) or ObjectIdentifier(usage)
+
+
 def random_serial() -> int:
     """Return a serial number uniform in [1, 2^63-1)."""
     return secrets.randbelow(2**63 - 2) + 1
@@ -61,7 +66,7 @@ def sign(
     subject = names.subject(request.common_name, request.organizations)
     builder = _builder(request, subject, issuer.subject, public_key, starts, now, serial)
     builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
-    usages = x509.ExtendedKeyUsage([USAGES[usage] for usage in request.usages])
+    usages = x509.ExtendedKeyUsage([usage_oid(usage) for usage in request.usages])
     builder = builder.add_extension(usages, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     identifier = _issuer_key_identifier(issuer)

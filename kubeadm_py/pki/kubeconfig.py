@@ -39,14 +39,17 @@ class ClusterEntry:
 def render(
     cluster_name: str,
     server: str,
-    ca_pem: bytes,
+    ca_pem: bytes | None,
     user: str,
     *,
     client_certificate: bytes | None = None,
     client_key: Secret | None = None,
     token: Secret | None = None,
 ) -> bytes:
-    """Return a kubeconfig with one cluster, one user and the context `USER@CLUSTER`."""
+    """Return a kubeconfig with one cluster, one user and the context `USER@CLUSTER`.
+
+    `ca_pem` None is for one that is to be completed (certs generate-csr).
+    """
     context = f"{user}@{cluster_name}"
     credentials: dict[str, Any] = {}
     if client_certificate is not None:
@@ -160,11 +163,14 @@ def kubeconfig_fits(
     minimum_remaining: timedelta = NO_MINIMUM,
     *,
     certificate_pem: bytes | None = None,
+    compare_server: bool = True,
+    compare_subject: bool = True,
 ) -> list[str]:
     """List the reasons why a kubeconfig is not what `request` asks for; empty: it is already so.
 
     The content may lack the key. Where it names a certificate file (a kubelet that rotates its own),
-    `certificate_pem` is that file's content; without it the certificate is not judged.
+    `certificate_pem` is that file's content; without it the certificate is not judged. Neither server nor
+    subject is compared in external-CA mode, where the operator chose both.
     """
     try:
         document = load(content, "the kubeconfig")
@@ -173,7 +179,7 @@ def kubeconfig_fits(
         user = entry(document, "users", context["context"].get("user", "")) if context else None
         if context is None or cluster is None or user is None:
             return ["it has no current context with a cluster and a user"]
-        reasons = _cluster_reasons(cluster["cluster"], request, ca_pem)
+        reasons = _cluster_reasons(cluster["cluster"], request, ca_pem, compare_server)
         data = user["user"].get("client-certificate-data")
         if data is not None:
             certificate_pem = decoded(data, "client-certificate-data", "the kubeconfig")
@@ -183,13 +189,22 @@ def kubeconfig_fits(
         return [error.summary]
     if certificate_pem is None:
         return reasons
-    found = inspect.fits(certificate_pem, request.certificate, ca_pem, now, minimum_remaining)
+    found = inspect.fits(
+        certificate_pem,
+        request.certificate,
+        ca_pem,
+        now,
+        minimum_remaining,
+        compare_subject=compare_subject,
+    )
     return [*reasons, *(f"its client certificate: {reason}" for reason in found)]
 
 
-def _cluster_reasons(cluster: Mapping[str, Any], request: KubeconfigRequest, ca_pem: bytes) -> list[str]:
+def _cluster_reasons(
+    cluster: Mapping[str, Any], request: KubeconfigRequest, ca_pem: bytes, compare_server: bool
+) -> list[str]:
     reasons = []
-    if cluster.get("server") != request.server:
+    if compare_server and cluster.get("server") != request.server:
         reasons.append(f"its server is {cluster.get('server')}, not {request.server}")
     data = cluster.get("certificate-authority-data")
     if data is None:
@@ -200,8 +215,8 @@ def _cluster_reasons(cluster: Mapping[str, Any], request: KubeconfigRequest, ca_
     return reasons
 
 
-def _cluster(server: str, ca_pem: bytes) -> dict[str, str]:
-    return {"certificate-authority-data": encoded(ca_pem), "server": server}
+def _cluster(server: str, ca_pem: bytes | None) -> dict[str, str]:
+    return ({} if ca_pem is None else {"certificate-authority-data": encoded(ca_pem)}) | {"server": server}
 
 
 class _AliasError(yaml.MarkedYAMLError):

@@ -36,6 +36,7 @@ class CertificateRow:
     hosts: tuple[str, ...]
     organizations: tuple[str, ...] = ()
     sans: tuple[str, ...] = ()
+    used_by: tuple[str, ...] = ()
     local_etcd_only: bool = False
     organizations_before_minor: str = ""
     organizations_before: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class KubeconfigRow:
     server: str
     hosts: tuple[str, ...]
     organizations: tuple[str, ...] = ()
+    used_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,13 @@ class Table:
     certificates: tuple[CertificateRow, ...]
     key_pairs: tuple[KeyPairRow, ...]
     kubeconfigs: tuple[KubeconfigRow, ...]
+
+    def used_by(self, name: str) -> tuple[str, ...]:
+        """Return the static pods that read a certificate or a kubeconfig, by its name for `certs renew`."""
+        for row in self.certificates:
+            if row.name == name:
+                return row.used_by
+        return next((row.used_by for row in self.kubeconfigs if row.file == name), ())
 
 
 @cache
@@ -91,7 +100,7 @@ def read(path: Path) -> Table:
         authorities=tuple(AuthorityRow(**_snake(row)) for row in document["authorities"]),
         certificates=tuple(_certificate(row) for row in document["certificates"]),
         key_pairs=tuple(KeyPairRow(**row) for row in document["keyPairs"]),
-        kubeconfigs=tuple(KubeconfigRow(**_tuples(row)) for row in document["kubeconfigs"]),
+        kubeconfigs=tuple(KubeconfigRow(**_tuples(_snake(row))) for row in document["kubeconfigs"]),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.pki import shared
 from kubeadm_py.plan import discover, shared_keys
@@ -14,12 +15,27 @@ from kubeadm_py.plan.leader import Leader
 from kubeadm_py.plan.producers import Adopt
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.shared_keys import SharedKeys
+from kubeadm_py.steps import control_plane_prepare
+from kubeadm_py.steps.base import StepContext
 
 
 def refuse_without_endpoint(joined: JoinedCluster, names: Sequence[str]) -> None:
     """Raise KubeadmPyError where the cluster has no address that all control planes share."""
     if not joined.cluster_configuration.get("controlPlaneEndpoint"):
         raise _no_endpoint(names)
+
+
+def refuse_incomplete(contexts: Sequence[StepContext]) -> None:
+    """Raise RunFailedError for control planes that lack what an external CA has to sign."""
+    errors: list[KubeadmPyError] = []
+    for ctx in contexts:
+        if ctx.node.role is Role.CONTROL_PLANE and ctx.phases.wants(control_plane_prepare.STEP_CERTS.phase):
+            try:
+                control_plane_prepare.refuse_incomplete(ctx)
+            except KubeadmPyError as error:
+                errors.append(error)
+    if errors:
+        raise RunFailedError(errors)
 
 
 def adopted(run: Run, joined: JoinedCluster, adopt: Adopt | None) -> JoinedCluster:

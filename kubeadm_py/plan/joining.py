@@ -19,7 +19,7 @@ from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.pki import pem
+from kubeadm_py.pki import pem, presence
 from kubeadm_py.plan import control_plane_join, discover, key_pairs, preflight, reach
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan.build import build_stage, changes, together
@@ -113,6 +113,9 @@ class Joining:
             if name not in already:
                 self._refuse_taken_name(name, leader, joined)
             run.sessions[name].inventory.cluster = run.cluster.name
+        if leader is not None and len(already) < len(self.names):
+            self._warn_of_external_ca(leader)
+        control_plane_join.refuse_incomplete(self._contexts(joined, resolved))
         prepare = build_stage(PREPARE, self._contexts(joined, resolved))
         if run.options.dry_run:
             stage = self._join_stage(joined, resolved)
@@ -184,6 +187,15 @@ class Joining:
             self.run.interrupt,
             timings=self.run.timings,
         )
+
+    def _warn_of_external_ca(self, leader: Leader) -> None:
+        states = presence.authorities(self.run.cluster, leader.session.facts.files)
+        if states["ca"] is presence.Presence.EXTERNAL:
+            self.run.warn(
+                "the CA's key is not in the cluster: somebody has to sign the kubelets' certificates while"
+                " they join",
+                fix="kubectl get csr lists their requests; without a signer the join runs out of time",
+            )
 
     def _join_stage(self, joined: JoinedCluster | None, resolved: tuple[ResolvedAddon, ...]) -> Stage:
         contexts = self._contexts(joined, resolved)

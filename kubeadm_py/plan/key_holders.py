@@ -18,6 +18,8 @@ class Shared:
 
     authorities: tuple[tuple[CertificateRequest, Session], ...]
     key_pairs: tuple[tuple[KeyPairRequest, Session], ...]
+    external: tuple[tuple[CertificateRequest, Session], ...] = ()
+    """Authorities whose certificate exists, and whose key is on none of these hosts."""
 
     def paths_on(self, session: Session) -> list[str]:
         """List what is to be read from one host."""
@@ -27,6 +29,7 @@ class Shared:
             if owner is session
             for path in (request.certificate_path, request.key_path)
         ]
+        wanted += [request.certificate_path for request, owner in self.external if owner is session]
         return wanted + [pair.key_path for pair, owner in self.key_pairs if owner is session]
 
 
@@ -36,19 +39,28 @@ def find(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Shared:
     Raise KubeadmPyError where two control planes have different ones: they are of two clusters.
     """
     states = {session.name: presence.authorities(cluster, session.facts.files) for session in sessions}
-    authorities = []
+    authorities: list[tuple[CertificateRequest, Session]] = []
+    external: list[tuple[CertificateRequest, Session]] = []
     for request in requests.authority_requests(cluster):
         holders = [
             session for session in sessions if states[session.name][request.name] is presence.Presence.OWN
         ]
         _agree(request.certificate_path, holders)
         authorities += [(request, session) for session in holders[:1]]
+        if not holders:
+            keyless = [
+                session
+                for session in sessions
+                if states[session.name][request.name] is presence.Presence.EXTERNAL
+            ]
+            _agree(request.certificate_path, keyless)
+            external += [(request, session) for session in keyless[:1]]
     pairs = []
     for pair in requests.key_pair_requests(cluster):
         holders = [session for session in sessions if pair.key_path in session.facts.files]
         _agree(pair.key_path, holders)
         pairs += [(pair, session) for session in holders[:1]]
-    return Shared(tuple(authorities), tuple(pairs))
+    return Shared(tuple(authorities), tuple(pairs), tuple(external))
 
 
 def _agree(path: str, holders: Sequence[Session]) -> None:

@@ -52,7 +52,7 @@ class ControlPlaneProducers:
 
     def prepare(self) -> None:
         """Start making the keys of a new cluster while the hosts are being prepared."""
-        if not self._shared.authorities:
+        if not self._shared.authorities and not self._shared.external:
             self._authorities.prepare(wanted_keys(self.cluster, self._sessions))
 
     def kubelets(self, names: Iterable[str]) -> Mapping[str, KubeletCredentials]:
@@ -110,7 +110,8 @@ class ControlPlaneProducers:
             {
                 request.name: (content[request.certificate_path], content[request.key_path])
                 for request, _ in shared.authorities
-            },
+            }
+            | {request.name: (content[request.certificate_path], None) for request, _ in shared.external},
             now=self.now,
             fresh=[
                 request

@@ -17,6 +17,7 @@ from kubeadm_py.model.actions import (
     LocalFile,
     MakeDirectories,
     Remove,
+    RestartStaticPod,
     RunScript,
     Unit,
     Wait,
@@ -94,6 +95,8 @@ def _lines(action: Action) -> list[str]:
             shown = [f". {action.title} (at most {int(action.deadline.total_seconds())} s)"]
         case Remove():
             shown = [f"- {path}" for path in action.paths]
+        case RestartStaticPod():
+            shown = [f"* restart {action.component}"]
         case ImportImages():
             shown = [f"+ image {reference}" for reference, _ in action.images]
     return [*shown, because] if because else shown
@@ -117,6 +120,8 @@ def _fields(action: Action) -> dict[str, Any]:
             return kind | {"paths": list(action.paths)}
         case ImportImages():
             return kind | {"images": [reference for reference, _ in action.images]}
+        case RestartStaticPod():
+            return kind | {"component": action.component}
         case Unit():
             return kind | {"unit": action.name, "state": action.state, "enabled": action.enabled}
         case EtcdMember():

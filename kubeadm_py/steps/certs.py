@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from datetime import timedelta
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
-from kubeadm_py.pki import inspect
+from kubeadm_py.model.facts import FileFact
+from kubeadm_py.pki import external, inspect
 from kubeadm_py.pki.files import certificate_files, key_pair_files
 from kubeadm_py.pki.requests import CertificateRequest, authority_requests, key_pair_requests, requests
 from kubeadm_py.steps.base import Step, StepContext
@@ -24,13 +26,15 @@ def minimum_remaining(validity: timedelta) -> timedelta:
 def plan(ctx: StepContext) -> list[Action]:
     """Make what is missing or does not fit; an authority that is there is kept as it is.
 
-    Raise KubeadmPyError where an authority's certificate lies without its key (external CA mode).
+    What an external authority signs is used as it is; raise KubeadmPyError where some of it is missing.
     """
+    refuse_incomplete(ctx)
+    given = external.authorities(ctx.cluster, ctx.facts.files)
     files: list[FileSpec] = []
     reasons: list[str] = []
     fresh: set[str] = set()
     for request in requests(ctx.cluster, ctx.node):
-        if not ctx.phases.wants(f"certs/{request.name}"):
+        if not ctx.phases.wants(f"certs/{request.name}") or (request.signer or request.name) in given:
             continue
         why = _authority_lacks(ctx, request) if request.is_authority else _leaf_lacks(ctx, request, fresh)
         if why:
@@ -59,13 +63,33 @@ def _authority_lacks(ctx: StepContext, request: CertificateRequest) -> str:
     if certificate is None:
         _refuse_to_replace(ctx, request)
         return "missing"
-    if request.key_path not in ctx.facts.files:
-        raise KubeadmPyError(
-            f"{request.certificate_path} is there without {request.key_path} (an external CA)",
-            host=ctx.node.name,
-            fix="external CAs are not supported yet: add the key, or remove the certificate to get a new CA",
-        )
     return ""
+
+
+def known_files(ctx: StepContext) -> Mapping[str, FileFact]:
+    """Return the host's files, and what a joining control plane takes over from those that run."""
+    shared = ctx.joined.shared if ctx.joined is not None else ()
+    taken = {
+        each.path: FileFact(each.path, each.mode, "root:root", each.sha256, content=each.content)
+        for each in shared
+    }
+    return {**ctx.facts.files, **taken}
+
+
+def refuse_incomplete(ctx: StepContext, *, apart_from: Container[str] = ()) -> None:
+    """Raise KubeadmPyError that names all that an external authority has to sign and that is not there."""
+    files = known_files(ctx)
+    lacking = external.lacks(
+        ctx.cluster, ctx.node, files, ctx.now, key_pairs=ctx.key_pairs, apart_from=apart_from
+    )
+    if lacking:
+        names = ", ".join(external.authorities(ctx.cluster, files))
+        raise KubeadmPyError(
+            f"not all that the external CA ({names}) has to sign is there",
+            host=ctx.node.name,
+            details=lacking,
+            fix=external.FIX,
+        )
 
 
 def _refuse_to_replace(ctx: StepContext, request: CertificateRequest) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Late, WriteFiles
+from kubeadm_py.pki import external
 from kubeadm_py.pki.files import certificate_files, kubeconfig_files
 from kubeadm_py.pki.requests import CertificateRequest, KubeconfigRequest, kubeconfig_requests, leaf_requests
 from kubeadm_py.steps import certs, kubeconfigs, static_pods
@@ -43,11 +44,23 @@ def plan_download(ctx: StepContext) -> list[Action]:
     return [WriteFiles(tuple(files), reason="all control planes have them alike", title="shared keys")]
 
 
+def refuse_incomplete(ctx: StepContext) -> None:
+    """Raise KubeadmPyError where an external authority has not signed all that this host needs."""
+    certs.refuse_incomplete(ctx, apart_from=_OWN_CREDENTIALS)
+
+
 def plan_certs(ctx: StepContext) -> list[Action]:
-    """Make the certificates of this host that are missing or do not fit."""
+    """Make the certificates of this host that are missing or do not fit.
+
+    What an external authority signs is used as it is; raise KubeadmPyError where some of it is missing.
+    """
+    refuse_incomplete(ctx)
+    given = external.authorities(ctx.cluster, certs.known_files(ctx))
     files: list[FileSpec] = []
     reasons: list[str] = []
     for request in leaf_requests(ctx.cluster, ctx.node):
+        if request.signer in given:
+            continue
         why = certs.leaf_lacks(ctx, request, _authority(ctx, request))
         if why:
             files += certificate_files([request])
@@ -59,7 +72,9 @@ def plan_certs(ctx: StepContext) -> list[Action]:
 
 
 def plan_kubeconfigs(ctx: StepContext) -> list[Action]:
-    """Write the kubeconfigs of administrator, controller manager and scheduler."""
+    """Write the kubeconfigs of administrator, controller manager and scheduler; not with an external CA."""
+    if "ca" in external.authorities(ctx.cluster, certs.known_files(ctx)):
+        return []
     files: list[FileSpec] = []
     reasons: list[str] = []
     for request in joining_kubeconfigs(ctx):

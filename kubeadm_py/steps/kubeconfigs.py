@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
+from kubeadm_py.pki import external
 from kubeadm_py.pki.files import kubeconfig_files
 from kubeadm_py.pki.kubeconfig import kubeconfig_fits
 from kubeadm_py.pki.requests import KubeconfigRequest, kubeconfig_requests
@@ -12,7 +13,12 @@ from kubeadm_py.steps.certs import minimum_remaining, require_authority
 
 
 def plan(ctx: StepContext) -> list[Action]:
-    """Write the kubeconfigs that are missing, or that another CA or user than wanted stands in."""
+    """Write the kubeconfigs that are missing, or that another CA or user than wanted stands in.
+
+    With an external CA they are the operator's; the step certs has looked at them.
+    """
+    if "ca" in external.authorities(ctx.cluster, ctx.facts.files):
+        return []
     files: list[FileSpec] = []
     reasons: list[str] = []
     authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")

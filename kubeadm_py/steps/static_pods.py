@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
+from kubeadm_py.pki import external
 from kubeadm_py.render.static_pods import manifests
-from kubeadm_py.steps import etcd_birth
+from kubeadm_py.steps import certs, etcd_birth
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
 _ETCD = etcd_birth.MANIFEST
@@ -84,6 +85,7 @@ def _manifests(ctx: StepContext) -> list[FileSpec]:
         etcd_members=birth.members if birth is not None else None,
         # kubeadm's first member names no state, and starts as `new` by etcd's own default.
         initial_cluster_state="" if birth is None or (alone and birth.state == "new") else birth.state,
+        external_ca="ca" in external.authorities(ctx.cluster, certs.known_files(ctx)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from kubeadm_py.errors import KubeadmPyError
@@ -64,17 +64,6 @@ def rows(secrets: Iterable[Mapping[str, Any]], now: datetime) -> tuple[list[Toke
         except KubeadmPyError as error:
             problems.append(error.summary)
             continue
-        ttl = short_duration(found.expires - now) if found.expires else "<forever>"
+        ttl = times.short_duration(found.expires - now) if found.expires else "<forever>"
         listed.append(TokenRow(found, ttl))
     return listed, problems
-
-
-def short_duration(duration: timedelta) -> str:
-    """Return a duration as kubectl's tables show it, in its largest unit: `23h`, `<invalid>` when past."""
-    seconds = int(duration.total_seconds())
-    if seconds < -1:
-        return "<invalid>"
-    for unit, size, limit in (("s", 1, 60), ("m", 60, 3600), ("h", 3600, 86400), ("d", 86400, 86400 * 365)):
-        if seconds < limit:
-            return f"{max(seconds, 0) // size}{unit}"
-    return f"{seconds // (86400 * 365)}y"

@@ -45,6 +45,10 @@ class TLSStream:
         while rest:
             rest = rest[self._drive(lambda: self._tls.write(rest)) :]  # noqa: B023 - called at once
 
+    def peer_certificate(self) -> bytes:
+        """Return the server's certificate in DER form, whether it is trusted or not."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
     def readinto(self, buffer: Any, /) -> int:
         """Fill the buffer with what there is; 0 at the end, polite or not."""
         try:

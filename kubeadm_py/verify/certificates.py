@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -40,12 +40,12 @@ def expiry(found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, now
 
 
 def chain(
-    found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, *, external_ca: bool = False
+    found: Mapping[str, bytes], cluster: ResolvedCluster, node: Node, *, external: Container[str] = ()
 ) -> list[Problem]:
     """List the certificates that are unreadable or not what their place asks for.
 
     Missing files and lifetimes are other checks' matters: each certificate is looked at inside its own.
-    With an external CA the operator chose the subjects.
+    Where an authority is `external`, the operator chose the subjects.
     """
     requests = expected.certificates(cluster, node)
     authorities = {"ca": cluster.ca_cert_path}
@@ -65,7 +65,8 @@ def chain(
             continue
         else:
             signer, moment = found[authorities[request.signer]], _inside(certificate)
-            reasons = inspect.fits(found[path], request, signer, moment, compare_subject=not external_ca)
+            compared = request.signer not in external
+            reasons = inspect.fits(found[path], request, signer, moment, compare_subject=compared)
         problems += [
             Problem(f"{path}: {reason}", "as pki/certificates.yaml says", look=_show(path))
             for reason in reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from kubeadm_py.addons import load as addons
@@ -149,6 +150,14 @@ def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateReques
         if request.path != paths.KUBELET_CONF
     ]
     return [*pki_requests.requests(cluster, node), *kubeconfigs, kubelet_client]
+
+
+def external_authorities(cluster: ResolvedCluster, node: Node, present: Container[str]) -> list[str]:
+    """List the authorities whose keys this control plane does not have; none of a worker, which has none."""
+    if node.role is not Role.CONTROL_PLANE:
+        return []
+    listed = pki_requests.authority_requests(cluster)
+    return [request.name for request in listed if request.key_path not in present]
 
 
 def certificate_file(request: CertificateRequest) -> str:

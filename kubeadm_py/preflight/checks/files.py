@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from kubeadm_py.model import paths, versions
 from kubeadm_py.model.cluster import split_host_port
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.versions import Version
+from kubeadm_py.pki import external
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, JOINS, Check, CheckContext, Hit, Target
 
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
@@ -118,6 +120,15 @@ def external_etcd_version(ctx: CheckContext) -> Iterator[Hit]:
             )
 
 
+def external_authorities(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether all is there that an authority signs whose key is elsewhere."""
+    now = datetime.fromtimestamp(ctx.facts.clock, UTC)
+    lacking = external.lacks(ctx.cluster, ctx.node, ctx.facts.files, now)
+    if lacking:
+        names = ", ".join(external.authorities(ctx.cluster, ctx.facts.files))
+        yield Hit(f"external CA ({names}): {'; '.join(lacking)}", external.FIX)
+
+
 def forwarding(ctx: CheckContext) -> Iterator[Hit]:
     """Look at the kernel's forwarding switch for each address family that the cluster uses."""
     families = _families(ctx)
@@ -211,6 +222,16 @@ CHECKS = (
         CONTROL_PLANES,
         "The files that etcd.external names are on the host.",
         external_etcd_files,
+    ),
+    Check(
+        "ExternalCA",
+        Severity.ERROR,
+        Gate.HOST,
+        frozenset({Target.INIT}),
+        "With a CA certificate whose key is not on the host, all that it signs is there and fits.",
+        external_authorities,
+        kubeadm=False,
+        tested="node",
     ),
     Check(
         "ExternalEtcdVersion",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.foreign import CNI_INTERFACES, FOREIGN_UNITS
+from kubeadm_py.pki import external
 from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
 
 CNI_FILES = {"flannel": "10-flannel.conflist", "calico": "10-calico.conflist", "cilium": "05-cilium.conflist"}
@@ -21,11 +22,10 @@ def cluster(ctx: CheckContext) -> Iterator[Hit]:
     """Look for the traces of being a node of another cluster."""
     # Credentials are a trace; a CA alone may be the operator's own, laid there for init.
     kubelet_conf = ctx.facts.files.get(paths.KUBELET_CONF)
-    traces = [
-        path
-        for path in (paths.KUBELET_CONF, paths.KUBELET_CLIENT_CURRENT, paths.ADMIN_CONF)
-        if path in ctx.facts.files
-    ]
+    # With an external CA (its key is elsewhere) kubeconfigs are the operator's, too.
+    given = "ca" in external.authorities(ctx.cluster, ctx.facts.files)
+    credentials = () if given else (paths.KUBELET_CONF, paths.ADMIN_CONF)
+    traces = [path for path in (*credentials, paths.KUBELET_CLIENT_CURRENT) if path in ctx.facts.files]
     if not traces:
         return
     server = _SERVER.search((kubelet_conf.content or b"").decode(errors="replace")) if kubelet_conf else None

@@ -87,8 +87,8 @@ def test_certificate_expiry(survey: Survey, cluster: ResolvedCluster, node: Node
 @check("certificate-chain", Level.HOSTS, needs=REACHED)
 def test_certificate_chain(survey: Survey, cluster: ResolvedCluster, node: Node) -> None:
     """Certificates come from the right authority, with the right names and usages"""
-    external = f"{cluster.certificates_dir}/ca.key" not in survey.files
-    expect_none(certificates.chain(survey.certificates, cluster, node, external_ca=external))
+    external = expected.external_authorities(cluster, node, survey.files)
+    expect_none(certificates.chain(survey.certificates, cluster, node, external=external))
 
 
 @check("certificate-keys", Level.HOSTS, needs=(*REACHED, "certificate-chain"), control_planes_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -14,6 +15,8 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Discovery
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect, kubeconfig, pem, shared
+from kubeadm_py.pki.authority import Authorities
+from kubeadm_py.pki.requests import kubeconfig_requests, leaf_requests
 from kubeadm_py.plan.run import RunFailedError
 
 TOKEN = Secret("abcdef.0123456789abcdef")
@@ -235,3 +238,49 @@ def test_nothing_is_uploaded_unasked(make_world):
     assert world.init(cluster=given).certificate_key is None
     assert world.init(cluster=given, upload_certs=True).certificate_key == KEY
     shared.decrypt(world.cluster, world.api.secrets["kubeadm-certs"], KEY)
+
+
+class TestExternalCA:
+    """The CA's key is nowhere in the cluster: what it signs has to be on the joining host already."""
+
+    @pytest.fixture
+    def external(self, world):
+        cp1 = world.machines["cp1"]
+        left = {path: fact for path, fact in cp1.facts.files.items() if path != f"{paths.PKI_DIR}/ca.key"}
+        cp1.facts = replace(cp1.facts, files=left)
+        return world
+
+    def test_all_that_is_missing_is_named_at_once(self, external):
+        with pytest.raises(KubeadmPyError, match=r"the external CA \(ca\)") as caught:
+            external.join("cp2")
+        assert set(caught.value.details) == {
+            *(f"{paths.PKI_DIR}/apiserver.{half} is missing" for half in ("crt", "key")),
+            *(f"{paths.PKI_DIR}/apiserver-kubelet-client.{half} is missing" for half in ("crt", "key")),
+            *(f"{path} is missing" for path in (paths.ADMIN_CONF, paths.CONTROLLER_MANAGER_CONF)),
+            f"{paths.SCHEDULER_CONF} is missing",
+        }
+        assert external.machines["cp2"].stages == []
+        told = [event.text for event in external.event(Notice)]
+        assert any("the CA's key is not in the cluster" in text for text in told)
+
+    def test_what_is_given_is_used_and_the_rest_made(self, external):
+        cp1, cp2 = external.machines["cp1"], external.machines["cp2"]
+        with Authorities.from_existing(
+            {"ca": (pki(cp1, "ca.crt"), pki(cp1, "ca.key"))}, now=datetime.now(UTC)
+        ) as authorities:
+            node = external.cluster.node("cp2")
+            cp2._put(f"{paths.PKI_DIR}/ca.crt", pki(cp1, "ca.crt"), 0o644, "root:root")
+            for request in leaf_requests(external.cluster, node):
+                if request.signer == "ca":
+                    certificate, key = authorities.sign(request)
+                    cp2._put(request.certificate_path, certificate, 0o644, "root:root")
+                    cp2._put(request.key_path, key, 0o600, "root:root")
+            for wanted in kubeconfig_requests(external.cluster, node):
+                if wanted.path not in (paths.SUPER_ADMIN_CONF, paths.KUBELET_CONF):
+                    cp2._put(wanted.path, authorities.kubeconfig(wanted), 0o600, "root:root")
+        given = {path: cp2.content[path] for path in (f"{paths.PKI_DIR}/apiserver.crt", paths.ADMIN_CONF)}
+        external.join("cp2")
+        assert {path: cp2.content[path] for path in given} == given
+        assert f"{paths.PKI_DIR}/ca.key" not in cp2.content
+        assert f"{paths.PKI_DIR}/etcd/peer.crt" in cp2.content, "its CA's key is there"
+        assert "--cluster-signing-key-file=" in command(cp2, "kube-controller-manager")

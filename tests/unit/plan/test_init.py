@@ -285,17 +285,19 @@ def test_an_expired_leaf_is_made_anew_from_the_authority_on_the_host(world):
     assert inspect.key_matches(cp1.content[path], cp1.content[f"{paths.PKI_DIR}/apiserver.key"])
 
 
-def test_an_external_authority_is_refused(world):
+def test_an_external_authority_that_has_not_signed_all_is_refused(world):
     world.init()
     cp1 = world.machines["cp1"]
-    key = f"{paths.PKI_DIR}/ca.key"
+    gone = (f"{paths.PKI_DIR}/ca.key", f"{paths.PKI_DIR}/apiserver.crt", paths.SCHEDULER_CONF)
     cp1.facts = replace(
-        cp1.facts, files={path: fact for path, fact in cp1.facts.files.items() if path != key}
+        cp1.facts, files={path: fact for path, fact in cp1.facts.files.items() if path not in gone}
     )
     world.forget()
-    with pytest.raises(KubeadmPyError, match=r"ca\.crt is there without .*ca\.key") as caught:
+    with pytest.raises(PreflightRefused) as caught:
         world.init()
-    assert caught.value.host == "cp1"
+    (found,) = [finding for finding in caught.value.findings if finding.check == "ExternalCA"]
+    assert "/etc/kubernetes/pki/apiserver.crt is missing" in found.found
+    assert "/etc/kubernetes/scheduler.conf is missing" in found.found
     assert cp1.stages == []
 
 

@@ -14,7 +14,7 @@ from kubeadm_py.model.cluster import Etcd, ExternalEtcd
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.files import producers
 from kubeadm_py.pki.requests import kubeconfig_requests, requests
-from kubeadm_py.steps import certs, kubeconfigs
+from kubeadm_py.steps import certs, kubeconfigs, static_pods
 
 PKI = paths.PKI_DIR
 
@@ -136,12 +136,39 @@ def test_what_is_no_certificate(made, with_file):
 
 
 @pytest.mark.parametrize("name", ["ca", "etcd/ca", "front-proxy-ca"])
-def test_an_external_authority_is_refused(made, with_file, name):
+def test_what_an_external_authority_signed_is_used_as_it_is(made, with_file, name):
     ctx = with_file(made, f"{PKI}/{name}.key", None)
-    with pytest.raises(KubeadmPyError, match=f"{PKI}/{name}.crt is there without") as caught:
+    assert certs.plan(ctx) == []
+    assert kubeconfigs.plan(ctx) == []
+    # A subject of the operator's own, on its last hour: whatever it is, nobody here can sign another.
+    late = replace(ctx, now=ctx.now + timedelta(hours=8759))
+    assert [path for path in written(certs.plan(late)) if path.endswith("/ca.crt")] == []
+
+
+def test_all_that_an_external_authority_has_not_signed_is_named_at_once(made, with_file):
+    ctx = with_file(made, f"{PKI}/ca.key", None)
+    for gone in (f"{PKI}/apiserver.crt", f"{PKI}/apiserver-kubelet-client.key", paths.SCHEDULER_CONF):
+        ctx = with_file(ctx, gone, None)
+    with pytest.raises(KubeadmPyError, match=r"the external CA \(ca\)") as caught:
         certs.plan(ctx)
     assert caught.value.host == "cp1"
-    assert caught.value.fix
+    assert len(caught.value.details) == 3
+    assert "generate-csr" in caught.value.fix
+
+
+def test_what_has_its_authoritys_key_is_made_beside_an_external_one(made, with_file):
+    ctx = with_file(with_file(made, f"{PKI}/ca.key", None), f"{PKI}/etcd/server.crt", None)
+    assert set(written(certs.plan(ctx))) == {f"{PKI}/etcd/server.crt", f"{PKI}/etcd/server.key"}
+
+
+def test_the_controller_manager_signs_nothing_with_an_external_ca(made, with_file):
+    def manifest(ctx):
+        (action,) = [each for each in static_pods.plan(ctx) if isinstance(each, WriteFiles)]
+        (found,) = [spec.content for spec in action.files if "controller-manager" in spec.path]
+        return found
+
+    assert b"--cluster-signing-key-file=/etc/kubernetes/pki/ca.key" in manifest(made)
+    assert b"--cluster-signing-key-file=\n" in manifest(with_file(made, f"{PKI}/ca.key", None))
 
 
 def test_certificates_elsewhere(control_plane, carry):

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.model import times
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.token import bootstrap, listing
@@ -268,4 +269,4 @@ def test_json_form() -> None:
     ],
 )
 def test_short_durations(seconds: int, text: str) -> None:
-    assert listing.short_duration(timedelta(seconds=seconds)) == text
+    assert times.short_duration(timedelta(seconds=seconds)) == text

@@ -54,7 +54,8 @@ def test_a_certificate_of_another_cluster_is_found(found, cluster, node):
 def test_a_subject_counts_unless_the_operator_chose_it(found, cluster, node):
     found[f"{paths.PKI_DIR}/apiserver-kubelet-client.crt"] = found["/etc/kubernetes/admin.conf"]
     assert len(certificates.chain(found, cluster, node)) == 1
-    assert certificates.chain(found, cluster, node, external_ca=True) == []
+    assert certificates.chain(found, cluster, node, external=["ca"]) == []
+    assert len(certificates.chain(found, cluster, node, external=["etcd-ca"])) == 1
 
 
 def test_an_authority_that_is_none(found, cluster, node):

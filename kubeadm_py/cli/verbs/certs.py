@@ -1,0 +1,260 @@
+"""Run `kubeadm-py certs ...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from kubeadm_py.cli.frame import Display
+from kubeadm_py.cli.verbs import common, plans, printing, reading, subject
+from kubeadm_py.cli.verbs.errand import errand
+from kubeadm_py.config.complete import complete
+from kubeadm_py.config.durations import parse_duration
+from kubeadm_py.config.flags import from_init_flags
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import ResolvedCluster, Role
+from kubeadm_py.pki import csr, expiry
+from kubeadm_py.plan import renew as renewing
+from kubeadm_py.plan import serving
+from kubeadm_py.plan.renew import RenewReport
+from kubeadm_py.plan.run import Options, running
+from kubeadm_py.steps import renew as steps
+from kubeadm_py.transport.fanout import fan_out
+
+
+def check_expiration(
+    *,
+    config: str,
+    hosts: Sequence[str],
+    cert_dir: str,
+    kubeconfig: str,
+    output: str,
+    allow_unknown_fields: bool = False,
+) -> None:
+    """Print when certificates end: those of the files, and those that the running processes serve."""
+    printing.check(output)
+    about = subject.of_cluster(
+        config, hosts, cert_dir=cert_dir, kubeconfig=kubeconfig, allow_unknown_fields=allow_unknown_fields
+    )
+    reading.tell_warnings(about.loaded)
+    with errand("certs", about.cluster, config) as run:
+        run.look(about.targets, lock=False)
+        if about.complete is not None:
+            facts = {name: session.facts for name, session in run.sessions.items()}
+            run.use(about.complete(run.cluster, facts))
+        sessions = list(run.sessions.values())
+        cluster = run.cluster
+        outcomes = fan_out(sessions, lambda session: _seen(cluster, session))
+        found = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
+        for outcome in outcomes.values():
+            if outcome.error is not None:
+                raise outcome.error
+    now = datetime.now(UTC)
+    if output == "text":
+        for number, session in enumerate(sessions):
+            if len(sessions) > 1:
+                sys.stdout.write(("\n" if number else "") + f"{session.name}\n\n")
+            _print(cluster, session, *found[session.name], now)
+        return
+    printing.documents(
+        (_document(cluster, session, *found[session.name], now) for session in sessions), output
+    )
+
+
+def _seen(cluster: ResolvedCluster, session: Session) -> tuple[list[serving.Served], tuple[str, ...]]:
+    served = serving.look(cluster, session)
+    if session.node.role is not Role.CONTROL_PLANE:
+        return served, ()
+    ctx = renewing.context(cluster, session, datetime.now(UTC))
+    decision = steps.decide(ctx, steps.names(), started=serving.started(session))
+    return served, decision.stale
+
+
+def _print(
+    cluster: ResolvedCluster,
+    session: Session,
+    served: Sequence[serving.Served],
+    stale: Sequence[str],
+    now: datetime,
+) -> None:
+    if session.node.role is Role.CONTROL_PLANE:
+        listed = expiry.certificates(cluster, session.node, session.facts.files)
+        printing.table(expiry.COLUMNS, (each.cells(now) for each in listed))
+        sys.stdout.write("\n")
+        authorities = expiry.authorities(cluster, session.facts.files)
+        printing.table(expiry.AUTHORITY_COLUMNS, (each.cells(now) for each in authorities))
+        sys.stdout.write("\n")
+    printing.table(serving.COLUMNS, (each.cells(now) for each in served))
+    if stale:
+        sys.stdout.write(
+            f"\n{', '.join(stale)}: running since before a certificate that it uses was renewed;"
+            " kubeadm-py certs renew all --if-ends-within 0s restarts it\n"
+        )
+
+
+def _document(
+    cluster: ResolvedCluster,
+    session: Session,
+    served: Sequence[serving.Served],
+    stale: Sequence[str],
+    now: datetime,
+) -> dict[str, Any]:
+    """Return kubeadm's object, and beside its keys the host and what it serves."""
+    control_plane = session.node.role is Role.CONTROL_PLANE
+    files = session.facts.files
+    certificates = expiry.certificates(cluster, session.node, files) if control_plane else []
+    authorities = expiry.authorities(cluster, files) if control_plane else []
+    return {
+        "kind": "CertificateExpirationInfo",
+        "apiVersion": expiry.OUTPUT_API_VERSION,
+        "certificates": [each.as_json(now) for each in certificates],
+        "certificateAuthorities": [each.as_json(now) for each in authorities],
+        "host": session.name,
+        "served": [each.as_json(now) for each in served],
+        "restartNeeded": list(stale),
+    }
+
+
+def renew(
+    display: Display,
+    *,
+    name: str,
+    config: str,
+    hosts: Sequence[str],
+    cert_dir: str,
+    kubeconfig: str,
+    within: str,
+    dry_run: bool,
+    allow_unknown_fields: bool = False,
+) -> None:
+    """Renew one certificate or all on control planes, and restart what uses them."""
+    limit = _duration(within)
+    about = subject.of_cluster(
+        config,
+        hosts,
+        cert_dir=cert_dir,
+        kubeconfig=kubeconfig,
+        control_planes=True,
+        allow_unknown_fields=allow_unknown_fields,
+    )
+    workers = [node.name for node in about.targets if node.role is not Role.CONTROL_PLANE]
+    if workers:
+        raise UsageError(
+            f"--host {', '.join(workers)}: not a control plane",
+            fix="a worker's only certificate is its kubelet's, which the kubelet renews by itself",
+        )
+    options = Options(dry_run=dry_run)
+    with common.a_run("certs", about.cluster, display, options, config) as a_run:
+        reading.tell_warnings(about.loaded, a_run.warn)
+        with running(a_run, hosts=about.targets) as end:
+            report = renewing.renew(a_run, about.targets, name, within=limit, complete=about.complete)
+            if dry_run:
+                end.verdict = plans.show_plan(report.plan, display)
+                return
+            end.verdict = _verdict(report)
+            named = f" --config {config}" if config else ""
+            if report.changed:
+                end.next = (f"kubeadm-py certs check-expiration{named}",)
+
+
+def _verdict(report: RenewReport) -> str:
+    renewed = {host: len(each.renewed) for host, each in report.decisions.items() if each.renewed}
+    if not report.changed:
+        return "nothing was renewed: nothing had to be"
+    if not renewed:
+        return "restarted what ran with older certificates"
+    count = sum(renewed.values())
+    noun = "certificate" if count == 1 else "certificates"
+    return f"{count} {noun} renewed on {', '.join(renewed)}, and what uses them restarted"
+
+
+def _duration(text: str) -> timedelta | None:
+    if not text:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--if-ends-within {text!r}: {error}", fix="write it like 720h") from error
+
+
+def generate_csr(
+    *,
+    config: str,
+    hosts: Sequence[str],
+    cert_dir: str,
+    kubeconfig_dir: str,
+    allow_unknown_fields: bool = False,
+) -> None:
+    """Write keys and requests for a control plane to this machine, for a CA whose key is elsewhere."""
+    cluster = _for_requests(config, hosts, bool(cert_dir and kubeconfig_dir), allow_unknown_fields)
+    node = cluster.control_planes[0]
+    folders = (Path(cert_dir or cluster.certificates_dir), Path(kubeconfig_dir or "/etc/kubernetes"))
+    made = [(folders[each.of_kubeconfig] / each.path, each) for each in csr.generated(cluster, node)]
+    there = [str(path) for path, _ in made if path.exists()]
+    if there:
+        raise UsageError(
+            f"{there[0]} exists already: a key that is in use may be there",
+            details=there[1:],
+            fix="name empty folders: --cert-dir DIR --kubeconfig-dir DIR",
+        )
+    for path, each in made:
+        _write_new(path, each.content.reveal())
+    sys.stdout.write("".join(f"{path}\n" for path, _ in made))
+
+
+def _for_requests(
+    config: str, hosts: Sequence[str], named: bool, allow_unknown_fields: bool
+) -> ResolvedCluster:
+    """Return the cluster with the one control plane that the requests are for as its first."""
+    if not config:
+        return _completed(from_init_flags())
+    loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
+    reading.tell_warnings(loaded)
+    if not loaded.has_cluster_document:
+        return _completed(loaded.cluster)
+    chosen = reading.choose(loaded.cluster, hosts) if hosts else list(loaded.cluster.control_planes)
+    names = ", ".join(node.name for node in loaded.cluster.control_planes)
+    if len(chosen) != 1 or chosen[0].role is not Role.CONTROL_PLANE:
+        raise UsageError(
+            "requests are made for one control plane at a time: their names differ",
+            fix=f"add --host NAME; the control planes of the file are {names}",
+        )
+    if not named:
+        raise UsageError(
+            "--cert-dir and --kubeconfig-dir are missing: the files are written on this machine",
+            fix=f"for example: --cert-dir {chosen[0].name}/pki --kubeconfig-dir {chosen[0].name}",
+        )
+    others = tuple(node for node in loaded.cluster.nodes if node is not chosen[0])
+    # super-admin.conf is the first one's alone, so the order matters.
+    first = loaded.cluster.control_planes[0]
+    if chosen[0] is first:
+        return loaded.cluster
+    return replace(loaded.cluster, nodes=(chosen[0], *others))
+
+
+def _completed(cluster: ResolvedCluster) -> ResolvedCluster:
+    """Fill in what only this machine knows, where the config does not say it."""
+    (node,) = cluster.nodes
+    if node.name and not node.name_from_host and node.addresses and node.advertise_address:
+        return cluster
+    with errand("certs", cluster) as run:
+        run.look([node], lock=False, parts=("system", "network", "resolve"))
+        return complete(cluster, {name: session.facts for name, session in run.sessions.items()})
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not be there yet, 0600 from the first byte."""
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, csr.MODE), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", fix="name folders of your own"
+        ) from error

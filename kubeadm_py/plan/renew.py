@@ -1,0 +1,238 @@
+"""Renew certificates, one control plane after the other, so that the API of a cluster of several stays up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from kubeadm_py.engine.execute import Executor, Producer
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model.actions import Late
+from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
+from kubeadm_py.pki import external, files, renewal
+from kubeadm_py.pki.authority import Authorities
+from kubeadm_py.pki.keys import KeyMaker, generate
+from kubeadm_py.pki.requests import authority_requests
+from kubeadm_py.plan import serving
+from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.producers import Complete, read_files
+from kubeadm_py.plan.run import Run
+from kubeadm_py.plan.sources import Source
+from kubeadm_py.steps import renew as steps
+from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.renew import Decision
+from kubeadm_py.transport.fanout import fan_out
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class RenewReport:
+    """Hold what was renewed, and restarted, on which host."""
+
+    plan: Plan
+    changed: int
+    decisions: Mapping[str, Decision]
+    together: bool
+    """Whether all hosts were handled at once, because the API was not up anyway."""
+
+
+def renew(
+    run: Run,
+    targets: Sequence[Node],
+    name: str,
+    *,
+    within: timedelta | None = None,
+    complete: Complete | None = None,
+    key_maker: KeyMaker = generate,
+) -> RenewReport:
+    """Renew certificate `name`, or all, on control planes; `within` leaves those that last longer.
+
+    Three round trips a host. Raise UsageError for a name that there is not, KubeadmPyError where nothing of
+    what was named can be renewed.
+    """
+    wanted = steps.names() if name == ALL else (name,)
+    if name not in (ALL, *steps.names()):
+        raise UsageError(
+            f"there is no certificate {name} to renew", fix=f"one of {ALL}, {', '.join(steps.names())}"
+        )
+    run.look(targets, lock=not run.options.dry_run)
+    if complete is not None:
+        run.use(complete(run.cluster, {host: session.facts for host, session in run.sessions.items()}))
+    now = datetime.now(UTC)
+    members = _members(run)
+    started = _started(members)
+    contexts = {each.name: context(run.cluster, each, now) for each in members}
+    decisions = {
+        host: steps.decide(ctx, wanted, within=within, started=started.get(host, {}))
+        for host, ctx in contexts.items()
+    }
+    _tell(run, decisions, name)
+    plans = []
+    for host, ctx in contexts.items():
+        actions = steps.plan(ctx, decisions[host])
+        if actions:
+            step = PlannedStep("renew-certs", "certificates", tuple(actions))
+            plans.append(HostPlan(host, (step,)))
+    together = len(plans) > 1 and (
+        not all(_serves(each) for each in members) or any(each.expired for each in decisions.values())
+    )
+    plan = Plan("certs renew", _stages(plans, together))
+    if not run.options.dry_run and not plan.empty:
+        if together:
+            run.warn("the API is not up everywhere, or certificates have ended: all control planes at once")
+        _execute(run, plan, decisions, now, key_maker)
+    return RenewReport(plan, sum(changes(stage) for stage in plan.stages), decisions, together)
+
+
+def _stages(plans: Sequence[HostPlan], together: bool) -> tuple[Stage, ...]:
+    if together:
+        return (Stage("renew", "renew certificates, restart what uses them", tuple(plans)),)
+    return tuple(Stage("renew", f"renew certificates on {each.host}", (each,)) for each in plans)
+
+
+def _execute(
+    run: Run, plan: Plan, decisions: Mapping[str, Decision], now: datetime, key_maker: KeyMaker
+) -> None:
+    makers = {
+        host: _Renewal(run.cluster, run.sessions[host], decision, now, key_maker)
+        for host, decision in decisions.items()
+    }
+
+    def producer(name: str) -> Producer:
+        return lambda host, late: makers[host].make(name, late)
+
+    table = {each: producer(each) for each in (files.CERTIFICATE, files.KEY, steps.RENEWED_KUBECONFIG)}
+    executor = Executor(
+        run.sessions, run.bus, table, Source().open_images, run.interrupt, timings=run.timings
+    )
+    for stage in plan.stages:
+        try:
+            # The next host waits for this one's health: its last action is that wait.
+            result = executor.run(stage)
+        finally:
+            for each in stage.hosts:
+                makers[each.host].forget()
+        run.changed += sum(result.changed.values())
+        result.raise_first()
+
+
+@dataclass
+class _Renewal:
+    """Sign one host's successors with the authorities' keys that lie there; all is read in one round trip."""
+
+    cluster: ResolvedCluster
+    session: Session
+    decision: Decision
+    now: datetime
+    key_maker: KeyMaker
+
+    def make(self, name: str, late: Late) -> bytes:
+        """Return the content of a Late."""
+        if name != steps.RENEWED_KUBECONFIG:
+            produced: Callable[[Any], bytes] = files.producers(self._authorities)[name]
+            return produced(late.args)
+        request, path = late.args
+        issued = self._authorities.issue(request)
+        return renewal.renewed_kubeconfig(
+            self._content[path], self._authorities.ca_pem(), issued.public_pem, issued.key, path
+        )
+
+    def forget(self) -> None:
+        """Drop all keys."""
+        if "_authorities" in self.__dict__:
+            self._authorities.forget()
+        self.__dict__.pop("_content", None)
+
+    @cached_property
+    def _authorities(self) -> Authorities:
+        signers = {request.signer for request in self.decision.renewed}
+        made = Authorities.from_existing(
+            {
+                each.name: (self._content[each.certificate_path], Secret(self._content[each.key_path]))
+                for each in authority_requests(self.cluster)
+                if each.name in signers
+            },
+            now=self.now,
+            key_maker=self.key_maker,
+        )
+        made.prepare(self.decision.renewed)
+        return made
+
+    @cached_property
+    def _content(self) -> dict[str, bytes]:
+        signers = {request.signer for request in self.decision.renewed}
+        wanted = [
+            path
+            for each in authority_requests(self.cluster)
+            if each.name in signers
+            for path in (each.certificate_path, each.key_path)
+        ]
+        own = self.decision.kubeconfigs
+        wanted += [own[request.name] for request in self.decision.renewed if request.name in own]
+        return read_files(self.session, wanted)
+
+
+def _members(run: Run) -> list[Session]:
+    """Return the control planes that have a CA; hosts of the file that have not joined yet are told."""
+    ca = f"{run.cluster.certificates_dir}/ca.crt"
+    members = [session for session in run.sessions.values() if ca in session.facts.files]
+    for session in run.sessions.values():
+        if session not in members:
+            run.warn(f"{ca} is not there: this host is no control plane yet, it is left out", session.name)
+    if not members:
+        raise KubeadmPyError(
+            f"no host has {ca}: there is no control plane to renew certificates of",
+            fix="name the config of a cluster that is up, or --cert-dir",
+        )
+    return members
+
+
+def _started(members: Sequence[Session]) -> dict[str, dict[str, float]]:
+    outcomes = fan_out(members, serving.started)
+    return {host: outcome.value for host, outcome in outcomes.items() if outcome.value is not None}
+
+
+def context(cluster: ResolvedCluster, session: Session, now: datetime) -> StepContext:
+    """Return what decisions about one host are made from."""
+    return StepContext(
+        cluster, session.node, session.facts, "certs renew", now, recorded=session.inventory.files
+    )
+
+
+def _serves(session: Session) -> bool:
+    return any(listener.port == session.node.bind_port for listener in session.facts.listeners)
+
+
+def _tell(run: Run, decisions: Mapping[str, Decision], name: str) -> None:
+    """Tell what is not renewed, and why; raise KubeadmPyError where that is all that was asked for."""
+    for host, decision in decisions.items():
+        for note in decision.notes:
+            run.warn(note, host)
+        if name == ALL:
+            # init makes it on the first control plane only, and people remove it.
+            missing = [each for each in decision.missing if each != "super-admin.conf"]
+            if missing:
+                run.warn(f"not there, and so not renewed: {', '.join(missing)}", host)
+            if decision.external:
+                listed = ", ".join(decision.external)
+                run.warn(f"signed by an external CA, and so not renewed: {listed}", host, external.FIX)
+    does = any(each.renewed or each.stale for each in decisions.values())
+    if does:
+        return
+    signed_elsewhere = [host for host, each in decisions.items() if each.external]
+    if signed_elsewhere:
+        raise KubeadmPyError(
+            f"{name}: the CA's key is not on the host (an external CA): it cannot be renewed here",
+            host=signed_elsewhere[0],
+            fix=external.FIX,
+        )
+    lost = [host for host, each in decisions.items() if each.missing]
+    if lost and name != ALL and len(lost) == len(decisions):
+        raise KubeadmPyError(f"{name} is not there", host=lost[0], fix="init makes what is missing")
