@@ -35,6 +35,7 @@ ORDER = (
     "test_pod_routes",
     "test_ecdsa",
     "test_topologies",
+    "test_endpoint",  # brings two more control planes up
 )
 """Modules in the order in which each finds most of what it needs."""
 
