@@ -84,13 +84,14 @@ def components(names: Sequence[str]) -> list[str]:
 def images_list(
     path: str, *, output: str, flags: Mapping[str, Any], allow_unknown_fields: bool = False
 ) -> None:
-    """Print the images that control planes, workers and add-ons run."""
+    """Print the images that control planes, workers, add-ons and the API's endpoint run."""
     reading.refuse_mixing(path, [name.replace("_", "-") for name in flags])
     if path:
         cluster = reading.read_cluster(path, allow_unknown_fields=allow_unknown_fields)
     else:
         cluster = from_init_flags(**flags)
     listed = images.control_plane_images(cluster)
+    listed += [image for node in cluster.nodes for image in images.endpoint_images(cluster, node)]
     listed += addons.images(addons.resolve(cluster), cluster)
     listed = list(dict.fromkeys(listed))
     if output == "text":
