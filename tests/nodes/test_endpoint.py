@@ -97,10 +97,7 @@ def config(
     path = tmp_path / "cluster.yaml"
     path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
     try:
-        cli.run("init", "--config", path)
-        for name in CONTROL_PLANES[1:]:
-            cli.run("join", "--config", path, "--host", name)
-        cli.run("join", "--config", path, *(word for name in WORKERS for word in ("--host", name)))
+        cli.run("apply", "--config", path)
         yield path
     finally:
         for node in lab.nodes:

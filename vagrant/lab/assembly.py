@@ -35,7 +35,7 @@ def assemble(components: dict[str, Component], folder: Path) -> None:
             components=components,
             folder=lambda name: gobuild.built(components[name]),
             debian=tar,
-            balancers={name: debian.packages((name,)) for name in debian.BALANCERS},
+            balancers={name: debian.packages(names) for name, names in debian.BALANCERS.items()},
             busybox=debian.take("bin/busybox", loose / "busybox", tar),
             pause=images.compile_pause(loose / "pause"),
         )

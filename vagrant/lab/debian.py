@@ -9,7 +9,8 @@ from lab.process import run, say
 SUITE = "bookworm"
 
 _TOOLS = ("iptables", "nftables", "conntrack", "ipset", "kmod", "iproute2", "busybox-static", "runc")
-BALANCERS = ("haproxy", "keepalived")
+BALANCERS = {"haproxy": ("haproxy",), "keepalived": ("keepalived", "curl")}
+"""Image -> what is in it; keepalived's check asks with curl."""
 
 
 def base() -> Path:

@@ -24,7 +24,7 @@ FLANNEL_CNI_PLUGIN = "v1.9.1-flannel1"
 _NOT_IN_IMAGES = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/bug/", "usr/sbin/runc")
 
 _NOT_IN_BALANCERS = (
-    *("usr/share/", "usr/bin/", "usr/include/", "var/", "bin/", "lib/systemd/"),
+    *("usr/share/", "usr/bin/dpkg", "usr/bin/perl", "usr/include/", "var/", "bin/", "lib/systemd/"),
     *(
         f"usr/lib/{machine}-linux-gnu/{part}"
         for machine in ("x86_64", "aarch64")
@@ -119,7 +119,7 @@ def _network(layout: Layout, parts: Parts) -> None:
 
 
 def _balancers(layout: Layout, parts: Parts) -> None:
-    """Add what answers at the API's endpoint; busybox gives keepalived's check a shell and wget."""
+    """Add what answers at the API's endpoint; busybox gives keepalived's check a shell."""
     for name, reference in (
         ("haproxy", f"docker.io/library/haproxy:{HAPROXY}"),
         ("keepalived", f"docker.io/osixia/keepalived:{KEEPALIVED}"),
