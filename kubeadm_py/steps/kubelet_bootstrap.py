@@ -24,7 +24,8 @@ def plan_ready(ctx: StepContext) -> list[Action]:
     # Of a cluster that is all in the file it is known whether a pod network comes.
     if ctx.verb == "apply" and not addons_ready.has_network(ctx):
         return [waits.node_registered(name, paths.KUBELET_CONF, deadline)]
-    return [waits.node_ready(name, paths.KUBELET_CONF, "", deadline)]
+    network_comes = addons_ready.has_network(ctx)
+    return [waits.node_ready(name, paths.KUBELET_CONF, "", deadline, network_comes=network_comes)]
 
 
 def _is_member(ctx: StepContext) -> bool:
@@ -57,7 +58,7 @@ def plan_certificate(ctx: StepContext) -> list[Action]:
         return []
     timeouts = ctx.cluster.join_timeouts
     node = ctx.node
-    own = ctx.node.name in ctx.joined.kubelet_credentials
+    own = ctx.joined is not None and ctx.node.name in ctx.joined.kubelet_credentials
     port = kubelet.healthz_port(ctx.cluster, node, ctx.facts)
     return [
         waits.kubelet_healthy(node, port, timeouts.kubelet_health_check),

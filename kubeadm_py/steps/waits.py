@@ -22,6 +22,9 @@ _NODE_DELAY_SECONDS = 2.3
 """A kubelet looks for its node a second after its start, and for containers that ended once a second; a
 network's first pod goes through both. A kubectl that starts meanwhile takes the processor from them, and the
 node is Ready a whole second later."""
+_NETWORK_PATIENCE_SECONDS = 20
+"""A pod network that is in the cluster is on a new node well before."""
+NO_NETWORK = "gets Ready once the cluster has a pod network"
 _WATCH_SECONDS = 3
 """How long one watch goes on before the operator is told what is missing."""
 
@@ -296,10 +299,26 @@ return 1""",
     )
 
 
-def node_ready(name: str, kubeconfig: str, server: str, deadline: timedelta) -> Wait:
+def _without_network(name: str) -> str:
+    return f"""case $answer in
+  *NetworkPluginNotReady* | *'cni plugin not initialized'*)
+    now=$(date +%s)
+    [ -e "$kpy_tmp/no-network" ] || echo "$now" >"$kpy_tmp/no-network"
+    if [ $((now - $(cat "$kpy_tmp/no-network"))) -ge {_NETWORK_PATIENCE_SECONDS} ]; then
+      kpy_warn {shlex.quote(f"{name} {NO_NETWORK}")}
+      return 0
+    fi
+    ;;
+esac"""
+
+
+def node_ready(
+    name: str, kubeconfig: str, server: str, deadline: timedelta, *, network_comes: bool = True
+) -> Wait:
     """Wait until this node is Ready; a kubelet's own kubeconfig may ask that about itself.
 
     One watch waits, for a kubectl every moment takes from pods that start the processor that they need.
+    Where nobody knows whether a pod network comes, a node that lacks nothing else is done after a while.
     """
     command = kubectl(kubeconfig, server)
     watched = (
@@ -313,6 +332,7 @@ case $answer in
   True*) return 0 ;;
 esac
 {watched} >/dev/null 2>&1 && return 0
+{"" if network_comes else _without_network(name)}
 echo "not Ready: ${{answer#* }}" | cut -c 1-300
 return 1"""
     return Wait(

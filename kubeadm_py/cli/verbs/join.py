@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading, secrets_given
@@ -15,6 +15,9 @@ from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.transport.connect import Approached
+
+if TYPE_CHECKING:
+    from kubeadm_py.engine.events import Event
 
 
 def run(
@@ -58,6 +61,8 @@ def run(
     with common.a_run("join", cluster, display, options, config, connect=connect) as a_run:
         reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=targets) as end:
+            waiting: list[str] = []
+            a_run.bus.subscribe(lambda event: waiting.extend(_without_network(event)))
             report = join.join(
                 a_run,
                 targets,
@@ -77,7 +82,8 @@ def run(
                 return
             names = ", ".join(a_run.sessions)
             if report.changed:
-                end.verdict = f"{names} joined the cluster and {'is' if len(targets) == 1 else 'are'} Ready"
+                ready = f" and {'is' if len(targets) == 1 else 'are'} Ready" if not waiting else ""
+                end.verdict = f"{names} joined the cluster{ready}"
             else:
                 end.verdict = f"{names} joined before: nothing changed"
             if config:
@@ -86,6 +92,14 @@ def run(
                     "kubectl get nodes",
                     f"kubeadm-py verify --config {config}",
                 )
+
+
+def _without_network(event: Event) -> list[str]:
+    """Return the node that an event says waits for a pod network."""
+    from kubeadm_py.engine.events import Notice
+    from kubeadm_py.steps.waits import NO_NETWORK
+
+    return [event.host] if isinstance(event, Notice) and event.text.endswith(NO_NETWORK) else []
 
 
 def _targets(cluster: ResolvedCluster, hosts: Sequence[str], loaded: Loaded) -> list[Node]:

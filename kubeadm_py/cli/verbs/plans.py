@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubeadm_py.cli.frame import Display
+from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.show import as_json, as_text
@@ -32,4 +33,6 @@ def show_objects(objects: Sequence[Mapping[str, Any]]) -> None:
 def alone(verb: str, phases: Sequence[str], hosts: Sequence[str], changed: int) -> str:
     """Return what to say at the end of phases that ran alone."""
     what = f"{verb} phase {', '.join(phases)} on {', '.join(hosts)}"
+    if tuple(phases) == (PREFLIGHT,):
+        return f"{what}: passed"
     return f"{what}: done" if changed else f"{what}: nothing to do"
