@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading, secrets_given
 from kubeadm_py.cli.verbs.node_name import renamed
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.flags import at_hosts, from_join_flags, ignored_by_flag
+from kubeadm_py.config.flags import at_hosts, from_init_flags, from_join_flags, ignored_by_flag
 from kubeadm_py.config.live import adopt
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.transport.connect import Approached
 
 if TYPE_CHECKING:
     from kubeadm_py.engine.events import Event
+
+
+KNOW_ENOUGH = frozenset(
+    {
+        "kubelet-wait-bootstrap",
+        "wait-control-plane",
+        "control-plane-join",
+        "control-plane-join/mark-control-plane",
+    }
+)
+"""Phases that ask nothing of the cluster: a host whose kubelet has started has all that they need."""
+
+
+def member(hosts: Sequence[str], phases: Sequence[str], flags: Mapping[str, Any]) -> ResolvedCluster:
+    """Return hosts that are in their cluster already, or about to be, for phases that come last."""
+    described = {name: flags.get(name, "") for name in ("node-name", "cri-socket")}
+    cluster = from_init_flags(
+        hosts=hosts, **{name.replace("-", "_"): value for name, value in described.items()}
+    )
+    worker = tuple(phases) == ("kubelet-wait-bootstrap",) and not flags.get("control-plane")
+    role = Role.WORKER if worker else Role.CONTROL_PLANE
+    return replace(cluster, nodes=tuple(replace(node, role=role) for node in cluster.nodes))
 
 
 def run(
@@ -42,6 +65,9 @@ def run(
         if not loaded.has_cluster_document:
             cluster = at_hosts(cluster, hosts, joining=True)
         targets = _targets(cluster, hosts, loaded)
+    elif only_phases and set(only_phases) <= KNOW_ENOUGH and not endpoint:
+        cluster = member(hosts, only_phases, flags)
+        targets = list(cluster.nodes)
     else:
         cluster = from_join_flags(endpoint, hosts=hosts, **_tokens(flags))
         targets = list(cluster.nodes)

@@ -184,6 +184,13 @@ class TestJoin:
         assert steps == ["kubelet-wait-bootstrap"]
         assert paths.KUBELET_CONF in joined.machines["w1"].facts.files
 
+    def test_the_wait_alone_asks_nobody_for_the_cluster(self, joined):
+        nowhere = replace(joined.cluster, nodes=joined.cluster.nodes[1:])
+        report = joined.join("w1", cluster=nowhere, only_phases=("kubelet-wait-bootstrap",), dry_run=True)
+        steps = [step.step for host in report.plan.stages[-1].hosts for step in host.steps]
+        assert steps == ["kubelet-wait-bootstrap"]
+        assert joined.machines["cp1"].calls == []
+
     def test_preflight_alone(self, joined):
         w1 = joined.machines["w1"]
         w1.facts = replace(w1.facts, uid=1000)

@@ -364,6 +364,20 @@ class TestNodeReady:
         self.command(shell, "False not yet", watched=0)
         assert self.until(shell) == (0, [])
 
+    def test_without_a_pod_network_it_is_done_after_a_while(self, shell):
+        self.command(shell, "False container runtime network not ready: NetworkPluginNotReady", watched=1)
+        wait = waits.node_ready("w1", "/k", "", MINUTE, network_comes=False)
+        until = f'kpy_warn() {{ echo "warning $*"; }}\n{wait.until}'
+        assert shell(until)[0] == 1
+        (shell.folder / "no-network").write_text("1000")
+        assert shell(until) == (0, [f"warning w1 {waits.NO_NETWORK}"])
+
+    def test_something_else_is_waited_for_without_a_pod_network_too(self, shell):
+        self.command(shell, "False kubelet is starting", watched=1)
+        wait = waits.node_ready("w1", "/k", "", MINUTE, network_comes=False)
+        (shell.folder / "no-network").write_text("1000")
+        assert shell(wait.until) == (1, ["not Ready: kubelet is starting"])
+
     def test_why_it_is_not(self, shell):
         said = "False container runtime network not ready: cni plugin not initialized"
         self.command(shell, said, watched=1)
