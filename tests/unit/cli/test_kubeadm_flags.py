@@ -26,6 +26,7 @@ NEEDED = {
     "token delete": ["abcdef"],
     "config validate": ["--config", "x"],
     "config migrate": ["--old-config", "x"],
+    "certs renew": ["all"],
     "completion": ["bash"],
     "kubeconfig user": ["--client-name", "sample"],
 }
@@ -36,6 +37,10 @@ def command_of(path: str) -> str:
     """Return the command that is typed so; `certs renew` takes as a word what are commands of kubeadm's."""
     command, _, name = path.rpartition(" ")
     return command if command == "certs renew" and name in ("all", *renew.names()) else path
+
+
+ARGUMENTS = ("certs renew",)
+"""What kubeadm has as commands behind these words is an argument here."""
 
 
 def absent(path: str) -> bool:
@@ -128,7 +133,7 @@ def test_no_difference_is_about_what_kubeadm_does_not_have():
         command, flag = row["command"], row.get("flag")
         assert command in KUBEADM or command == "*"
         assert flag is None or flag in (EVERYWHERE if command == "*" else KUBEADM[command]["flags"])
-        assert row["here"] in ("refused", "no effect", "not there yet")
+        assert row["here"] in ("refused", "no effect", "in part", "not there yet")
         assert row["reason"].endswith(".")
 
 
