@@ -191,8 +191,10 @@ class Members:
             leader=self.leader,
         )
         self._gate(Gate.HOST, tuple(self.run.sessions), tried)
-        if self.running and self.joining:
-            self._refuse_taken_names()
+        # A member that was cut off on its way in may be Ready by now: the name is its own.
+        strangers = [name for name in self.joining if name in new]
+        if self.running and strangers:
+            self._refuse_taken_names(strangers)
 
     def gate(self, which: Gate, hosts: Sequence[str]) -> None:
         """Judge some hosts."""
@@ -239,9 +241,9 @@ class Members:
                 return preflight.ca_public_key(self.run, name)
         return _NO_CLUSTER
 
-    def _refuse_taken_names(self) -> None:
+    def _refuse_taken_names(self, strangers: Sequence[str]) -> None:
         """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
-        asked = ["get", "node", *self.joining, "--ignore-not-found", "-o", "json"]
+        asked = ["get", "node", *strangers, "--ignore-not-found", "-o", "json"]
         answer = self.leader.host.run(kubectl.command(asked), timeout=kubectl.TIMEOUT_SECONDS)
         if not answer.ok:
             raise KubeadmPyError(

@@ -27,6 +27,12 @@ while :; do
   why=
   if kpy_members >"$kpy_tmp/why" 2>&1; then
     if [ -n "$own_line" ] && [ ! -d {data}/member ] && [ "${{own_line#*, started, }}" != "$own_line" ]; then
+      if kpy_etcdctl "$own_client" endpoint health >/dev/null 2>&1; then
+        # Another host's, perhaps: it is not taken out for a wrong address.
+        echo "an etcd member answers at $own_client, and there is no data of it on this host"
+        echo "is the address this host's own? its data would lie in {data}"
+        exit 1
+      fi
       # The cluster counts on a member whose data is gone: this host was wiped without leaving.
       kpy_etcdctl "$others" member remove "$own_id" >"$kpy_tmp/why" 2>&1 || why=$(tail -n 1 "$kpy_tmp/why")
       [ -n "$why" ] || continue

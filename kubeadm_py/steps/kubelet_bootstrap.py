@@ -10,6 +10,8 @@ from kubeadm_py.render import kubelet
 from kubeadm_py.steps import addons_ready, waits
 from kubeadm_py.steps.base import Step, StepContext
 
+_DROP_TOKEN = Remove((paths.BOOTSTRAP_KUBELET_CONF,), reason="its token is not needed any more")
+
 
 def plan(ctx: StepContext) -> list[Action]:
     """Wait until the kubelet has its certificate and registered its node; then drop the token's file."""
@@ -58,40 +60,41 @@ def plan_certificate(ctx: StepContext) -> list[Action]:
         return []
     timeouts = ctx.cluster.join_timeouts
     node = ctx.node
-    own = ctx.joined is not None and ctx.node.name in ctx.joined.kubelet_credentials
+    # As kubelet-start has it: a kubelet.conf that is there already is the kubelet's own work.
+    signed = ctx.joined is not None and node.name in ctx.joined.kubelet_credentials
+    own = signed and paths.KUBELET_CONF not in ctx.facts.files
     port = kubelet.healthz_port(ctx.cluster, node, ctx.facts)
     return [
         waits.kubelet_healthy(node, port, timeouts.kubelet_health_check),
-        *([] if own else _own_bootstrap(ctx)),
+        *([] if own else [_own_certificate(ctx)]),
+        # Beside a certificate that was signed beforehand a killed join may have left its token.
+        *([] if own and paths.BOOTSTRAP_KUBELET_CONF not in ctx.facts.files else [_DROP_TOKEN]),
     ]
 
 
-def _own_bootstrap(ctx: StepContext) -> list[Action]:
+def _own_certificate(ctx: StepContext) -> Wait:
     """Wait for the certificate that the kubelet asks for by itself."""
     current = shlex.quote(ctx.node.kubelet_client_certificate)
-    return [
-        Wait(
-            "wait for the kubelet's certificate",
-            # A kubelet that has static pods to run writes the first before it has the second.
-            f"""[ -s {paths.KUBELET_CONF} ] && [ -s {current} ] && return 0
+    return Wait(
+        "wait for the kubelet's certificate",
+        # A kubelet that has static pods to run writes the first before it has the second.
+        f"""[ -s {paths.KUBELET_CONF} ] && [ -s {current} ] && return 0
 echo "the cluster has not signed the kubelet's certificate yet"
 return 1""",
-            ctx.cluster.join_timeouts.tls_bootstrap,
-            interval=0.1,
-            # Only this start of the kubelet counts: a host that was reset has the old cluster's refusals too.
-            hopeless="""id=$(systemctl show -p InvocationID --value kubelet 2>/dev/null)
+        ctx.cluster.join_timeouts.tls_bootstrap,
+        interval=0.1,
+        # Only this start of the kubelet counts: a host that was reset has the old cluster's refusals too.
+        hopeless="""id=$(systemctl show -p InvocationID --value kubelet 2>/dev/null)
 [ -n "$id" ] || return 1
 line=$(journalctl "_SYSTEMD_INVOCATION_ID=$id" -n 30 --no-pager -o cat 2>/dev/null \
 | grep -m 1 -E 'Unauthorized|is forbidden|x509: ') || return 1
 printf 'the API server refuses the kubelet: %s\\n' "$line" | cut -c 1-300
 """,
-            diagnose="""echo "kubelet says:"
+        diagnose="""echo "kubelet says:"
 journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
 """,
-            look=f"journalctl -u kubelet -e     (on {ctx.node.name}); kubectl get csr",
-        ),
-        Remove((paths.BOOTSTRAP_KUBELET_CONF,), reason="its token is not needed any more"),
-    ]
+        look=f"journalctl -u kubelet -e     (on {ctx.node.name}); kubectl get csr",
+    )
 
 
 STEP = Step("kubelet-wait-bootstrap", "kubelet's certificate", plan, phase="kubelet-wait-bootstrap")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 import yaml
 from cryptography import x509
 
 from kubeadm_py.engine.events import ActionDone
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.steps import applied
+from kubeadm_py.transport.base import Result
 
 ETCD = f"{paths.MANIFESTS_DIR}/etcd.yaml"
 
@@ -146,5 +151,59 @@ def test_control_planes_that_come_later_join_one_that_runs(make_world):
     shared = f"{paths.PKI_DIR}/ca.key"
     assert world.machines["cp2"].content[shared] == world.machines["cp1"].content[shared]
     assert paths.SUPER_ADMIN_CONF not in world.machines["cp2"].content
+    world.forget()
+    assert world.apply().joined == ()
+
+
+def says_which_nodes_are_ready(world) -> None:
+    """Let cp1 answer `kubectl get node` with the nodes that have registered by now."""
+
+    def answer(call):
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        nodes = [
+            {"metadata": {"name": name}, "status": ready}
+            for name in world.api.nodes
+            if re.search(rf"get node .*\b{name}\b", call.text)
+        ]
+        return Result(0, json.dumps({"items": nodes}).encode(), b"")
+
+    world.machines["cp1"].answer(re.compile(r"kubectl .* get node .* --ignore-not-found -o json"), answer)
+
+
+def test_a_later_control_plane_that_was_cut_off_when_ready_is_gone_on_with(make_world):
+    world = make_world(control_planes=2, workers=0, control_plane_endpoint="10.0.0.11:6443", up=True)
+    says_which_nodes_are_ready(world)
+    cp2 = world.machines["cp2"]
+    # Killed when its etcd member, its kubelet and its node were there and its note was not.
+    world.apply()
+    cp2._remove(applied.AUTHORITY)
+    assert world.api.nodes["cp2"]
+    world.forget()
+    assert world.apply().joined == ("cp2",)
+    assert applied.AUTHORITY in cp2.content
+
+
+def test_a_host_that_is_no_member_never_takes_the_name_of_a_ready_node(make_world):
+    world = make_world(workers=1, up=True)
+    says_which_nodes_are_ready(world)
+    world.api.nodes["w1"] = True
+    with pytest.raises(KubeadmPyError, match="has a Ready node called w1 already"):
+        world.apply()
+    assert world.machines["w1"].stages == []
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "not signed yet"])
+def test_the_token_that_a_killed_join_left_behind_goes_away(signed, make_world):
+    world = make_world(workers=1)
+    says_which_nodes_are_ready(world)
+    world.apply()
+    w1 = world.machines["w1"]
+    w1._put(paths.BOOTSTRAP_KUBELET_CONF, b"token: abcdef.0123456789abcdef", 0o600, "root:root")
+    if not signed:
+        w1._remove(paths.KUBELET_CONF)
+    world.forget()
+    world.apply()
+    assert paths.KUBELET_CONF in w1.content
+    assert paths.BOOTSTRAP_KUBELET_CONF not in w1.content
     world.forget()
     assert world.apply().joined == ()

@@ -162,9 +162,19 @@ def test_another_learner_is_waited_for(joining, etcd):
 
 def test_a_wiped_host_leaves_and_comes_anew(joining, etcd):
     etcd.members(CP1, VOTER)
+    (etcd.folder / "sick").touch()
     assert etcd.announce(joining)[0] == 0
     assert etcd.listed == [CP1, UNSTARTED]
     assert "member remove bbb2" in etcd.log
+
+
+def test_a_member_that_answers_is_never_taken_for_a_wiped_host(joining, etcd):
+    etcd.members(CP1, VOTER)
+    code, said = etcd.announce(joining)
+    assert code == 1
+    assert "an etcd member answers at https://10.0.0.12:2379, and there is no data of it on this host" in said
+    assert etcd.listed == [CP1, VOTER]
+    assert not (etcd.folder / "etcd.yaml").exists()
 
 
 def test_data_of_a_member_that_is_none_any_more_is_never_started(joining, etcd):
