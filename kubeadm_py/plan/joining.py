@@ -293,8 +293,8 @@ class Joining:
         control_planes = self._control_planes()
         # A control plane has marked itself, through its own API server; and its taint keeps pods away.
         workers = [name for name in self.names if name not in control_planes]
-        patches = {name: mark_node.joining_patch(self.run.cluster.node(name)) for name in workers}
-        actions: list[Action] = mark_node.mark(patches, paths.ADMIN_CONF, server, deadline)
+        wanted = {name: mark_node.joining(self.run.cluster.node(name)) for name in workers}
+        actions: list[Action] = mark_node.mark(wanted, paths.ADMIN_CONF, server, deadline)
         if leader.token is not None:
             actions.append(
                 RunScript(

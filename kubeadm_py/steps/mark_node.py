@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript, Wait
-from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION, Node, Role
+from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION, Node, Role, Taint
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, is_so, write
@@ -35,33 +36,83 @@ def marker(node: Node) -> FileSpec:
     )
 
 
-def joining_patch(node: Node) -> Mapping[str, Any]:
-    """Return what is patched on a node that has just joined: a worker has registered with its taints."""
-    return patch(node) if node.role is Role.CONTROL_PLANE else _patch(node, labels_of(node), [])
+_UNTAINT = """{{
+  answer=$({command} 2>&1) || case $answer in
+    *'not found'*) answer="$answer (no change)" ;;
+    *) printf '%s\\n' "$answer" >&2; exit 1 ;;
+  esac
+  printf '%s\\n' "$answer"
+}}"""
+"""One that somebody took off already is no failure."""
 
 
-def patch(node: Node, before: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """Return the strategic merge patch: taints merge by key, so those of others stay.
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Hold what a node is to carry, and the keys of what it carried by our doing and shall no longer."""
 
-    What `before`, the marks that were set last, has more is taken off.
-    """
-    wanted, set_before = labels_of(node), (before or {}).get("labels", {})
-    taints: list[Mapping[str, str]] = [taint.manifest for taint in node.effective_taints]
-    kept = {taint["key"] for taint in taints}
-    gone = [key for key in _keys((before or {}).get("taints", ())) if key not in kept]
-    taints += [{"$patch": "delete", "key": key} for key in gone]
-    return _patch(node, {**dict.fromkeys(set_before.keys() - wanted.keys()), **wanted}, taints)
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    """None takes one off."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.labels or self.annotations or self.taints or self.gone)
+
+    def patch(self) -> dict[str, Any]:
+        """Return the merge patch for what is a map to the API; taints are one list, which others share."""
+        metadata = {"labels": dict(self.labels), "annotations": dict(self.annotations)}
+        found = {key: value for key, value in metadata.items() if value}
+        patch: dict[str, Any] = {"metadata": found} if found else {}
+        if any(taint.time_added for taint in self.taints):
+            # kubectl taint has no word for the time; only then the list is replaced as a whole.
+            patch["spec"] = {"taints": [taint.manifest for taint in self.taints]}
+        return patch
+
+    def commands(self, kubectl: str, nodes: Sequence[str]) -> list[str]:
+        """Return the commands that make it so."""
+        names, patch = shlex.join(nodes), self.patch()
+        found = []
+        if patch:
+            found.append(f"{kubectl} patch node {names} --type strategic -p {shlex.quote(json.dumps(patch))}")
+        if self.taints and "spec" not in patch:
+            wanted = shlex.join(str(taint) for taint in self.taints)
+            found.append(f"{kubectl} taint node {names} --overwrite {wanted}")
+        found += [
+            _UNTAINT.format(command=f"{kubectl} taint node {shlex.quote(node)} {shlex.quote(f'{key}-')}")
+            for key in self.gone
+            for node in nodes
+        ]
+        return found
+
+    def reason(self) -> str:
+        """Say what changes."""
+        return ", ".join(
+            [
+                *(key if value is not None else f"without {key}" for key, value in self.labels.items()),
+                *self.annotations,
+                *map(str, self.taints),
+                *(f"without {key}" for key in self.gone),
+            ]
+        )
 
 
-def _patch(
-    node: Node, labels: Mapping[str, str | None], taints: list[Mapping[str, str]]
-) -> Mapping[str, Any]:
-    socket = {CRI_SOCKET_ANNOTATION: node.cri_socket} if node.cri_socket_annotated else {}
-    metadata = {**({"labels": labels} if labels else {}), **({"annotations": socket} if socket else {})}
-    return {
-        **({"metadata": metadata} if metadata else {}),
-        **({"spec": {"taints": taints}} if taints else {}),
-    }
+def joining(node: Node) -> Marks:
+    """Return what is marked on a node that has just joined: a worker has registered with its taints."""
+    wanted = marks(node)
+    return wanted if node.role is Role.CONTROL_PLANE else replace(wanted, taints=())
+
+
+def marks(node: Node, before: Mapping[str, Any] | None = None) -> Marks:
+    """Return a node's marks; what `before`, the marks that were set last, has more is taken off."""
+    labels, set_before = labels_of(node), (before or {}).get("labels", {})
+    kept = {taint.key for taint in node.effective_taints}
+    return Marks(
+        {**dict.fromkeys(sorted(set_before.keys() - labels.keys())), **labels},
+        {CRI_SOCKET_ANNOTATION: node.cri_socket} if node.cri_socket_annotated else {},
+        node.effective_taints,
+        tuple(key for key in _keys((before or {}).get("taints", ())) if key not in kept),
+    )
 
 
 def _keys(taints: Sequence[str]) -> list[str]:
@@ -69,21 +120,19 @@ def _keys(taints: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(taint.partition(":")[0].partition("=")[0] for taint in taints))
 
 
-def mark(
-    patches: Mapping[str, Mapping[str, Any]], kubeconfig: str, server: str, deadline: timedelta
-) -> list[Action]:
-    """Return the actions, for a leader, that wait for the nodes' objects and patch them; none without marks.
+def mark(wanted: Mapping[str, Marks], kubeconfig: str, server: str, deadline: timedelta) -> list[Action]:
+    """Return the actions, for a leader, that wait for nodes and mark them; none without marks.
 
-    `patches` are by the node's name; nodes with the same one share a call.
+    `wanted` is by the node's name; nodes with the same marks share a call.
     """
-    alike: dict[str, list[str]] = {}
-    for name, wanted in patches.items():
-        if wanted:
-            alike.setdefault(json.dumps(wanted), []).append(name)
+    alike: dict[str, tuple[Marks, list[str]]] = {}
+    for name, each in wanted.items():
+        if each:
+            alike.setdefault(repr(each), (each, []))[1].append(name)
     if not alike:
         return []
     command = waits.kubectl(kubeconfig, server)
-    names = [name for group in alike.values() for name in group]
+    names = [name for _, group in alike.values() for name in group]
     which = f"node {names[0]}" if len(names) == 1 else f"nodes {', '.join(names)}"
     actions: list[Action] = [
         Wait(
@@ -98,51 +147,43 @@ def mark(
     actions += [
         RunScript(
             f"labels and taints of {', '.join(group)}",
-            f"answer=$({command} patch node {shlex.join(group)} --type strategic -p {shlex.quote(wanted)})\n"
-            """case $(printf '%s\\n' "$answer" | grep -v '(no change)') in '') echo unchanged ;; esac""",
-            reason=_reason(json.loads(wanted)),
+            _script(each.commands(command, group)),
+            reason=each.reason(),
         )
-        for wanted, group in alike.items()
+        for each, group in alike.values()
     ]
     return actions
 
 
-def _reason(wanted: Mapping[str, Any]) -> str:
-    labels = wanted.get("metadata", {}).get("labels", {})
-    taints = wanted.get("spec", {}).get("taints", [])
-    return ", ".join(
-        [
-            *(key if value is not None else f"without {key}" for key, value in labels.items()),
-            *(f"without {each['key']}" if "$patch" in each else _taint(each) for each in taints),
-        ]
+def _script(commands: Sequence[str]) -> str:
+    """Run commands that say `(no change)` of what is so already."""
+    runs = "".join(f"{command} >>$kpy_tmp/marked\n" for command in commands)
+    return (
+        f": >$kpy_tmp/marked\n{runs}cat $kpy_tmp/marked\n"
+        "grep -qv '(no change)' $kpy_tmp/marked || echo unchanged"
     )
-
-
-def _taint(taint: Mapping[str, str]) -> str:
-    value = f"={taint['value']}" if "value" in taint else ""
-    return f"{taint['key']}{value}:{taint['effect']}"
 
 
 def plan(ctx: StepContext) -> list[Action]:
     """Mark this control plane, or the nodes that this leader is to mark, unless they are marked already."""
     known = applied.same_cluster(ctx)
     unless_so = known and not ctx.phases.only
-    patches: dict[str, Mapping[str, Any]] = {}
+    patches: dict[str, Marks] = {}
     notes: list[FileSpec] = []
     for node in (ctx.node,) if ctx.marked is None else ctx.marked:
         if unless_so and is_so(marker(node), ctx.facts):
             continue
-        wanted = patch(node, _noted(ctx.facts, node) if known else None)
+        wanted = marks(node, _noted(ctx.facts, node) if known else None)
         if wanted:
             patches[node.name] = wanted
             notes.append(marker(node))
-    marks = mark(
+    actions = mark(
         patches,
         admin_kubeconfig(ctx),
         f"https://{ctx.node.local_endpoint}",
         ctx.timeouts.kubernetes_api_call,
     )
-    return [*marks, *write(notes, ctx.facts, title="note the marks")] if marks else []
+    return [*actions, *write(notes, ctx.facts, title="note the marks")] if actions else []
 
 
 def _noted(facts: HostFacts, node: Node) -> Mapping[str, Any] | None:

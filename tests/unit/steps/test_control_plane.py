@@ -213,14 +213,15 @@ class TestMarks:
 
     def test_taints_of_the_file(self, control_plane):
         ctx = with_node(control_plane, taints=(Taint("only", "NoExecute", "gpu"),))
-        assert mark_node.patch(ctx.node)["spec"] == {
-            "taints": [{"key": "only", "effect": "NoExecute", "value": "gpu"}]
-        }
+        script = mark_node.plan(ctx)[1].script
+        # Taints are one list to the API: a patch would take off those of others.
+        assert "taint node cp1 --overwrite only=gpu:NoExecute" in script
+        assert "spec" not in mark_node.marks(ctx.node).patch()
 
     def test_a_taints_time_is_for_the_api_alone(self, control_plane):
         taint = Taint("only", "NoExecute", time_added="2026-01-01T00:00:00Z")
         ctx = with_node(control_plane, taints=(taint,))
-        assert mark_node.patch(ctx.node)["spec"]["taints"] == [
+        assert mark_node.marks(ctx.node).patch()["spec"]["taints"] == [
             {"key": "only", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}
         ]
         assert str(taint) == "only:NoExecute"
@@ -228,21 +229,22 @@ class TestMarks:
     def test_the_cri_socket_where_kubeadms_gate_is_off(self, control_plane):
         before = mark_node.marker(control_plane.node)
         ctx = with_node(control_plane, cri_socket_annotated=True)
-        metadata = mark_node.patch(ctx.node)["metadata"]
+        metadata = mark_node.marks(ctx.node).patch()["metadata"]
         assert metadata["annotations"] == {"kubeadm.alpha.kubernetes.io/cri-socket": ctx.node.cri_socket}
         assert "node-role.kubernetes.io/control-plane" in metadata["labels"]
         assert mark_node.marker(ctx.node) != before
 
     def test_no_taints_at_all(self, control_plane):
-        assert "spec" not in mark_node.patch(with_node(control_plane, taints=()).node)
+        assert mark_node.marks(with_node(control_plane, taints=()).node).taints == ()
+        assert " taint " not in mark_node.plan(with_node(control_plane, taints=()))[1].script
 
     def test_a_worker_registers_with_its_own_taints(self):
         worker = Node(
             "w1", Role.WORKER, ("10.0.0.21",), labels={"a": "b"}, taints=(Taint("t", "NoSchedule"),)
         )
-        assert mark_node.joining_patch(worker) == {"metadata": {"labels": {"a": "b"}}}
-        assert mark_node.joining_patch(replace(worker, labels={})) == {}
-        assert mark_node.mark({"w1": {}}, "/k", "", timedelta(0)) == []
+        assert mark_node.joining(worker) == mark_node.Marks({"a": "b"})
+        assert not mark_node.joining(replace(worker, labels={}))
+        assert mark_node.mark({"w1": mark_node.Marks()}, "/k", "", timedelta(0)) == []
 
     def test_nodes_with_the_same_marks_share_a_call(self, control_plane):
         cp1 = control_plane.node
@@ -251,6 +253,9 @@ class TestMarks:
         wait, first, second, note = mark_node.plan(ctx)
         assert "get node cp1 cp2 w1 -o name" in wait.until
         assert "patch node cp1 cp2 --type strategic" in first.script
+        assert (
+            "taint node cp1 cp2 --overwrite node-role.kubernetes.io/control-plane:NoSchedule" in first.script
+        )
         assert "patch node w1 --type strategic" in second.script
         assert [spec.path for spec in note.files] == [
             f"{paths.APPLIED_DIR}/node-{name}" for name in ("cp1", "cp2", "w1")
@@ -260,10 +265,10 @@ class TestMarks:
         ctx = with_node(control_plane, labels={"disk": "ssd"}, taints=(Taint("only", "NoExecute", "gpu"),))
         after = with_node(settled(ctx, carry), labels={"zone": "a"}, taints=None)
         marks = mark_node.plan(after)[1]
-        patch = json.loads(re.search(r"-p '(.*)'\)", marks.script)[1])
+        patch = json.loads(re.search(r"-p '(.*)' >>", marks.script)[1])
         assert patch["metadata"]["labels"]["disk"] is None
         assert patch["metadata"]["labels"]["zone"] == "a"
-        assert {"$patch": "delete", "key": "only"} in patch["spec"]["taints"]
+        assert "taint node cp1 only- 2>&1" in marks.script
         assert "without disk" in marks.reason
         assert "without only" in marks.reason
 
