@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -49,6 +50,8 @@ class ControlPlaneProducers:
     """What of the phase certs this run does: no other authority is made."""
     others: Sequence[Session] = ()
     """Those of the other control planes that are made in this run: the authorities may lie there, too."""
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _made: Authorities | None = field(default=None, repr=False)
 
     def prepare(self) -> None:
         """Start making the keys of a new cluster while the hosts are being prepared."""
@@ -81,8 +84,8 @@ class ControlPlaneProducers:
 
     def forget(self) -> None:
         """Drop all private keys."""
-        if "_authorities" in self.__dict__:
-            self._authorities.forget()
+        if self._made is not None:
+            self._made.forget()
 
     def table(self) -> dict[str, Producer]:
         """Return the producers by name."""
@@ -100,8 +103,15 @@ class ControlPlaneProducers:
         """Return the cluster's CA certificate, as a host has it or as it is made in this run."""
         return self._ca_certificate()
 
-    @cached_property
+    @property
     def _authorities(self) -> Authorities:
+        # All hosts ask at once, and from Python 3.12 on a cached_property may be made twice: two CAs.
+        with self._lock:
+            if self._made is None:
+                self._made = self._make_authorities()
+            return self._made
+
+    def _make_authorities(self) -> Authorities:
         shared = self._shared
         content: dict[str, bytes] = {}
         for session in self._sessions:

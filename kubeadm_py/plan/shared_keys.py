@@ -33,9 +33,9 @@ class SharedKeys:
     read: Callable[[], Mapping[str, bytes]]
     now: datetime
     key_maker: KeyMaker = generate
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _content: Mapping[str, bytes] | None = None
-    _authorities: Authorities | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _content: Mapping[str, bytes] | None = field(default=None, repr=False)
+    _authorities: Authorities | None = field(default=None, repr=False)
 
     def table(self, ca_pem: bytes) -> dict[str, Producer]:
         """Return the producers of a joining control plane, by name."""

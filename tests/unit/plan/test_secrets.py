@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan import init as plan_init
 from kubeadm_py.plan import join as plan_join
 from kubeadm_py.plan.run import RunFailedError, running
+from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.show import as_json, as_text
 
 GIVEN = Secret("abcdef.0123456789abcdef")
@@ -123,3 +126,9 @@ def test_errors_hold_none(make_world):
             world.join("w1")
         told = f"{caught.value} {caught.value.args} {caught.value.details}"
         assert not re.search(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", told)
+
+
+def test_what_control_planes_share_does_not_show_itself(make_world):
+    keys = SharedKeys(make_world().cluster, (), lambda: {"ca.key": b"the very key"}, datetime.now(UTC))
+    assert keys.table(b"")["shared-file"]("cp2", Late("shared-file", {}, "ca.key")) == b"the very key"
+    assert "the very key" not in repr(keys)
