@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from lab import paths
@@ -11,6 +12,8 @@ from oracle.sandbox import Host
 CASES = paths.VAGRANT.parent / "tests" / "golden" / "kubeadm"
 CONFIG = "config.yaml"
 HOST = "host.yaml"
+CLUSTER = "cluster.yaml"
+"""The Cluster document that our side needs beside the config, to know both hosts of a join."""
 GIVEN_FILES = "host"
 """The folder of a case whose files lie on its host before kubeadm comes."""
 
@@ -22,6 +25,8 @@ class Case:
     folder: Path
     config: bytes
     host: Host
+    joining: Host | None = None
+    """The host that joins the first one, where the recording is of a join."""
 
     @property
     def name(self) -> str:
@@ -41,11 +46,15 @@ def read(name: str) -> Case:
     given = folder / GIVEN_FILES
     paths_given = sorted(path for path in given.rglob("*") if path.is_file())
     files = {f"/{path.relative_to(given)}": path.read_bytes() for path in paths_given}
-    host = Host(
+    joining = _host(about["joining"], {}) if "joining" in about else None
+    return Case(folder, (folder / CONFIG).read_bytes(), _host(about, files), joining)
+
+
+def _host(about: dict[str, Any], files: dict[str, bytes]) -> Host:
+    return Host(
         hostname=about["hostname"],
         addresses=tuple(about["addresses"]),
         directories=tuple(about["directories"]),
         environment=dict(about["environment"]),
         files=files,
     )
-    return Case(folder, (folder / CONFIG).read_bytes(), host)

@@ -99,8 +99,9 @@ def recorded(folder: Path) -> dict[str, Any]:
 
 
 def recorded_objects(folder: Path) -> list[dict[str, Any]]:
-    """Return the recorded API objects, in their order."""
-    return list(yaml.load_all((folder / "objects.yaml").read_text(), yaml.CSafeLoader))
+    """Return the recorded API objects, in their order; a join makes none."""
+    recording = folder / "objects.yaml"
+    return list(yaml.load_all(recording.read_text(), yaml.CSafeLoader)) if recording.exists() else []
 
 
 def recorded_modes(folder: Path) -> dict[str, str]:
@@ -148,10 +149,19 @@ def found(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Difference
     ]
 
 
-def unwanted(theirs: Mapping[str, Any], ours: Mapping[str, Any], case: str = "") -> list[Difference]:
-    """Return every difference that the list does not explain; what it says of single cases is for `case`."""
+def found_modes(theirs: Mapping[str, str], ours: Mapping[str, str]) -> list[Difference]:
+    """Return every file of kubeadm's that we give another mode or owner, or lack."""
+    return [
+        (path, "mode", mode, ours.get(path, ABSENT))
+        for path, mode in theirs.items()
+        if ours.get(path) != mode
+    ]
+
+
+def unwanted(differences: Iterable[Difference], case: str = "") -> list[Difference]:
+    """Return what the list does not explain; what it says of single cases is for `case`."""
     listed = [entry for entry in wanted() if entry.cases is None or case in entry.cases]
-    return [one for one in found(theirs, ours) if not any(entry.explains(one) for entry in listed)]
+    return [one for one in differences if not any(entry.explains(one) for entry in listed)]
 
 
 def _differences(theirs: Any, ours: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

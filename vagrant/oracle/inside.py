@@ -1,8 +1,8 @@
-"""Run kubeadm in a root directory of its own; the process itself already runs in namespaces of its own.
+"""Run kubeadm in root directories of its own; the process itself already runs in namespaces of its own.
 
-`sandbox.py` starts this with `unshare` and asks one thing a line, as JSON: a host (name, addresses,
-directories, environment, files) and the commands to run on it one after the other. Each question gets a fresh
-host in a tmpfs, which goes with its answer: no key ever lies on a disk.
+`sandbox.py` starts this with `unshare` and asks one thing a line, as JSON: hosts (name, addresses,
+directories, environment, files) and the commands to run on them one after the other. Each question gets fresh
+hosts in a tmpfs, which go with its answer: no key ever lies on a disk. All share one network and one kernel.
 """
 
 import base64
@@ -13,15 +13,19 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 _ENVIRONMENT = {"PATH": "/usr/bin", "HOME": "/root"}
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "random": (1, 8), "urandom": (1, 9)}
 _INTERFACE = "eth0"
 _NOT_MADE = ("/proc", "/dev", "/tmp", "/usr/bin")
 _COMMAND_SECONDS = 120
+_AGAIN_SECONDS = 0.2
 
 
 def main() -> None:
@@ -51,13 +55,35 @@ def _enter(outside: list[str]) -> None:
         _run("ip", "link", "set", name, "up")
 
 
-def _answer(root: Path, programs: dict[str, Path], question: dict[str, Any]) -> dict[str, Any]:
-    socket.sethostname(question["hostname"])
-    _address(question["addresses"])
-    with _host(root, programs, question):
-        ran = [_command(root, words, question["environment"]) for words in question["commands"]]
-        laid = set(question["files"])
-        return {"ran": ran, "files": [entry for entry in _made(root) if entry["path"] not in laid]}
+def _answer(root: Path, programs: dict[str, Path], question: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    _address([address for host in question for address in host["addresses"]])
+    answers: list[dict[str, Any]] = []
+    running: list[subprocess.Popen[bytes]] = []
+    with contextlib.ExitStack() as stack:
+        try:
+            for host in question:
+                place = root / host["hostname"]
+                place.mkdir(exist_ok=True)
+                stack.enter_context(_host(place, programs, host))
+                socket.sethostname(host["hostname"])
+                ran = []
+                for command in host["commands"]:
+                    ran.append(_command(place, command, host["environment"], running))
+                    if ran[-1]["code"] != 0:
+                        break
+                made = [entry for entry in _made(place) if entry["path"] not in host["files"]]
+                answers.append({"ran": ran, "files": made})
+                if ran and ran[-1]["code"] != 0:
+                    break
+        finally:
+            _end(running)
+    return answers
+
+
+def _end(running: list[subprocess.Popen[bytes]]) -> None:
+    for process in reversed(running):
+        process.kill()
+        process.wait()
 
 
 def _address(addresses: list[str]) -> None:
@@ -96,25 +122,39 @@ def _host(root: Path, programs: dict[str, Path], question: dict[str, Any]) -> It
             _run("umount", str(place))
 
 
-def _command(root: Path, words: list[str], environment: dict[str, str]) -> dict[str, Any]:
+def _command(
+    root: Path, command: dict[str, Any], environment: dict[str, str], running: list[subprocess.Popen[bytes]]
+) -> dict[str, Any]:
+    """Run a command to its end, again until it succeeds where asked to, or start it in the background."""
+
     def enter() -> None:
         os.chroot(root)
         os.chdir("/")
 
-    try:
-        ran = subprocess.run(
-            words,
-            env=_ENVIRONMENT | environment,
-            preexec_fn=enter,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"code": -1, "stdout": "", "stderr": f"still running after {_COMMAND_SECONDS} s"}
-    return {"code": ran.returncode, "stdout": ran.stdout, "stderr": ran.stderr}
+    words = command["words"]
+    if pod := command["pod"]:
+        manifest = yaml.safe_load((root / f"etc/kubernetes/manifests/{pod}.yaml").read_text())
+        words = [*manifest["spec"]["containers"][0]["command"], *words]
+    settings: dict[str, Any] = {
+        "env": _ENVIRONMENT | environment,
+        "preexec_fn": enter,
+        "stdin": subprocess.DEVNULL,
+    }
+    if command["background"]:
+        quiet = subprocess.DEVNULL
+        running.append(subprocess.Popen(words, stdout=quiet, stderr=quiet, **settings))
+        return {"code": 0, "stdout": "", "stderr": ""}
+    deadline = time.monotonic() + _COMMAND_SECONDS
+    while True:
+        try:
+            ran = subprocess.run(
+                words, capture_output=True, text=True, timeout=command["seconds"], check=False, **settings
+            )
+        except subprocess.TimeoutExpired:
+            return {"code": -1, "stdout": "", "stderr": f"still running after {command['seconds']} s"}
+        if ran.returncode == 0 or not command["again"] or time.monotonic() > deadline:
+            return {"code": ran.returncode, "stdout": ran.stdout, "stderr": ran.stderr}
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _made(root: Path) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from lab.process import LabError
 
 from oracle import dryrun
 from oracle.cases import Case
-from oracle.sandbox import CONFIG, Made, MadeFile, Ran, Sandbox
+from oracle.sandbox import CONFIG, Command, Host, Made, MadeFile, Ran, Sandbox
 from oracle.words import read_certificate, read_kubeconfig
 
 MADE_AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -44,25 +44,98 @@ _NEEDS_A_CLUSTER = (
     "addon",
     "show-join-command",
 )
+_NEEDS_NO_CLUSTER = (
+    "certs",
+    "kubeconfig",
+    "etcd",
+    "control-plane",
+    "kubelet-start",
+    "wait-control-plane",
+    "mark-control-plane",
+    "kubelet-finalize",
+    "show-join-command",
+)
+_NEEDS_A_KUBELET = (
+    "preflight",
+    "check-etcd",
+    "etcd-join",
+    "kubelet-wait-bootstrap",
+    "control-plane-join",
+    "wait-control-plane",
+)
+_KUBEADM = ("kubeadm",)
+_WITH_CONFIG = ("--config", CONFIG)
+_JOIN_PHASE = ("kubeadm", "join", "phase")
+_KUBECTL = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--cache-dir=/tmp", "--request-timeout=60s")
+_CONTROLLERS = ("--controllers=bootstrap-signer-controller,serviceaccount-controller", "--leader-elect=false")
+_SIGNED = "{.data.jws-kubeconfig-abcdef}"
+_NODE = "/tmp/node.yaml"
+_ETCD_JOIN_SECONDS = 30
 
 
 def record(case: Case, sandbox: Sandbox) -> None:
-    """Run kubeadm on the case's host and write down what came of it, in the case's folder."""
-    host = replace(case.host, files=case.host.files | {CONFIG: case.config})
-    skipped = _skipped_phases(case.config)
-    phases = ",".join(dict.fromkeys(["preflight", *_NEEDS_A_CLUSTER, *skipped]))
-    dry = ",".join(dict.fromkeys(["preflight", "show-join-command", *skipped]))
+    """Run kubeadm on the case's hosts and write down what came of it, in the case's folder."""
+    if case.joining is None:
+        _record_init(case, sandbox)
+    else:
+        _record_join(case, case.joining, sandbox)
+
+
+def _record_init(case: Case, sandbox: Sandbox) -> None:
+    host, skipped = _with_config(case.host, case), _skipped_phases(case.config)
     files = sandbox.run(
-        host,
-        ["kubeadm", "config", "validate", "--config", CONFIG],
-        ["kubeadm", "init", "--config", CONFIG, "--skip-phases", phases],
+        host, [*_KUBEADM, "config", "validate", *_WITH_CONFIG], _init(case, *_NEEDS_A_CLUSTER)
     )
     began = datetime.now(UTC).replace(microsecond=0)
-    objects = sandbox.run(host, ["kubeadm", "init", "--dry-run", "--config", CONFIG, "--skip-phases", dry])
-    for ran in (*files.ran, *objects.ran):
-        _demand(case, ran)
+    objects = sandbox.run(host, [*_init(case, "show-join-command", *skipped), "--dry-run"])
+    _demand(case, *files.ran, *objects.ran)
     _write_files(case, files)
     _write_objects(case, objects.ran[0].stdout, began)
+
+
+def _record_join(case: Case, joining: Host, sandbox: Sandbox) -> None:
+    """Record what a join makes of the second host, while etcd, API server and signer run on the first one."""
+    first = [
+        Command(_init(case, *_NEEDS_A_CLUSTER)),
+        Command(pod="etcd", background=True),
+        Command(pod="kube-apiserver", background=True),
+        Command([*_KUBECTL, "get", "--raw=/readyz"], again=True),
+        Command(_CONTROLLERS, pod="kube-controller-manager", background=True),
+        Command([*_init(case, *_NEEDS_NO_CLUSTER), "--upload-certs"]),
+        Command([*_KUBECTL, "wait", f"--for=jsonpath={_SIGNED}", "-nkube-public", "configmap/cluster-info"]),
+    ]
+    # Where a joining control plane looks for etcd; without a kubelet nobody else writes it down.
+    first.append(Command([*_KUBECTL, "create", "-f", "/etc/kubernetes/manifests/etcd.yaml"], again=True))
+    second = [Command([*_KUBEADM, "join", *_WITH_CONFIG, "--skip-phases", ",".join(_NEEDS_A_KUBELET)])]
+    controls = b"controlPlane:" in case.config
+    if controls:
+        second += [
+            Command([*_KUBECTL, "create", "-f", _NODE]),
+            Command([*_JOIN_PHASE, "control-plane-join", "mark-control-plane", *_WITH_CONFIG]),
+        ]
+    # It waits for a member that nobody starts; its manifest lies there by then.
+    unfinished = [Command([*_JOIN_PHASE, "etcd-join", *_WITH_CONFIG], seconds=_ETCD_JOIN_SECONDS)]
+    node = f"apiVersion: v1\nkind: Node\nmetadata: {{name: {joining.hostname}}}\n"
+    joining = replace(joining, files=joining.files | {_NODE: node.encode()})
+    leader, *others = sandbox.run_on(
+        (_with_config(case.host, case), first),
+        (_with_config(joining, case), second + (unfinished if controls else [])),
+    )
+    _demand(case, *leader.ran)
+    (made,) = others
+    _demand(case, *made.ran[: len(second)])
+    _write_files(case, made)
+    _write_marks(case, "".join(ran.stdout for ran in made.ran))
+    (case.folder / "objects.yaml").unlink(missing_ok=True)
+
+
+def _with_config(host: Host, case: Case) -> Host:
+    return replace(host, files=host.files | {CONFIG: case.config})
+
+
+def _init(case: Case, *without: str) -> list[str]:
+    phases = dict.fromkeys(["preflight", *without, *_skipped_phases(case.config)])
+    return [*_KUBEADM, "init", *_WITH_CONFIG, "--skip-phases", ",".join(phases)]
 
 
 def _skipped_phases(config: bytes) -> list[str]:
@@ -71,13 +144,14 @@ def _skipped_phases(config: bytes) -> list[str]:
     return [phase for document in documents if document for phase in document.get("skipPhases") or ()]
 
 
-def _demand(case: Case, ran: Ran) -> None:
-    if ran.code != 0:
-        raise LabError(f"{case.name}: kubeadm ended with {ran.code}\n{ran.stderr}")
+def _demand(case: Case, *ended: Ran) -> None:
+    for number, ran in enumerate(ended, start=1):
+        if ran.code != 0:
+            raise LabError(f"{case.name}: command {number} ended with {ran.code}\n{ran.stderr}")
 
 
 def _write_files(case: Case, made: Made) -> None:
-    files = [file for file in made.files if file.path != CONFIG]
+    files = [file for file in made.files if file.path != CONFIG and not file.path.startswith("/var/lib/etcd")]
     modes = "".join(f"{file.mode} {file.owner} {file.path}\n" for file in sorted(files, key=_path))
     (case.folder / "modes.txt").write_text(modes)
     shutil.rmtree(case.folder / "files", ignore_errors=True)
@@ -116,6 +190,10 @@ def _write_objects(case: Case, printed: str, began: datetime) -> None:
     if token and token[1].encode() not in case.config:
         text = _with_token(text, token[1])
     (case.folder / "objects.yaml").write_text(text)
+    _write_marks(case, printed)
+
+
+def _write_marks(case: Case, printed: str) -> None:
     marks = {what: pattern.search(printed) for what, pattern in _MARKS.items()}
     said = [f"{what}: {match[1]}\n" for what, match in marks.items() if match]
     (case.folder / "node.txt").write_text("".join(said))

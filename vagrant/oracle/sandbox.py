@@ -11,11 +11,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lab import artifacts, paths
+from lab import artifacts, gobuild, paths
+from lab.components import load
 from lab.process import LabError
 
 from oracle.inside import namespaces
@@ -32,6 +32,21 @@ class Host:
     directories: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """Say what to run on a host: words, after the command of a static pod where one is named.
+
+    `background` lasts until the answer is there; `again` repeats until it succeeds; `seconds` is the longest
+    that it may take at once.
+    """
+
+    words: Sequence[str] = ()
+    pod: str = ""
+    background: bool = False
+    again: bool = False
+    seconds: int = 120
 
 
 @dataclass(frozen=True)
@@ -64,8 +79,14 @@ class Made:
 class Sandbox:
     """Answer questions in namespaces of its own, until it is closed."""
 
-    def __init__(self, kubeadm: Path | None = None) -> None:
-        self._programs = [kubeadm or artifacts.oracle()]
+    def __init__(self) -> None:
+        components = load()
+        built = gobuild.build(components["kubernetes"])
+        self._programs = [
+            artifacts.oracle(),
+            *(built / name for name in ("kubectl", "kube-apiserver", "kube-controller-manager")),
+            gobuild.build(components["etcd"]) / "etcd",
+        ]
 
     def __enter__(self) -> Self:
         if os.geteuid() != 0:
@@ -96,8 +117,18 @@ class Sandbox:
 
     def run(self, host: Host, *commands: Sequence[str]) -> Made:
         """Run the commands on a fresh host, one after the other, and return what they said and made."""
-        files = {path: base64.b64encode(content).decode() for path, content in host.files.items()}
-        question: dict[str, Any] = vars(host) | {"files": files, "commands": list(map(list, commands))}
+        (made,) = self.run_on((host, [Command(words) for words in commands]))
+        return made
+
+    def run_on(self, *hosts: tuple[Host, Sequence[Command]]) -> list[Made]:
+        """Run commands on fresh hosts of one network, host by host, and return what came of each.
+
+        The first command that fails is the last one.
+        """
+        question: list[dict[str, Any]] = []
+        for host, commands in hosts:
+            files = {path: base64.b64encode(content).decode() for path, content in host.files.items()}
+            question.append(vars(host) | {"files": files, "commands": [vars(each) for each in commands]})
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise LabError("the sandbox is closed")
@@ -106,10 +137,11 @@ class Sandbox:
         line = stdout.readline()
         if not line:
             raise LabError(f"the sandbox ended: exit {self._process.wait()}")
-        answer = json.loads(line)
-        return Made(
-            tuple(Ran(**ran) for ran in answer["ran"]),
-            tuple(
-                MadeFile(**file | {"content": base64.b64decode(file["content"])}) for file in answer["files"]
-            ),
-        )
+        return [_made(answer) for answer in json.loads(line)]
+
+
+def _made(answer: dict[str, Any]) -> Made:
+    return Made(
+        tuple(Ran(**ran) for ran in answer["ran"]),
+        tuple(MadeFile(**file | {"content": base64.b64decode(file["content"])}) for file in answer["files"]),
+    )
