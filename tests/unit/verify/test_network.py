@@ -51,7 +51,7 @@ def test_services_and_names_are_asked_from_every_node_and_node_ports_of_every_no
 def test_the_script_is_one_exec_a_pod_and_valid_shell():
     text = network.script(probes(CP1, W1, W2), "ns")
     assert text.count(" exec echo-") == 3
-    assert "host=%5Bfd00::5%5D" in text
+    assert "host=fd00::5&port" in text
     assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
 
 
