@@ -75,18 +75,20 @@ def renew(
     }
     _tell(run, decisions, name)
     plans = []
-    for host, ctx in contexts.items():
+    serving = {each.name: _serves(each) for each in members}
+    # A host that is down already goes first: where it does not come up, the ones that serve are left alone.
+    for host, ctx in sorted(contexts.items(), key=lambda item: serving[item[0]]):
         actions = steps.plan(ctx, decisions[host])
         if actions:
             step = PlannedStep("renew-certs", "certificates", tuple(actions))
             plans.append(HostPlan(host, (step,)))
     together = len(plans) > 1 and (
-        not all(_serves(each) for each in members) or any(each.expired for each in decisions.values())
+        not any(serving.values()) or any(each.expired for each in decisions.values())
     )
     plan = Plan("certs renew", _stages(plans, together))
     if not run.options.dry_run and not plan.empty:
         if together:
-            run.warn("the API is not up everywhere, or certificates have ended: all control planes at once")
+            run.warn("the API is down, or certificates have ended: all control planes at once")
         _execute(run, plan, decisions, now, key_maker)
     return RenewReport(plan, sum(changes(stage) for stage in plan.stages), decisions, together)
 

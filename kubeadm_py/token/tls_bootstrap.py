@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.joined import KubeletCredentials
 from kubeadm_py.model.secret import Secret
-from kubeadm_py.pki import keys
+from kubeadm_py.pki import inspect, keys
 from kubeadm_py.pki.keys import KeyMaker
 from kubeadm_py.pki.node_request import KEY_ALGORITHM, USAGES, node_request
 from kubeadm_py.token.cluster_info import Clock
@@ -48,14 +49,23 @@ def credentials(
     while waiting:
         for name, (request, key_pem) in list(waiting.items()):
             status = _status(ask, request)
-            if certificate := status.get("certificate"):
-                signed[name] = KubeletCredentials(base64.b64decode(certificate), key_pem)
+            certificate = base64.b64decode(status.get("certificate") or b"")
+            if certificate and _fits(certificate, key_pem):
+                signed[name] = KubeletCredentials(certificate, key_pem)
             if certificate or _is_over(status):
                 del waiting[name]
         if not waiting or clock.now() >= ends:
             break
         clock.sleep(_INTERVAL)
     return signed
+
+
+def _fits(certificate: bytes, key_pem: Secret) -> bool:
+    """Say whether a kubelet could log in so: with anything else it would never start."""
+    try:
+        return inspect.key_matches(certificate, key_pem)
+    except (KubeadmPyError, ValueError):
+        return False
 
 
 def _object(request: bytes) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import asking, common, plans, reading
@@ -31,6 +32,10 @@ def run(
         deadline = parse_duration(drain_timeout)
     except ValueError as error:
         raise UsageError(f"--drain-timeout {drain_timeout!r}: {error}", fix="write it like 5m0s") from error
+    if deadline < timedelta(seconds=1):
+        raise UsageError(
+            f"--drain-timeout {drain_timeout!r}: a drain takes at least a second", fix="write it like 5m0s"
+        )
     cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
     if not yes and not dry_run and not sys.stdin.isatty():
         raise UsageError(

@@ -17,11 +17,14 @@ import shlex
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts.plan import ArtifactView
@@ -82,8 +85,8 @@ class API:
     login_refused: bool = False
     signs: bool = False
     """Whether it can be asked to sign kubelets' certificates before they start."""
-    requests: list[str] = field(default_factory=list)
-    """The subjects of the certificates that were asked for so."""
+    requests: list[x509.CertificateSigningRequest] = field(default_factory=list)
+    """The certificates that were asked for so."""
 
     def config_map(self, name: str) -> dict[str, str]:
         """Return a ConfigMap's data as it was applied last."""
@@ -523,11 +526,26 @@ class FakeFetch:
             return 401, b"{}"
         if method == "POST":
             request = x509.load_pem_x509_csr(base64.b64decode(body["spec"]["request"]))
-            self.api.requests.append(request.subject.rfc4514_string())
+            self.api.requests.append(request)
             name = f"node-csr-{len(self.api.requests)}"
             return 201, json.dumps({"metadata": {"name": name}}).encode()
-        signed = base64.b64encode(f"CERTIFICATE of {path.rpartition('/')[2]}\n".encode()).decode()
-        return 200, json.dumps({"status": {"certificate": signed}}).encode()
+        signed = _certified(self.api.requests[int(path.rpartition("-")[2]) - 1])
+        return 200, json.dumps({"status": {"certificate": base64.b64encode(signed).decode()}}).encode()
+
+
+def _certified(wanted: x509.CertificateSigningRequest) -> bytes:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(wanted.subject)
+        .issuer_name(wanted.subject)
+        .public_key(wanted.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+    )
+    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM)
 
 
 _UP: dict[str, tuple[dict[str, tuple[HostFacts, dict[str, bytes]]], API]] = {}

@@ -109,15 +109,28 @@ def test_once_more_nothing_is_due(world):
     assert world.machines["cp1"].trips == ["hold", "run"]
 
 
+def deaf(machine):
+    machine.facts = replace(machine.facts, listeners=())
+
+
 def test_where_the_api_is_down_all_go_at_once(world):
     """etcd members whose certificates ended do not find each other again one by one."""
-    machine = world.machines["cp2"]
-    machine.facts = replace(machine.facts, listeners=())
+    for name in ("cp1", "cp2", "cp3"):
+        deaf(world.machines[name])
     report = run(world, "etcd-peer")
     assert report.together
     (stage,) = report.plan.stages
     assert [host.host for host in stage.hosts] == ["cp1", "cp2", "cp3"]
     assert any("all control planes at once" in text for text in notices(world))
+
+
+def test_one_that_is_down_goes_first_and_alone(world):
+    """Those that serve are the quorum: they are not touched before the third is back."""
+    deaf(world.machines["cp2"])
+    report = run(world, "etcd-peer")
+    assert not report.together
+    assert [host.host for stage in report.plan.stages for host in stage.hosts] == ["cp2", "cp1", "cp3"]
+    assert len(report.plan.stages) == 3
 
 
 def test_a_host_that_has_not_joined_yet_is_left_out(world):

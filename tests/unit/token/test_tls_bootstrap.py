@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kubeadm_py.pki import keys
+from kubeadm_py.pki.node_request import node_request
 from kubeadm_py.token import tls_bootstrap
 from kubeadm_py.token.cluster_info import Clock
+
+SIGNED = {"certificate": "for the key of the request"}
+
+
+def certified(request: bytes) -> bytes:
+    """Return a certificate for a request's key, signed by nobody known."""
+    wanted, now = x509.load_pem_x509_csr(request), datetime(2026, 1, 1, tzinfo=UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(wanted.subject)
+        .issuer_name(wanted.subject)
+        .public_key(wanted.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+    )
+    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM)
 
 
 class Signer:
@@ -34,6 +55,9 @@ class Signer:
         assert path.startswith(f"{tls_bootstrap.PATH}/node-csr-")
         self.looks += 1
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status == SIGNED:
+            request = base64.b64decode(self.created[int(path.rpartition("-")[2]) - 1]["spec"]["request"])
+            status = {"certificate": base64.b64encode(certified(request)).decode()}
         return 200, json.dumps({"status": status}).encode()
 
 
@@ -51,9 +75,6 @@ def ask(signer: Signer, *names: str, patience: float = 2.0):
     return tls_bootstrap.credentials(signer, names, clock=clock, patience=patience), time.now
 
 
-SIGNED = {"certificate": base64.b64encode(b"PEM").decode()}
-
-
 def test_the_request_is_a_kubelets() -> None:
     signer = Signer({}, SIGNED)
     signed, took = ask(signer, "w1")
@@ -67,7 +88,7 @@ def test_the_request_is_a_kubelets() -> None:
     key = keys.parse_private(signed["w1"].key_pem, "key")
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert keys.same_key(key.public_key(), request.public_key())
-    assert signed["w1"].certificate_pem == b"PEM"
+    assert b"BEGIN CERTIFICATE" in signed["w1"].certificate_pem
     assert took < 0.1
     assert "PRIVATE" not in repr(signed)
 
@@ -96,6 +117,15 @@ def test_one_that_nobody_approves_is_left_to_its_kubelet() -> None:
     signed, took = ask(Signer({}), "w1")
     assert signed == {}
     assert 2.0 <= took <= 2.1
+
+
+@pytest.mark.parametrize("answer", [b"no PEM", b"another's"], ids=["no certificate", "of another key"])
+def test_what_a_kubelet_could_not_start_with_is_left_alone(answer: bytes) -> None:
+    if answer == b"another's":
+        key = keys.generate("ECDSA-P256")
+        answer = certified(node_request("w1", key))
+    signed, _ = ask(Signer({"certificate": base64.b64encode(answer).decode()}), "w1")
+    assert signed == {}
 
 
 @pytest.mark.parametrize("kind", ["Denied", "Failed"])
