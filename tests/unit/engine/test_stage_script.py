@@ -699,7 +699,7 @@ def test_a_stage_that_waited_for_the_lock_and_lost_its_run_writes_no_inventory(s
 
 @pytest.fixture
 def heard_hangups():
-    """Let children hear SIGHUP where nohup started the tests: a shell cannot trap what it inherits ignored."""
+    """Let children hear SIGHUP where nohup started the tests: no shell can trap what it inherits ignored."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
