@@ -12,7 +12,7 @@ from typing import Any
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
-from kubeadm_py.errors import UsageError
+from kubeadm_py.errors import PreflightError, UsageError
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken
@@ -118,9 +118,24 @@ class _Init:
         self.phases = chosen
         self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys, chosen)
 
+    def _refuse_a_second_cluster(self) -> None:
+        """Make no authorities beside those that another control plane of the file has (design rule 5)."""
+        if self.session.facts.ca_public_key_sha256:
+            return
+        for name, session in self.run.sessions.items():
+            if session.facts.ca_public_key_sha256:
+                first, config = self.session.name, self.run.config_name
+                raise PreflightError(
+                    f"{name} has the CA of a cluster and {first} has none: init would found a second cluster",
+                    host=name,
+                    fix=f"take {first} in: kubeadm-py join --config {config} --host {first}"
+                    f"     or start over on {name}: kubeadm-py reset --config {config} --host {name}",
+                )
+
     def through(self) -> InitReport:
         """Do the whole init."""
         run = self.run
+        self._refuse_a_second_cluster()
         self._gate(Gate.HOST)
         self.session.inventory.cluster = run.cluster.name
         if run.options.dry_run:

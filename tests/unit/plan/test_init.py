@@ -161,6 +161,18 @@ def test_a_dry_run_takes_no_lock_and_writes_nothing(make_world):
     assert f"{paths.PKI_DIR}/ca.key" in written(report.plan)
 
 
+def test_no_second_cluster_is_founded_beside_one(make_world):
+    """A first control plane that was reset or replaced has to join: its cluster lives on the others."""
+    world = make_world(control_planes=2)
+    cp1, cp2 = world.machines["cp1"], world.machines["cp2"]
+    cp2.facts = replace(cp2.facts, ca_public_key_sha256="aa" * 32)
+    with pytest.raises(KubeadmPyError, match="cp2 has the CA of a cluster and cp1 has none") as caught:
+        world.init()
+    assert caught.value.exit_code is ExitCode.PREFLIGHT
+    assert "kubeadm-py join --config c.yaml --host cp1" in caught.value.fix
+    assert (cp1.stages, cp2.stages) == ([], [])
+
+
 def test_no_authority_is_made_while_a_control_plane_is_unreached(make_world, monkeypatch):
     world = make_world(control_planes=2)
     world.machines["cp2"].unreachable = UnreachableError("no route to host", host="cp2")
