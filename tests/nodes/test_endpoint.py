@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lab import nodes
+from lab import nodes, topology
 from lab.nodes import Lab
 from lab.process import LabError
 from lab.topology import Node
@@ -26,7 +26,7 @@ from .fleet import ADMIN, Fleet
 pytestmark = pytest.mark.long
 
 CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2")
-VIP = "10.99.1.100"
+VIP = topology.address(LAB, 100)
 KINDS = {
     "node-local": {"loadBalancer": "node-local"},
     "vip": {"loadBalancer": "vip", "vip": VIP},

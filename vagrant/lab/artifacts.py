@@ -4,6 +4,7 @@ import enum
 import hashlib
 import os
 import shutil
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lab.locking import held
 from lab.process import LabError
 
 _PROBE_WITHIN = 3.0
+_MAY_BE_MOUNTED_SECONDS = 6 * 3600
 _OFFICIAL = "https://dl.k8s.io/release/{version}/bin/linux/{architecture}/kubelet.sha256"
 
 _RECIPES = ("assembly.py", "bundle.py", "debian.py", "images.py", "oci.py")
@@ -99,11 +101,13 @@ def _bundle_folder(components: dict[str, Component]) -> Path:
 
 
 def _forget_old_bundles(folder: Path) -> None:
-    """Keep the two newest bundles: nodes that run may still have the one before this one mounted."""
+    """Keep the two newest bundles and those of the last hours: nodes may have one of them mounted."""
     finished = [path for path in folder.parent.iterdir() if bundle.is_complete(path)]
-    finished.sort(key=lambda path: (path / bundle.MANIFEST).stat().st_mtime, reverse=True)
+    made = {path: (path / bundle.MANIFEST).stat().st_mtime for path in finished}
+    finished.sort(key=lambda path: made[path], reverse=True)
     for old in finished[2:]:
-        shutil.rmtree(old)
+        if time.time() - made[old] > _MAY_BE_MOUNTED_SECONDS:
+            shutil.rmtree(old)
 
 
 def forget() -> None:

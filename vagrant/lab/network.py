@@ -4,12 +4,12 @@ import ipaddress
 import json
 
 from lab.process import LabError, answers, run
-from lab.topology import NETWORKS, gateway
+from lab.topology import NETWORKS, gateway, on_machine
 
 
 def name(lab: str) -> str:
     """Return the network's name."""
-    return f"kubeadm-py-{lab}"
+    return f"kubeadm-py-{on_machine(lab)}"
 
 
 def ensure(lab: str) -> None:
@@ -24,7 +24,7 @@ def ensure(lab: str) -> None:
         [
             *("docker", "network", "create", "--driver=bridge"),
             *(f"--subnet={subnet}", f"--gateway={gateway(lab)}"),
-            *("--opt", f"com.docker.network.bridge.name=kpy-{lab}"),
+            *("--opt", f"com.docker.network.bridge.name=kpy-{on_machine(lab)}"),
             name(lab),
         ]
     )

@@ -12,7 +12,7 @@ from lab import artifacts, clusterfile, dockerd, machine, network, nodeimage, pa
 from lab.clusterfile import Ssh
 from lab.locking import held
 from lab.process import LabError, answers, run, say
-from lab.topology import DEFAULT_NODES, NETWORKS, Node
+from lab.topology import DEFAULT_NODES, NETWORKS, Node, on_machine
 
 USER = "vagrant"
 BUNDLE_ON_NODES = "/opt/kubeadm-py/bundle"
@@ -49,7 +49,7 @@ def up(name: str = "demo", node_names: Sequence[str] = DEFAULT_NODES, provider: 
     _check(name, node_names)
     found = artifacts.ensure()
     nodes = tuple(topology.node(name, node) for node in node_names)
-    with held(name):
+    with held(on_machine(name)):
         tools.require("ssh-keygen", "vagrant")
         ssh = _ssh(name)
         if provider == "docker":
@@ -69,7 +69,7 @@ def down(name: str = "demo") -> None:
 
     Machines that another checkout made, or a run that was killed, go too.
     """
-    with held(name):
+    with held(on_machine(name)):
         if (_state(name) / "nodes.json").exists() or dockerd.started_by_us() or _containers(name):
             if _provider(name) == "docker":
                 _down_in_docker(name)
@@ -87,7 +87,7 @@ def down(name: str = "demo") -> None:
 
 def fresh(node: Node) -> Node:
     """Replace a node by a new one of the same name and address, with nothing of the old one on it."""
-    with held(node.lab):
+    with held(on_machine(node.lab)):
         run(["docker", "rm", "--force", "--volumes", node.container])
         _vagrant(node.lab, ["up", "--provider=docker", node.name])
         _wait_until_booted(node)
@@ -122,7 +122,9 @@ def running(name: str) -> list[Node]:
     # Asking for the nodes of a lab must not start an engine.
     if not answers(["docker", "version", "--format", "{{.Server.Version}}"]):
         return []
-    listed = run(["docker", "ps", "--filter", f"label={_LABEL}={name}", "--format", "{{.Names}}"]).split()
+    listed = run(
+        ["docker", "ps", "--filter", f"label={_LABEL}={on_machine(name)}", "--format", "{{.Names}}"]
+    ).split()
     nodes = (topology.node(name, node) for node in topology.NODES)
     return [node for node in nodes if node.container in listed]
 
@@ -171,7 +173,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
         "ssh": {"user": ssh.user, "key": str(ssh.key)},
         "image": image,
         "network": network.name(name),
-        "labels": [f"{_LABEL}={name}", f"{_CHECKOUT_LABEL}={paths.STATE}"],
+        "labels": [f"{_LABEL}={on_machine(name)}", f"{_CHECKOUT_LABEL}={paths.STATE}"],
         "nameservers": list(nameservers) or [topology.gateway(name)],
         "cap_drop": [] if facts.sys_resource else ["SYS_RESOURCE"],
         "nodes": [
@@ -225,7 +227,7 @@ def _containers(name: str, labels: Sequence[str] = (), running: bool = False) ->
     """Return the ids of a lab's containers, those that do not run included; none where no engine answers."""
     if not answers(["docker", "version", "--format", "{{.Server.Version}}"]):
         return []
-    filters = [f"--filter=label={label}" for label in (f"{_LABEL}={name}", *labels)]
+    filters = [f"--filter=label={label}" for label in (f"{_LABEL}={on_machine(name)}", *labels)]
     return run(["docker", "ps", *([] if running else ["--all"]), "--quiet", *filters]).split()
 
 

@@ -1,17 +1,17 @@
 """Name the labs, their networks and their nodes: the one table of who is where."""
 
 import ipaddress
+import os
 from dataclasses import dataclass
 
 POD_SUBNET = "10.244.0.0/16"
 # Kubernetes' usual 10.96.0.0/12 would swallow the labs' own networks.
 SERVICE_SUBNET = "10.96.0.0/16"
 
-NETWORKS = {
-    "demo": "10.99.0.0/24",
-    "test": "10.99.1.0/24",
-    "bench": "10.99.2.0/24",
-}
+SITE = int(os.environ.get("LAB_SITE", "0"))
+"""Which set of labs this is, 0 to 24: several checkouts may each have their own on one machine."""
+
+NETWORKS = {lab: f"10.99.{10 * SITE + index}.0/24" for index, lab in enumerate(("demo", "test", "bench"))}
 """Lab -> network: `make up`, the node tests and `make bench` each have their own, so all may run at once."""
 
 _NODES = {
@@ -39,15 +39,25 @@ class Node:
     @property
     def container(self) -> str:
         """Return the name of the node's container."""
-        return f"kubeadm-py-{self.lab}-{self.name}"
+        return f"kubeadm-py-{on_machine(self.lab)}-{self.name}"
+
+
+def on_machine(lab: str) -> str:
+    """Return what tells a lab from those of other sites on this machine."""
+    return f"{lab}{SITE}" if SITE else lab
 
 
 def node(lab: str, name: str) -> Node:
     """Return the node of that name in a lab."""
     role, last = _NODES[name]
-    return Node(lab, name, role, str(ipaddress.ip_network(NETWORKS[lab])[last]))
+    return Node(lab, name, role, address(lab, last))
 
 
 def gateway(lab: str) -> str:
     """Return this machine's own address in a lab's network."""
-    return str(ipaddress.ip_network(NETWORKS[lab])[1])
+    return address(lab, 1)
+
+
+def address(lab: str, last: int) -> str:
+    """Return an address of a lab's network by its last number; those from 100 on belong to no node."""
+    return str(ipaddress.ip_network(NETWORKS[lab])[last])
