@@ -88,12 +88,15 @@ def compile_stage(
     existing: frozenset[str] = frozenset(),
     epilogue: str = "",
     stop_file: str = f"{paths.RUN_DIR}/stop",
+    stay_before: int | None = None,
 ) -> StageScript:
     """Compile the actions of one host.
 
     `inventory` is written before the first action. `existing` are the files that were on the host and that
     we have not changed yet: their content is kept for reset. `epilogue` runs after the last action (the
-    probe that tells how the host is now). No action begins once `stop_file` exists on the host.
+    probe that tells how the host is now). No action begins once `stop_file` exists on the host. Before the
+    action of the number `stay_before` the script stays until its connection or its host ends: see
+    engine.boundary.
     """
     compiled = StageScript("")
     settings = {
@@ -117,6 +120,8 @@ def compile_stage(
             compiled.actions.append(CompiledAction(kind, title, reason, look, isinstance(action, Wait)))
             compiled.seconds += _longest(action)
             body = _body(compiled, action, resolve, open_images, existing)
+            if index == stay_before:
+                parts.append("while :; do kpy_mark held; sleep 0.2; done\n")
             parts.append(
                 f'kpy_begin {index}\n(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1 8>&-\nkpy_end {index} $?\n'
             )

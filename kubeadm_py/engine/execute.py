@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kubeadm_py.engine.boundary import HELD, Boundary, stay
 from kubeadm_py.engine.compile import CompiledAction, StageScript, compile_stage
 from kubeadm_py.engine.events import (
     ActionDone,
@@ -65,6 +66,7 @@ class Executor:
     timings: list[Timing] = field(default_factory=list)
     stop_file: str = field(default_factory=lambda: f"{paths.RUN_DIR}/stop-{secrets.token_hex(8)}")
     """What tells a host to stop: this run's own, for another run may be at work on the same host."""
+    boundary: Boundary | None = field(default_factory=Boundary.of_environment)
 
     def __post_init__(self) -> None:
         """Listen for a stop."""
@@ -119,7 +121,9 @@ class Executor:
         try:
             if session.held is not None and not session.held.alive():
                 raise UnreachableError("the connection that holds this host's lock was lost")
-            script = self._compile(session, plan, probe_after)
+            self._pass(stage, plan.host, "before")
+            stay_before = self.boundary.action(stage, plan.host) if self.boundary else None
+            script = self._compile(session, plan, probe_after, stay_before)
             reader.actions = script.actions
             result = session.host.run(
                 f"# stage {stage}\n{script.script}",
@@ -128,6 +132,7 @@ class Executor:
                 on_line=reader.line,
             )
             reader.check(result)
+            self._pass(stage, plan.host, "after")
             if probe_after:
                 session.learn(result.stdout)
         except KubeadmPyError as problem:
@@ -145,7 +150,14 @@ class Executor:
             self.bus.emit(HostDone(stage, plan.host, seconds, reader.changed, error))
         return reader.changed
 
-    def _compile(self, session: Session, plan: HostPlan, probe_after: bool) -> StageScript:
+    def _pass(self, stage: str, host: str, place: str) -> None:
+        if self.boundary is not None and self.boundary.is_at(stage, host, place):
+            self.bus.emit(HostProgress(stage, host, HELD))
+            stay()
+
+    def _compile(
+        self, session: Session, plan: HostPlan, probe_after: bool, stay_before: int | None = None
+    ) -> StageScript:
         actions = [action for step in plan.steps for action in step.actions]
         content: dict[int, bytes] = {}
 
@@ -182,6 +194,7 @@ class Executor:
             existing=existing,
             epilogue=session.probe if probe_after else "",
             stop_file=self.stop_file,
+            stay_before=stay_before,
         )
 
 
@@ -237,6 +250,8 @@ class _MarkerReader:
             self._stopped_before = self._index(rest)
         elif word == "busy":
             self._busy = True
+        elif word == "held":
+            self._bus.emit(HostProgress(self._stage, self._host, HELD))
 
     def _index(self, text: str) -> int:
         """Read the index of an action; raise ValueError where the stage has none of it."""

@@ -1,0 +1,49 @@
+"""Hold a run at one boundary for as long as it lives: crash tests kill it exactly there.
+
+Nothing else sets the variable, and without it a run has no boundary and its scripts no line for one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+VARIABLE = "KUBEADM_PY_TEST_HOLD"
+"""STAGE/HOST/PLACE; PLACE is `before`, `after`, or the number of the action before which the script stays."""
+HELD = "held at a boundary"
+"""What the event says once the boundary is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Name a boundary of one host's stage."""
+
+    stage: str
+    host: str
+    place: str | int
+    """`before` and `after` the stage, or the number of an action."""
+
+    @classmethod
+    def of_environment(cls) -> Boundary | None:
+        """Return the boundary that this process is to be held at, usually None."""
+        text = os.environ.get(VARIABLE, "")
+        stage, _, rest = text.partition("/")
+        host, _, place = rest.partition("/")
+        if place in ("before", "after"):
+            return cls(stage, host, place)
+        return cls(stage, host, int(place)) if place.isdecimal() else None
+
+    def is_at(self, stage: str, host: str, place: str) -> bool:
+        """Say whether this is the boundary of that stage and host, on this machine."""
+        return (self.stage, self.host, self.place) == (stage, host, place)
+
+    def action(self, stage: str, host: str) -> int | None:
+        """Return the action before which that host's script is to stay, if any."""
+        here = (self.stage, self.host) == (stage, host)
+        return self.place if here and isinstance(self.place, int) else None
+
+
+def stay() -> None:
+    """Wait for the end of the process."""
+    threading.Event().wait()
