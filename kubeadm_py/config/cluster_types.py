@@ -57,6 +57,29 @@ class HostProxy(Strict):
     no_proxy: list[s.Line] = []
 
 
+def _static_pod(value: Any) -> Any:
+    """Take `- ./pod.yaml` for `- {source: ./pod.yaml}`."""
+    return {"source": value} if isinstance(value, str) else value
+
+
+class OwnFile(Strict):
+    """One file of the operator's own."""
+
+    path: s.Line = ""
+    content: str | None = None
+    source: s.LocalPath = ""
+    mode: s.FileMode = ""
+    owner: s.FileOwner = ""
+    secret: bool = False
+
+
+class StaticPod(Strict):
+    """One static pod of the operator's own."""
+
+    source: s.LocalPath = ""
+    manifest: dict[str, Any] | None = None
+
+
 class Host(Strict):
     """One host."""
 
@@ -67,8 +90,8 @@ class Host(Strict):
     labels: dict[s.LabelKey, s.LabelValue] = {}
     taints: list[Taint] | None = None
     node_registration: NodeRegistration = NodeRegistration()
-    files: NotYet = None
-    static_pods: NotYet = None
+    files: list[OwnFile] = []
+    static_pods: list[Annotated[StaticPod, BeforeValidator(_static_pod)]] = []
     proxy: HostProxy | None = None
 
 

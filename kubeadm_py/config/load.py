@@ -9,6 +9,7 @@ from typing import IO
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.documents import read_documents
 from kubeadm_py.config.flags import from_init_flags, from_join_flags
+from kubeadm_py.config.own_files import read_own
 from kubeadm_py.config.patches import read_patches
 from kubeadm_py.config.problems import ConfigError, Problem, Problems, in_order
 from kubeadm_py.config.resolve import check, resolve
@@ -66,9 +67,10 @@ def load(
     )
     check(whole, problems)
     patches = read_patches(whole, problems)
+    own = read_own(whole, problems)
     problems.raise_if_any(name)
     return Loaded(
-        cluster=resolve(whole, patches),
+        cluster=resolve(whole, patches, own),
         has_cluster_document=whole.cluster.given,
         kinds=frozenset(documents),
         warnings=in_order(problems.warnings),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kubeadm_py.config import scalars
 from kubeadm_py.config.cluster_types import Host, HostSsh, Ssh
 from kubeadm_py.config.kubeadm_types import LocalAPIEndpoint, NodeRegistration
 from kubeadm_py.config.kubeadm_types import Taint as TaintDocument
 from kubeadm_py.config.local_paths import on_this_machine
+from kubeadm_py.config.own import Own
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.cluster import SSH, Arg, HostKeys, Node, Proxy, Role, Taint
@@ -15,16 +18,19 @@ HOSTNAME_OVERRIDE = "hostname-override"
 NODE_IP = "node-ip"
 
 
-def nodes(whole: Whole) -> tuple[Node, ...]:
-    """Return the file's hosts in its order, or the one node of a config without hosts."""
+def nodes(whole: Whole, own: Mapping[str, Own] = {}) -> tuple[Node, ...]:
+    """Return the file's hosts in its order, or the one node of a config without hosts.
+
+    `own` are the operator's files by host.
+    """
     if not whole.cluster.given:
         return (_this_node(whole),)
     hosts = whole.cluster.value.spec.hosts
     first = next((host for host in hosts if host.role == Role.CONTROL_PLANE), None)
-    return tuple(_node(whole, host, host is first) for host in hosts)
+    return tuple(_node(whole, host, host is first, own.get(host.name, Own())) for host in hosts)
 
 
-def _node(whole: Whole, host: Host, is_first: bool) -> Node:
+def _node(whole: Whole, host: Host, is_first: bool, own: Own) -> Node:
     template = (whole.init if is_first else whole.join).value.node_registration
     registration = _over(template, host.node_registration)
     addresses = tuple(host.address.split(","))
@@ -48,6 +54,8 @@ def _node(whole: Whole, host: Host, is_first: bool) -> Node:
         advertise_address=(advertise or addresses[0]) if is_control_plane else "",
         bind_port=_bind_port(whole, is_first),
         proxy=Proxy(proxy.http, proxy.https, tuple(proxy.no_proxy)) if proxy is not None else None,
+        files=own.files,
+        static_pods=own.static_pods,
     )
 
 

@@ -15,8 +15,6 @@ ITEMS = "*"
 
 NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
     "Cluster": {
-        ("spec", "hosts", ITEMS, "files"): "",
-        ("spec", "hosts", ITEMS, "staticPods"): "",
         ("spec", "registries", ITEMS): "",
     },
 }

@@ -19,6 +19,7 @@ from kubeadm_py.config.kubeadm_types import ExtraArg
 from kubeadm_py.config.kubeadm_types import Timeouts as TimeoutsDocument
 from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.nodes import nodes
+from kubeadm_py.config.own import Own
 from kubeadm_py.config.problems import Problems
 from kubeadm_py.config.reset_types import ResetConfiguration
 from kubeadm_py.config.scalars import split_endpoint
@@ -58,8 +59,13 @@ def check(whole: Whole, problems: Problems) -> None:
         components.warn_about_components(whole, problems)
 
 
-def resolve(whole: Whole, patches: Mapping[str, tuple[Patch, ...]] = {}) -> ResolvedCluster:
-    """Return the cluster that a config without problems describes; `patches` are of `read_patches`."""
+def resolve(
+    whole: Whole, patches: Mapping[str, tuple[Patch, ...]] = {}, own: Mapping[str, Own] = {}
+) -> ResolvedCluster:
+    """Return the cluster that a config without problems describes.
+
+    `patches` are of `read_patches`, `own` what the operator gives hosts, of `read_own`.
+    """
     shared = whole.cluster_configuration.value
     cluster_name = shared.cluster_name or whole.cluster.value.metadata.name or defaults.CLUSTER_NAME
     artifacts = _artifacts(whole)
@@ -69,7 +75,7 @@ def resolve(whole: Whole, patches: Mapping[str, tuple[Patch, ...]] = {}) -> Reso
         kubernetes_version=resolve_version(
             whole.cluster_configuration.document, shared.kubernetes_version, Problems()
         ),
-        nodes=nodes(whole),
+        nodes=nodes(whole, own),
         cluster_name=cluster_name,
         control_plane_endpoint=_endpoint(whole, join_only),
         load_balancer=load_balancer(whole),

@@ -203,6 +203,20 @@ def absolute_path(value: str) -> str:
     return "/" + posixpath.normpath(value).lstrip("/")
 
 
+def file_mode(value: str) -> str:
+    """Return a file's mode in octal digits, as chmod takes it: permissions alone."""
+    if not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError(f"{show(value)} is not the mode of a file: three octal digits, for example 0644")
+    return value
+
+
+def file_owner(value: str) -> str:
+    """Return `USER:GROUP` by name."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*:[A-Za-z_][A-Za-z0-9_.-]*", value):
+        raise ValueError(f"{show(value)} is not USER:GROUP by name, for example root:root")
+    return value
+
+
 def flag_name(value: str) -> str:
     """Return a component flag's name, written without dashes in front."""
     if value.startswith("-"):
@@ -337,6 +351,8 @@ EtcdCertSan = Annotated[str, AfterValidator(etcd_cert_san)]
 AbsolutePath = Annotated[str, given(absolute_path)]
 LocalPath = Annotated[str, given(no_control_characters)]
 Line = Annotated[str, given(no_control_characters)]
+FileMode = Annotated[str, given(file_mode)]
+FileOwner = Annotated[str, given(file_owner)]
 FlagName = Annotated[str, given(flag_name)]
 Token = Annotated[Secret, BeforeValidator(token)]
 OptionalToken = Annotated[Secret | None, BeforeValidator(lambda value: token(value) if value else None)]

@@ -66,6 +66,16 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.hosts[].proxy.http": "HTTP_PROXY.",
     "spec.hosts[].proxy.https": "HTTPS_PROXY.",
     "spec.hosts[].proxy.noProxy": "NO_PROXY; the cluster's own subnets are added.",
+    "spec.hosts[].files": "Your own files: written first, put back when they change, removed by reset.",
+    "spec.hosts[].files[].path": "Where the file goes on the host.",
+    "spec.hosts[].files[].content": "What it holds.",
+    "spec.hosts[].files[].source": "Or: a file on this machine that holds it, relative to the config.",
+    "spec.hosts[].files[].mode": "Its mode, in quotes (0644; 0600 of a secret).",
+    "spec.hosts[].files[].owner": "Its owner, USER:GROUP (root:root).",
+    "spec.hosts[].files[].secret": "Never show it; its source must be unreadable to others.",
+    "spec.hosts[].staticPods": "Your own static pods; an item may be the path of a manifest.",
+    "spec.hosts[].staticPods[].source": "The manifest on this machine, relative to the config.",
+    "spec.hosts[].staticPods[].manifest": "Or: the Pod itself.",
     "spec.endpoint": "How the API is reached where there are several control planes.",
     "spec.endpoint.loadBalancer": "external: your own; node-local: on workers; vip: an address that moves.",
     "spec.endpoint.vip": "The address that moves.",
@@ -85,6 +95,7 @@ REQUIRED = {
     "spec": ("hosts",),
     "spec.hosts[]": ("name", "role", "address"),
     "spec.addons[]": ("name",),
+    "spec.hosts[].files[]": ("path",),
     "spec.hosts[].taints[]": ("key", "effect"),
     "spec.hosts[].nodeRegistration.taints[]": ("key", "effect"),
     "spec.hosts[].nodeRegistration.kubeletExtraArgs[]": ("name",),
@@ -92,12 +103,13 @@ REQUIRED = {
 _WORDS: dict[str, tuple[str, ...]] = {
     "role": (Role.CONTROL_PLANE.value, Role.WORKER.value, *defaults.ROLE_ALIASES),
     "loadBalancer": tuple(each.value for each in LoadBalancer),
-    "source": tuple(each.value for each in ArtifactSource if each.value != "packages"),
+    "artifacts.source": tuple(each.value for each in ArtifactSource if each.value != "packages"),
     "hostKeys": tuple(each.value for each in HostKeys),
     "effect": tuple(defaults.TAINT_EFFECTS),
     "imagePullPolicy": tuple(defaults.IMAGE_PULL_POLICIES),
 }
-_ADDONS = "spec.addons[]"
+_OR_TEXT = ("spec.addons[]", "spec.hosts[].staticPods[]")
+"""What may be written as one word as well."""
 
 
 def schema() -> dict[str, Any]:
@@ -136,10 +148,10 @@ def _node(raw: dict[str, Any], path: str, definitions: dict[str, Any]) -> dict[s
     elif raw["type"] == "object":
         made["additionalProperties"] = raw.get("additionalProperties", True)
     made |= {name: raw[name] for name in ("minimum", "maximum") if name in raw}
-    words = _WORDS.get(path.rpartition(".")[2])
+    words = next((_WORDS[key] for key in _WORDS if f".{path}".endswith(f".{key}")), ())
     if words and raw["type"] == "string":
         made["enum"] = list(words)
-    return {"anyOf": [{"type": "string"}, made]} if path == _ADDONS else made
+    return {"anyOf": [{"type": "string"}, made]} if path in _OR_TEXT else made
 
 
 def _keys(node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:

@@ -50,6 +50,8 @@ def probe_script(
     hash_binaries: bool = False,
     external_etcd: ExternalEtcd | None = None,
     names: Sequence[str] = (),
+    owners: Iterable[str] = (),
+    secrets: Iterable[str] = (),
     parts: Sequence[str] = (),
 ) -> str:
     """Return the POSIX shell text that prints the probe's line, and only that.
@@ -57,7 +59,8 @@ def probe_script(
     It neither exits nor changes the shell that runs it. `extra_paths` are files and directories to describe
     besides the usual ones; `cri_socket` is the runtime's endpoint, containerd's by default.
     `hash_binaries` costs about a second a host; `external_etcd` is asked for its version; `names` are
-    resolved there. `parts` are those to ask for; none: all.
+    resolved there, `owners` (USER:GROUP) looked up; of the files `secrets` nothing is shown.
+    `parts` are those to ask for; none: all.
     """
     units = [f"{name}.service" for name in (*TIME_SERVICES, *_OTHER_UNITS)]
     etcd = external_etcd or ExternalEtcd(())
@@ -70,6 +73,8 @@ def probe_script(
         "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
         "ETCD": etcd.endpoints,
         "NAMES": names,
+        "OWNERS": owners,
+        "SECRETS": secrets,
         "ETCD_CA": [etcd.ca_file],
         "ETCD_CERT": [etcd.cert_file],
         "ETCD_KEY": [etcd.key_file],
@@ -93,6 +98,8 @@ def probe_of(cluster: ResolvedCluster, node: Node, parts: Sequence[str] = ()) ->
         external_etcd=etcd,
         parts=parts,
         names=resolved_names(cluster),
+        owners=dict.fromkeys(each.owner for each in node.files if each.owner != "root:root"),
+        secrets=[each.path for each in node.files if each.secret],
     )
 
 
@@ -113,6 +120,7 @@ def interesting_paths(cluster: ResolvedCluster, node: Node) -> tuple[str, ...]:
     if cluster.etcd.external is not None:
         external = cluster.etcd.external
         named += [external.ca_file, external.cert_file, external.key_file]
+    named += [each.path for each in (*node.files, *node.static_pods)]
     named.append(node.cri_socket.removeprefix("unix://"))
     usual = (paths.KUBERNETES_DIR + "/", paths.ETCD_DATA_DIR)
     return tuple(dict.fromkeys(path for path in named if path.startswith("/") and not path.startswith(usual)))

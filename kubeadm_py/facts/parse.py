@@ -80,6 +80,7 @@ def read_facts(answer: Answer, *, round_trip: float = 0.0, operator_clock: float
         hosts_file=_shown(described, "/etc/hosts"),
         hostname_resolves=bool(answer.line("!hostname-resolves")),
         resolved=network.read_resolved(answer),
+        unknown_owners=tuple(answer.lines("!unknown-owners")),
         listeners=network.read_listeners(answer),
         units=units,
         sysctls={

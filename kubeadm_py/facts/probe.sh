@@ -12,7 +12,8 @@
 # Runs inside other scripts, so everything happens in one subshell, which reads nothing from stdin.
 # facts/collect.py sets what to ask about, one item a line each: PROBE_PATHS, PROBE_BINARIES, PROBE_SYSCTLS,
 # PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_ETCD (endpoints of an etcd that others run), PROBE_NAMES
-# (names that must resolve there); also
+# (names that must resolve there), PROBE_OWNERS (USER:GROUP),
+# PROBE_SECRETS (paths of which nothing is shown); also
 # PROBE_ETCD_CA, PROBE_ETCD_CERT and PROBE_ETCD_KEY (paths: how a client gets in there), PROBE_CRI_SOCKET
 # (a path), PROBE_HASH_BINARIES (1: hash binaries too, about a second for 300 MB) and PROBE_PARTS (words;
 # empty: all parts).
@@ -111,6 +112,10 @@ system() {
     [ ! -d "$path" ] || set -- "$@" "$path"
   done
   stat -f -c '%S %b %a %c %d %n' "$@"
+  section '!unknown-owners'
+  for owner in ${PROBE_OWNERS-}; do
+    { getent passwd "${owner%%:*}" && getent group "${owner##*:}"; } >/dev/null 2>&1 || printf '%s\n' "$owner"
+  done
   section '!package-locks'
   stat -c '%d %i %n' /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock \
     /var/lib/rpm/.rpm.lock /usr/lib/sysimage/rpm/.rpm.lock
@@ -362,7 +367,11 @@ files() {
       8*) ;;
       *) continue ;;
     esac
-    case $path in
+    case $nl$PROBE_PATHS$nl in
+      *"$nl$path$nl"*) hash="$hash$nl$path" asked=1 ;;
+      *) asked= ;;
+    esac
+    [ -n "$asked" ] || case $path in
       /usr/* | /opt/cni/bin/*)
         case $path in
           *.service | *.conf) hash="$hash$nl$path" ;;
@@ -383,6 +392,12 @@ files() {
 
 # Set `mode`: how a file may be shown; empty for one that may not.
 show_as() {
+  case $nl${PROBE_SECRETS-}$nl in
+    *"$nl$1$nl"*)
+      mode=
+      return
+      ;;
+  esac
   case $1 in
     *.key | *.bak | *~) mode= ;;
     *.crt | *.pub | *.pem) mode=pem ;;

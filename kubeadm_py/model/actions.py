@@ -49,6 +49,8 @@ class FileSpec:
     of_cluster: bool = False
     """Whether it goes with the cluster where reset leaves what prepared the host; in /etc/kubernetes and the
     like all files do."""
+    own: bool = False
+    """Whether it is the operator's own: it goes once the config does not name it any more."""
 
     def __repr__(self) -> str:
         content = "***" if self.secret and isinstance(self.content, bytes) else repr(self.content)

@@ -273,6 +273,17 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnFile:
+    """Hold one file that the operator gives a host; a `secret` one is shown by nobody."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+    owner: str = "root:root"
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """Describe one host of the cluster."""
 
@@ -293,6 +304,10 @@ class Node:
     advertise_address: str = ""
     bind_port: int = ports.API_SERVER
     proxy: Proxy | None = None
+    files: tuple[OwnFile, ...] = ()
+    """The operator's own files, written before anything of the cluster starts."""
+    static_pods: tuple[OwnFile, ...] = ()
+    """Manifests of the operator's own static pods."""
     cri_socket_annotated: bool = False
     """The Node object says which CRI socket it has (kubeadm's gate NodeLocalCRISocket is off)."""
     name_from_host: bool = False

@@ -136,6 +136,8 @@ class HostFacts:
     hostname_resolves: bool = True
     resolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names that were asked about -> their addresses as the host resolves them; none where it cannot."""
+    unknown_owners: tuple[str, ...] = ()
+    """Of the owners that were asked about, as USER:GROUP, those that the host does not know."""
     listeners: tuple[Listener, ...] = ()
     units: Mapping[str, UnitFact] = field(default_factory=dict)
     sysctls: Mapping[str, str] = field(default_factory=dict)

@@ -19,9 +19,9 @@ class Inventory:
     """Hold /var/lib/kubeadm-py/inventory.json.
 
     `files`: path -> {"sha256", "mode", "made"}, and "cluster": true for what reset takes with the cluster;
-    `made` False says that the file was there before us and that its prior content is kept below
-    /var/lib/kubeadm-py/prior. A sha256 is empty where the content is made late (a certificate) or was never
-    finished.
+    "own": true for what the config names as the operator's own. `made` False says that the file was there
+    before us and that its prior content is kept below /var/lib/kubeadm-py/prior. A sha256 is empty where the
+    content is made late (a certificate) or was never finished.
     """
 
     cluster: str = ""
@@ -106,6 +106,7 @@ class Inventory:
                             "mode": f"{spec.mode:04o}",
                             "made": made,
                             **({"cluster": True} if spec.of_cluster else {}),
+                            **({"own": True} if spec.own else {}),
                         }
                 case EtcdMember():
                     manifest = action.manifest

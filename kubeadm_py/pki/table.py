@@ -79,6 +79,16 @@ class Table:
     key_pairs: tuple[KeyPairRow, ...]
     kubeconfigs: tuple[KubeconfigRow, ...]
 
+    def paths(self, certificates_dir: str, *, external_etcd: bool) -> frozenset[str]:
+        """Return the path of every certificate and key of the table, whichever host carries it."""
+        rows: list[AuthorityRow | CertificateRow] = [*self.authorities, *self.certificates]
+        certified = [row.file for row in rows if not (external_etcd and row.local_etcd_only)]
+        endings = dict.fromkeys(certified, (".crt", ".key"))
+        endings |= {pair.file: (".pub", ".key") for pair in self.key_pairs}
+        return frozenset(
+            f"{certificates_dir}/{file}{ending}" for file, each in endings.items() for ending in each
+        )
+
     def used_by(self, name: str) -> tuple[str, ...]:
         """Return the static pods that read a certificate or a kubeconfig, by its name for `certs renew`."""
         for row in self.certificates:

@@ -19,6 +19,7 @@ from kubeadm_py.steps import (
     kubelet_finalize,
     kubelet_start,
     mark_node,
+    own_files,
     static_pods,
     upload_certs,
     wait_control_plane,
@@ -41,7 +42,9 @@ def ahead(*stages: StageDefinition) -> StagesAhead:
     return StagesAhead(tuple(StageAhead(stage.id, stage.title) for stage in stages))
 
 
-PREPARE = StageDefinition("prepare", "runtime, kubelet, images", (*prepare.STEPS, etcd_birth.RECORD))
+PREPARE = StageDefinition(
+    "prepare", "runtime, kubelet, images", (*prepare.STEPS, own_files.STEP, etcd_birth.RECORD)
+)
 
 _CONTROL_PLANE = (
     prepare.DIRECTORIES,
@@ -59,6 +62,7 @@ _CONTROL_PLANE = (
     applied.STEP,
     kubelet_finalize.STEP,
     wait_control_plane.STEP_OTHERS,
+    own_files.STEP_PODS,
 )
 CONTROL_PLANE = StageDefinition("control", "control plane, add-ons", (*_CONTROL_PLANE, addons_ready.STEP))
 """What init does on the first control plane."""
@@ -74,6 +78,7 @@ JOIN_WORKER = StageDefinition(
         kubelet_start.STEP,
         endpoint.STEP_BALANCER,
         kubelet_bootstrap.STEP,
+        own_files.STEP_PODS,
     ),
 )
 
@@ -98,6 +103,7 @@ JOIN_CONTROL_PLANE = StageDefinition(
         applied.STEP,
         wait_control_plane.STEP_OTHERS,
         kubelet_bootstrap.STEP_READY,
+        own_files.STEP_PODS,
     ),
 )
 

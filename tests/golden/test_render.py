@@ -13,8 +13,10 @@ import yaml
 from oracle.words import read_certificate, read_kubeconfig
 
 from kubeadm_py.cli.verbs import render
+from kubeadm_py.model import owned
 from kubeadm_py.pki.keys import PrivateKey
 from kubeadm_py.pki.stock import KeyStock
+from kubeadm_py.pki.table import table
 
 HERE = Path(__file__).parent
 CASES = ["stacked", "external-etcd"]
@@ -303,3 +305,32 @@ def test_no_key_is_made_that_nobody_uses(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "ha.yaml").write_text(HA)
     run(tmp_path / "ha.yaml", tmp_path / "out")
     assert left == [0]
+
+
+def test_no_path_that_is_written_may_be_a_file_of_the_operators_own(whole: Path, several: Path) -> None:
+    certificates = table().paths("/etc/kubernetes/pki", external_etcd=False)
+    for tree in (whole, several):
+        for modes in (tree / "hosts").glob("*.modes.txt"):
+            for path in listed(modes):
+                assert owned.why_not(path, data_dir="/var/lib/etcd", certificates=certificates), path
+
+
+def test_own_files_are_rendered_and_a_secret_is_left_out(tmp_path: Path) -> None:
+    key = tmp_path / "app.key"
+    key.write_text("hunter2")
+    key.chmod(0o600)
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: own}, spec: {containers: [{name: a, image: b}]}}"
+    (tmp_path / "cluster.yaml").write_text(
+        "apiVersion: kubeadm-py.io/v1alpha1\nkind: Cluster\nmetadata: {name: demo}\nspec:\n  hosts:\n"
+        "  - name: cp1\n    role: control-plane\n    address: 10.99.0.11\n"
+        "    files: [{path: /etc/app.key, source: app.key, secret: true}, {path: /etc/a, content: b}]\n"
+        f"    staticPods: [{{manifest: {pod}}}]\n"
+    )
+    tree = run(tmp_path / "cluster.yaml", tmp_path / "out")
+    assert (tree / "hosts" / "cp1" / "etc" / "app.key").read_text() == "hunter2"
+    modes = listed(tree / "hosts" / "cp1.modes.txt")
+    assert modes["/etc/app.key"] == "600 root:root"
+    assert modes["/etc/kubernetes/manifests/own.yaml"] == "600 root:root"
+    bare = run(tmp_path / "cluster.yaml", tmp_path / "bare", no_secrets=True)
+    assert not (bare / "hosts" / "cp1" / "etc" / "app.key").exists()
+    assert (bare / "hosts" / "cp1" / "etc" / "a").read_text() == "b"

@@ -184,6 +184,24 @@ def test_what_is_no_secret_arrives_as_it_is(machine: Machine, shell: list[str]) 
     assert facts.directories["/etc/cni/net.d"] == 4
 
 
+@pytest.mark.parametrize("shell", PRESENT, ids=" ".join)
+def test_what_the_config_names_is_hashed_wherever_it_lies_and_its_secrets_stay(
+    machine: Machine, shell: list[str]
+) -> None:
+    tool, note = f"{machine.root}/usr/local/bin/tool", f"{machine.root}/etc/sysctl.d/kube-note.conf"
+    machine.write("/usr/local/bin/tool", "#!/bin/sh\n", 0o755)
+    machine.write("/etc/sysctl.d/kube-note.conf", "net.x = hunter2\n", 0o600)
+    clear, facts = machine.probe(
+        shell, extra_paths=[tool, note], secrets=[note], owners=["root:root", "nobody-here:root"]
+    )
+    assert "hunter2" not in clear
+    files = facts.files
+    assert files["/usr/local/bin/tool"].sha256 == hashlib.sha256(b"#!/bin/sh\n").hexdigest()
+    assert files["/etc/sysctl.d/kube-note.conf"].content is None
+    assert files["/etc/sysctl.d/kube-note.conf"].sha256
+    assert facts.unknown_owners == ("nobody-here:root",)
+
+
 def test_a_kubeconfig_keeps_what_tells_clusters_apart(machine: Machine) -> None:
     _, facts = machine.probe(PRESENT[0])
     text = (facts.files["/etc/kubernetes/kubelet.conf"].content or b"").decode()

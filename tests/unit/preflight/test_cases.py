@@ -27,6 +27,7 @@ from kubeadm_py.model.cluster import (
     LoadBalancer,
     Networking,
     Node,
+    OwnFile,
     ResolvedCluster,
     Role,
 )
@@ -58,7 +59,11 @@ def facts_of(values: Mapping[str, Any], base: HostFacts) -> HostFacts:
         },
         "files": lambda rows: {
             path: fact_types.FileFact(
-                path, 0o644, "root:root", content=None if text is None else text.encode()
+                path,
+                0o644,
+                "root:root",
+                content=text.encode() if isinstance(text, str) else None,
+                directory=text == {"directory": True},
             )
             for path, text in rows.items()
         },
@@ -104,6 +109,10 @@ def context_of(case: Mapping[str, Any]) -> CheckContext:
         name: SSH(**{"host": "10.0.0.11", **value}) if name == "ssh" and value is not None else value
         for name, value in case.get("node", {}).items()
     }
+    if "files" in node_values:
+        node_values["files"] = [
+            OwnFile(**{**row, "content": row["content"].encode()}) for row in node_values["files"]
+        ]
     basis = Node("host1", role, ("10.0.0.11",), ssh=SSH("10.0.0.11", user="admin"))
     node = dataclasses.replace(
         basis,
