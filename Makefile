@@ -80,8 +80,8 @@ nodes: venv ## the core of the tests on real nodes
 nodes-all: venv
 	$(PYTEST) tests/nodes
 
-bench: venv ## time init and join beside real kubeadm, into bench/results
-	PYTHONPATH=vagrant $(PYTHON) -m bench
+bench: venv ## time render, and init and join beside real kubeadm, into bench/results; PART=offline|nodes: only that
+	PYTHONPATH=vagrant $(PYTHON) -m bench $(PART)
 
 oracle: venv ## record anew what real kubeadm makes of the cases in tests/golden/kubeadm; CASES="A B": of these
 	PYTHONPATH=vagrant $(PYTHON) -m oracle $(CASES)

@@ -185,7 +185,7 @@ def _shipped(name: str) -> LoadedAddon:
 def _read(folder: Path) -> LoadedAddon:
     path = folder / "addon.yaml"
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
         addon = Addon.model_validate(document)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path} cannot be read as YAML", details=str(error).splitlines()) from error

@@ -138,7 +138,7 @@ def _read_document(path: Path) -> Mapping[str, Any]:
             fix="name the folder that holds bundle.yaml: spec.artifacts.path in the config",
         ) from error
     try:
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        document = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise BundleError(f"{path} is not YAML: {error}", fix=_MAKE_AGAIN) from error
     schema = document.get("schema") if isinstance(document, dict) else None

@@ -71,9 +71,15 @@ def render(
 
 def dump(document: Mapping[str, Any]) -> bytes:
     """Write a kubeconfig as kubectl does: sorted keys, no line folding."""
-    return yaml.safe_dump(
-        document, default_flow_style=False, sort_keys=True, width=1 << 30, allow_unicode=True
-    ).encode()
+    text: str = yaml.dump(
+        document,
+        Dumper=yaml.CSafeDumper,
+        default_flow_style=False,
+        sort_keys=True,
+        width=1 << 30,
+        allow_unicode=True,
+    )
+    return text.encode()
 
 
 def encoded(data: bytes) -> str:

@@ -105,7 +105,7 @@ def table() -> Table:
 
 def read(path: Path) -> Table:
     """Read a table; raise KeyError or TypeError where a row lacks a key or has one too many."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return Table(
         authorities=tuple(AuthorityRow(**_snake(row)) for row in document["authorities"]),
         certificates=tuple(_certificate(row) for row in document["certificates"]),

@@ -326,6 +326,8 @@ def _as_discovered(
     return replace(
         joined,
         ca_pem=ca_pem,
-        kubelet_config=yaml.safe_load(data["kubelet"]) if "kubelet" in data else joined.kubelet_config,
-        cluster_configuration=yaml.safe_load(data.get("ClusterConfiguration", "{}")),
+        kubelet_config=yaml.load(data["kubelet"], yaml.CSafeLoader)
+        if "kubelet" in data
+        else joined.kubelet_config,
+        cluster_configuration=yaml.load(data.get("ClusterConfiguration", "{}"), yaml.CSafeLoader),
     )

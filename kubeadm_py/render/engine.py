@@ -37,7 +37,7 @@ def render_documents(template_name: str, **values: object) -> list[Any]:
 
     text = render_text(template_name, **values)
     try:
-        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
         raise KubeadmPyError(
             f"template {template_name} did not make valid YAML",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from kubeadm_py.model import images, paths, ports
@@ -18,6 +18,8 @@ from kubeadm_py.render.patching.apply import patched
 from kubeadm_py.render.probes import Probe
 
 MANIFEST_MODE = 0o600
+ETCD = "etcd"
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _PROBE_PERIOD_SECONDS = 10
 
 
@@ -30,8 +32,9 @@ def manifests(
     external_ca: bool = False,
     etcd_members: Sequence[tuple[str, str]] | None = None,
     initial_cluster_state: str = "",
+    wanted: Collection[str] = (ETCD, *COMPONENTS),
 ) -> list[FileSpec]:
-    """Return the manifests of a control-plane host: etcd where it is local, then the three components.
+    """Return the wanted manifests of a control-plane host: etcd where it is local, then the three components.
 
     `environment` are the host's variables, of which the components get the *_proxy ones. `external_ca`
     says that the CA's key is not on the host. `etcd_members` are (name, peer URL) of every member that the
@@ -46,6 +49,7 @@ def manifests(
         external_ca=external_ca,
         etcd_members=etcd_members,
         initial_cluster_state=initial_cluster_state,
+        wanted=wanted,
     )
     return [
         FileSpec(f"{paths.MANIFESTS_DIR}/{name}.yaml", engine.dump(pod), mode=MANIFEST_MODE)
@@ -62,15 +66,18 @@ def pods(
     external_ca: bool = False,
     etcd_members: Sequence[tuple[str, str]] | None = None,
     initial_cluster_state: str = "",
+    wanted: Collection[str] = (ETCD, *COMPONENTS),
 ) -> dict[str, Any]:
     """Return the same static pods as `manifests` as parsed objects, by component, patches applied."""
     builder = _Builder(cluster, node, facts, proxy_variables(environment))
-    rendered: dict[str, Any] = {}
-    if cluster.etcd.local is not None:
-        rendered["etcd"] = builder.etcd(cluster.etcd.local, etcd_members, initial_cluster_state)
-    rendered["kube-apiserver"] = builder.kube_apiserver()
-    rendered["kube-controller-manager"] = builder.kube_controller_manager(external_ca)
-    rendered["kube-scheduler"] = builder.kube_scheduler()
+    makers: dict[str, Callable[[], Any]] = {
+        ETCD: lambda: builder.etcd(cluster.etcd.local or LocalEtcd(), etcd_members, initial_cluster_state),
+        "kube-apiserver": builder.kube_apiserver,
+        "kube-controller-manager": lambda: builder.kube_controller_manager(external_ca),
+        "kube-scheduler": builder.kube_scheduler,
+    }
+    absent = () if cluster.etcd.local is not None else (ETCD,)
+    rendered = {name: make() for name, make in makers.items() if name in wanted and name not in absent}
     patches = cluster.patches(node)
     return {name: patched(pod, name, patches) for name, pod in rendered.items()}
 

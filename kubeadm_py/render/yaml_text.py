@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
+from yaml.resolver import Resolver
 
 _GO_READS_AS_OTHER = re.compile(
     r"""^(?:
@@ -21,6 +23,7 @@ _GO_READS_AS_OTHER = re.compile(
 _BREAKS_BUT_NOT_EVERYWHERE = re.compile("[\r\x85\u2028\u2029\ufeff]")
 """Line breaks of YAML 1.1 that 1.2 reads as text, and the byte order mark: escaped, never raw."""
 
+_RESOLVER = Resolver()
 _STRING = "tag:yaml.org,2002:str"
 _UNLIMITED = 1 << 30
 
@@ -43,9 +46,14 @@ def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
         return dumper.represent_scalar(_STRING, plain, style='"')
     if "\n" in plain:
         return dumper.represent_scalar(_STRING, plain, style="|")
-    read_as = dumper.resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
-    ambiguous = read_as != _STRING or _GO_READS_AS_OTHER.match(plain)
-    return dumper.represent_scalar(_STRING, plain, style='"' if ambiguous else None)
+    return dumper.represent_scalar(_STRING, plain, style='"' if _reads_as_other(plain) else None)
+
+
+@lru_cache(maxsize=10_000)
+def _reads_as_other(plain: str) -> bool:
+    """Say whether some reader takes the text, written without quotes, for something else than text."""
+    read_as = _RESOLVER.resolve(yaml.ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
+    return read_as != _STRING or _GO_READS_AS_OTHER.match(plain) is not None
 
 
 def _represent_quoted(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:

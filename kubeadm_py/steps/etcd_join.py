@@ -12,7 +12,7 @@ from datetime import timedelta
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, Action, EtcdMember, FileSpec, MakeDirectories, Wait
 from kubeadm_py.render import probes
-from kubeadm_py.render.static_pods import manifests
+from kubeadm_py.render.static_pods import ETCD, manifests
 from kubeadm_py.steps import etcd_cluster, waits
 from kubeadm_py.steps.base import Step, StepContext
 
@@ -146,15 +146,15 @@ def _announce(ctx: StepContext, data_dir: str) -> EtcdMember:
 def _manifest(ctx: StepContext) -> FileSpec:
     """Return the manifest with a mark where the members go."""
     alone = (ctx.node.name, etcd_cluster.peer_url(ctx.node))
-    rendered = manifests(
+    (spec,) = manifests(
         ctx.cluster,
         ctx.node,
         ctx.facts,
         environment=ctx.facts.environment,
         etcd_members=[alone],
         initial_cluster_state=STATE,
+        wanted=[ETCD],
     )
-    spec = next(each for each in rendered if each.path == MANIFEST)
     if not isinstance(spec.content, bytes):
         raise TypeError("a manifest's content is known")
     flag = f"--initial-cluster={'='.join(alone)}".encode()

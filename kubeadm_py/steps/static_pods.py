@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
 from kubeadm_py.pki import external
-from kubeadm_py.render.static_pods import manifests
+from kubeadm_py.render.static_pods import COMPONENTS, ETCD, manifests
 from kubeadm_py.steps import certs, etcd_birth
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
-_ETCD = etcd_birth.MANIFEST
 _REPLACE = """systemctl stop kubelet.service
 for name in {names}; do
   pods=$(crictl pods --namespace kube-system --label "component=$name" -q)
@@ -26,20 +27,20 @@ def plan_etcd(ctx: StepContext) -> list[Action]:
     actions: list[Action] = []
     if local is not None and local.data_dir not in ctx.facts.directories:
         actions.append(MakeDirectories(((local.data_dir, 0o700),), title="etcd's data directory"))
-    files = [spec for spec in _manifests(ctx) if spec.path == _ETCD]
+    files = _manifests(ctx, [ETCD])
     actions += write(files, ctx.facts, title="etcd's manifest", reason="missing or changed")
     return actions + _take_over(ctx, files)
 
 
 def plan(ctx: StepContext) -> list[Action]:
     """Write the components' manifests that differ; the kubelet takes them from there."""
-    return _components(ctx, [spec for spec in _manifests(ctx) if spec.path != _ETCD])
+    return _components(ctx, _manifests(ctx, COMPONENTS))
 
 
 def plan_parts(ctx: StepContext) -> list[Action]:
     """Write the manifests of those components whose part of init's phase is to be done."""
-    files = [spec for spec in _manifests(ctx) if spec.path != _ETCD and ctx.phases.wants(_phase(spec))]
-    return _components(ctx, files)
+    wanted = [name for name in COMPONENTS if ctx.phases.wants(f"control-plane/{name.removeprefix('kube-')}")]
+    return _components(ctx, _manifests(ctx, wanted))
 
 
 def _components(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
@@ -68,12 +69,7 @@ def _take_over(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
     ]
 
 
-def _phase(manifest: FileSpec) -> str:
-    component = manifest.path.removeprefix(f"{paths.MANIFESTS_DIR}/").removesuffix(".yaml")
-    return f"control-plane/{component.removeprefix('kube-')}"
-
-
-def _manifests(ctx: StepContext) -> list[FileSpec]:
+def _manifests(ctx: StepContext, wanted: Collection[str]) -> list[FileSpec]:
     # Fixed at its birth: a member's list of founders never follows the file.
     birth = ctx.birth or etcd_birth.recorded(ctx.facts) or etcd_birth.in_manifest(ctx.facts)
     alone = birth is None or len(birth.members) == 1
@@ -86,6 +82,7 @@ def _manifests(ctx: StepContext) -> list[FileSpec]:
         # kubeadm's first member names no state, and starts as `new` by etcd's own default.
         initial_cluster_state="" if birth is None or (alone and birth.state == "new") else birth.state,
         external_ca="ca" in external.authorities(ctx.cluster, certs.known_files(ctx)),
+        wanted=wanted,
     )
 
 

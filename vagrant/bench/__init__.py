@@ -1,1 +1,1 @@
-"""Time the product beside real kubeadm on the same prepared nodes, in one run."""
+"""Time the product: what reaches no host, and init and join beside real kubeadm."""

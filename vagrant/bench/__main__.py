@@ -1,184 +1,68 @@
-"""Measure init and join beside real kubeadm: medians and ratios, into bench/results."""
+"""Measure, judge by the goals, and write figures into bench/results."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import platform
-import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-from lab import artifacts, nodes, paths
-from lab.nodes import Lab
-from lab.process import LabError, run, say
+from lab import nodes
+from lab.process import LabError, run
 
-from bench.contestants import Kubeadm, Ours
-from bench.stopwatch import until_ready
+from bench import beside, offline
+from bench.beside import Comparison
+from bench.offline import Limited
 
-LAB = "bench"
-NODES = ("cp1", "w1", "w2", "w3")
-WORKERS = NODES[1:]
-READY_WITHIN = 240.0
 ROUNDS = 9
 """A kubelet looks for its node once a second: single joins differ by a second, medians must not."""
 RESULTS = Path("bench/results")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Hold one figure: both sides' seconds, round by round, and the most that the ratio may be."""
-
-    name: str
-    ours: tuple[float, ...]
-    theirs: tuple[float, ...]
-    at_most: float
-
-    @property
-    def ratio(self) -> float:
-        """Return the ratio of the medians."""
-        return statistics.median(self.ours) / statistics.median(self.theirs)
-
-    def line(self) -> str:
-        """Return the figure as people read it."""
-        verdict = "met" if self.ratio <= self.at_most else "missed"
-        return (
-            f"{self.name:<44} {self.ratio:5.2f}x  (goal: at most {self.at_most:.2f}x, {verdict};"
-            f" medians {statistics.median(self.ours):.1f} s and {statistics.median(self.theirs):.1f} s)"
-        )
+PARTS = ("offline", "nodes")
+"""What reaches no host; and init and join beside real kubeadm."""
 
 
 def main() -> int:
-    """Run the comparisons and write the result; 0 when all goals are met."""
+    """Measure the parts asked for and write the result; 0 when all goals are met."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=PARTS, help="only this one (default: both)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of each comparison")
     parser.add_argument("--keep", action="store_true", help="leave the nodes up")
     chosen = parser.parse_args()
+    parts = (chosen.part,) if chosen.part else PARTS
+    # As pip does when it installs a program: where the environment forbids it, each start would compile anew.
+    run([sys.executable, "-m", "compileall", "-q", "kubeadm_py"])
+    figures: list[Limited | Comparison] = []
     try:
-        comparisons = _measure(chosen.rounds)
+        if "offline" in parts:
+            figures += offline.measure(chosen.rounds)
+        if "nodes" in parts:
+            figures += _beside(chosen.rounds, keep=chosen.keep)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
+    _report(figures, chosen.rounds)
+    return 0 if all(each.met for each in figures) else 1
+
+
+def _beside(rounds: int, *, keep: bool) -> list[Comparison]:
+    try:
+        return beside.measure(rounds)
     finally:
-        if not chosen.keep:
-            nodes.down(LAB)
-    _report(comparisons, chosen.rounds)
-    return 0 if all(each.ratio <= each.at_most for each in comparisons) else 1
+        if not keep:
+            nodes.down(beside.LAB)
 
 
-def _measure(rounds: int) -> list[Comparison]:
-    lab = nodes.up(LAB, NODES)
-    # As pip does when it installs a program: where the environment forbids it, each start would compile anew.
-    run([sys.executable, "-m", "compileall", "-q", "kubeadm_py"])
-    bare = Ours(_config(lab, "bare", addons=[]))
-    networked = Ours(_config(lab, "flannel", addons=["flannel"]))
-    say("bench: prepare all nodes once")
-    networked.init()
-    networked.join(*WORKERS)
-    kubeadm = Kubeadm(lab)
-    kubeadm.install(artifacts.oracle())
-    networked.reset(*NODES)
-    return [
-        _init(rounds, bare, kubeadm),
-        *_joins(rounds, lab, networked, kubeadm),
-    ]
-
-
-def _init(rounds: int, ours: Ours, kubeadm: Kubeadm) -> Comparison:
-    def our_round() -> float:
-        seconds = ours.init()
-        ours.reset("cp1")
-        return seconds
-
-    def their_round() -> float:
-        seconds = kubeadm.init()
-        kubeadm.reset("cp1")
-        return seconds
-
-    return Comparison("init, beside ssh node kubeadm init", *_in_turns(rounds, our_round, their_round), 0.95)
-
-
-def _joins(rounds: int, lab: Lab, ours: Ours, kubeadm: Kubeadm) -> list[Comparison]:
-    control_plane = lab.node("cp1")
-    ours.init()
-    line = _join_command(lab)
-
-    def one() -> float:
-        seconds = until_ready(control_plane, ["w1"], lambda: ours.join("w1"), READY_WITHIN)
-        ours.reset("w1")
-        return seconds
-
-    def theirs() -> float:
-        seconds = until_ready(control_plane, ["w1"], lambda: kubeadm.join("w1", line), READY_WITHIN)
-        kubeadm.reset("w1")
-        _delete_node(lab, "w1")
-        return seconds
-
-    def three() -> float:
-        seconds = until_ready(control_plane, WORKERS, lambda: ours.join(*WORKERS), READY_WITHIN)
-        ours.reset(*WORKERS)
-        return seconds
-
-    single = Comparison("join of a worker, beside kubeadm join", *_in_turns(rounds, one, theirs), 1.1)
-    many = Comparison("join of three workers, beside one of ours", *_in_turns(rounds, three, one), 1.3)
-    return [single, many]
-
-
-def _in_turns(
-    rounds: int, first: Callable[[], float], second: Callable[[], float]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Run both in turns, changing who begins, so that a noisy minute hits both sides."""
-    firsts, seconds = [], []
-    for turn in range(rounds):
-        if turn % 2:
-            seconds.append(second())
-            firsts.append(first())
-        else:
-            firsts.append(first())
-            seconds.append(second())
-        say(f"bench: round {turn + 1} of {rounds}: {firsts[-1]:.1f} s and {seconds[-1]:.1f} s")
-    return tuple(firsts), tuple(seconds)
-
-
-def _config(lab: Lab, name: str, addons: list[str]) -> Path:
-    """Write the lab's cluster file with other add-ons."""
-    documents = [each for each in yaml.safe_load_all(lab.cluster_yaml.read_text(encoding="utf-8")) if each]
-    for document in documents:
-        if document["kind"] == "Cluster":
-            document["spec"]["addons"] = addons
-    target = paths.STATE / LAB / f"{name}.yaml"
-    target.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
-    return target
-
-
-def _join_command(lab: Lab) -> str:
-    control_plane = lab.node("cp1")
-    admin = ["--kubeconfig", "/etc/kubernetes/admin.conf"]
-    made = nodes.exec(control_plane, ["kubeadm", *admin, "token", "create", "--print-join-command"])
-    return made.stdout.strip().splitlines()[-1]
-
-
-def _delete_node(lab: Lab, name: str) -> None:
-    admin = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
-    nodes.exec(lab.node("cp1"), [*admin, "delete", "node", name])
-
-
-def _report(comparisons: list[Comparison], rounds: int) -> None:
+def _report(figures: list[Limited | Comparison], rounds: int) -> None:
     commit = run(["git", "rev-parse", "--short", "HEAD"]).strip()
-    heading = f"{rounds} rounds, side by side, {platform.machine()}, commit {commit}"
-    text = "\n".join([heading, *(each.line() for each in comparisons)])
+    heading = f"{rounds} rounds, {platform.machine()}, commit {commit}"
+    text = "\n".join([heading, *(each.line() for each in figures)])
     print(text)
     RESULTS.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    document = {
-        "rounds": rounds,
-        "commit": commit,
-        "comparisons": [{**asdict(each), "ratio": round(each.ratio, 3)} for each in comparisons],
-    }
+    document = {"rounds": rounds, "commit": commit, "figures": [asdict(each) for each in figures]}
     (RESULTS / f"{stamp}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     (RESULTS / f"{stamp}.txt").write_text(text + "\n", encoding="utf-8")
 

@@ -74,7 +74,7 @@ def _live(bare: ResolvedCluster, kubeconfig: str) -> ResolvedCluster:
             doing="reading the cluster's configuration",
             kubeconfig=kubeconfig,
         )
-        document = yaml.safe_load(text)
+        document = yaml.load(text, yaml.CSafeLoader)
         return adopt(bare, document if isinstance(document, dict) else {})
     except (KubeadmPyError, yaml.YAMLError) as error:
         sys.stderr.write(
