@@ -234,8 +234,8 @@ def json_events() -> str:
         """# JSON events
 
 With `--format json` a verb prints one JSON object a line on standard output: its events as they happen and, at the
-end, one object of type `report` that sums them up. `--dry-run` adds one object of type `plan` before these last two;
-`verify` prints one object of type `verify` instead: its report. Nothing else is printed there.
+end, one object of type `report` that sums them up. `plan` and `--dry-run` add one object of type `plan` before these
+last two; `verify` prints one object of type `verify` instead: its report. Nothing else is printed there.
 
 Every event has `type` and `time` (Unix seconds). A value that is not known is null or empty. No event holds a secret.
 New fields and new types may be added; those below keep their meaning.
@@ -250,7 +250,14 @@ New fields and new types may be added; those below keep their meaning.
             if field.name != "time"
         ]
         parts.append(_table(("Field", "Type"), rows))
-    for record in (events.RunHost, events.StageAhead, events.Timing, events.Cause):
+    for record in (
+        events.RunHost,
+        events.StageAhead,
+        events.Timing,
+        events.Cause,
+        events.HostChanges,
+        events.Change,
+    ):
         doc = " ".join(inspect.getdoc(record).split())  # type: ignore[union-attr]  # so has every record
         rows = [
             (f"`{field.name}`", f"`{_json_type(str(field.type))}`") for field in dataclasses.fields(record)
@@ -279,7 +286,7 @@ EXIT_CODES = {
     ExitCode.FAILED: "failed on a host",
     ExitCode.USAGE: "wrong command line or config; no host was reached",
     ExitCode.PREFLIGHT: "preflight refused",
-    ExitCode.CHANGES: "`plan` found changes (the command is still to come)",
+    ExitCode.CHANGES: "`plan` found changes",
     ExitCode.LOCKED: "another run holds a host's lock",
     ExitCode.VERIFY: "`verify` failed",
     ExitCode.UNREACHABLE: "a host cannot be reached, or the connection was lost",

@@ -6,6 +6,7 @@ COMMANDS = {
     "init": "init:init",
     "join": "join:join",
     "apply": "apply:apply",
+    "plan": "plan:plan",
     "verify": "verify:verify",
     "reset": "reset:reset",
     "remove": "remove:remove",

@@ -89,6 +89,7 @@ def compile_stage(
     epilogue: str = "",
     stop_file: str = f"{paths.RUN_DIR}/stop",
     stay_before: int | None = None,
+    settled: bytes = b"",
 ) -> StageScript:
     """Compile the actions of one host.
 
@@ -96,7 +97,8 @@ def compile_stage(
     we have not changed yet: their content is kept for reset. `epilogue` runs after the last action (the
     probe that tells how the host is now). No action begins once `stop_file` exists on the host. Before the
     action of the number `stay_before` the script stays until its connection or its host ends: see
-    engine.boundary.
+    engine.boundary. `settled` is noted once all actions are done: the host is as its inventory
+    says.
     """
     compiled = StageScript("")
     settings = {
@@ -127,6 +129,8 @@ def compile_stage(
             )
         if step.provides and step.actions:
             compiled.actions[-1] = replace(compiled.actions[-1], provides=step.provides)
+    if settled:
+        parts.append(f"kpy_settle {shlex.quote(settled.decode().strip())}\n")
     if epilogue:
         parts.append(f"exec 1>&3\n{epilogue}\n")
     compiled.script = "".join(parts)

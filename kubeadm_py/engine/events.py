@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from kubeadm_py.errors import ExitCode, KubeadmPyError
+from kubeadm_py.model.changes import Change, HostChanges
 from kubeadm_py.model.findings import Finding
 
 
@@ -217,6 +218,28 @@ class Failed(Event):
     def of(cls, error: KubeadmPyError) -> Failed:
         """Return the event that reports `error`."""
         return cls(error.summary, error.host, error.details, error.fix, int(error.exit_code))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Event):
+    """Tell what `verb` would do: the changes of each host that has any, and those of API objects.
+
+    `considered` names all hosts that were looked at; those `in_turn` change one after the other. Nothing was
+    touched.
+    """
+
+    type: ClassVar[str] = "plan"
+
+    verb: str
+    hosts: tuple[HostChanges, ...]
+    objects: tuple[Change, ...] = ()
+    considered: tuple[str, ...] = ()
+    in_turn: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing would change."""
+        return not self.hosts and not self.objects
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError, WaitTimeoutError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, ImportImages, Late, LocalFile, WriteFiles
-from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.inventory import Inventory, settled
 from kubeadm_py.model.stages import HostPlan, Stage
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fanout import fan_out
@@ -195,6 +195,7 @@ class Executor:
             epilogue=session.probe if probe_after else "",
             stop_file=self.stop_file,
             stay_before=stay_before,
+            settled=settled(written if written is not None else session.facts.inventory or b""),
         )
 
 

@@ -61,6 +61,12 @@ kpy_end() {
   fi
 }
 
+# kpy_settle DIGEST: note that the host is as its inventory, whose digest this is, says; where there is none (any
+# more) there is nothing to note.
+kpy_settle() {
+  [ ! -e "$kpy_state/inventory.json" ] || printf '%s\n' "$1" >"$kpy_state/settled"
+}
+
 # kpy_input SIZE: copy the action's own bytes from the stream to standard output.
 kpy_input() {
   head -c "$1" <&4

@@ -64,6 +64,8 @@ class WriteFiles:
     files: tuple[FileSpec, ...]
     reason: str = ""
     title: str = "write files"
+    why: Mapping[str, str] = field(default_factory=dict)
+    """Reasons of single files: path -> why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class RunScript:
     stdin: Content | None = None
     reason: str = ""
     timeout: timedelta = timedelta(minutes=5)
+    shows: tuple[str, ...] = ()
+    """What a plan says of it besides, one line each: `NAME BEFORE -> AFTER`; never a secret."""
 
 
 INITIAL_CLUSTER = "@INITIAL-CLUSTER@"

@@ -73,6 +73,7 @@ PROBED_FILES = (
     paths.SYSCTL_FILE,
     MASKED_SWAP_UNITS,
     FSTAB,
+    paths.SETTLED,
 )
 """Files whose mode, owner and sha256 preparation compares."""
 PROBED_BINARIES = tuple(

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, EtcdMember, ImportImages, MakeDirectories, Unit, WriteFiles
+from kubeadm_py.model.actions import (
+    Action,
+    EtcdMember,
+    ImportImages,
+    MakeDirectories,
+    Remove,
+    Unit,
+    WriteFiles,
+)
 from kubeadm_py.model.facts import HostFacts
 
 SCHEMA = 1
+DEFAULT_OWNER = "root:root"
+"""Whose a file is where its entry names no "owner"."""
 
 
 @dataclass(slots=True)
 class Inventory:
     """Hold /var/lib/kubeadm-py/inventory.json.
 
-    `files`: path -> {"sha256", "mode", "made"}, and "cluster": true for what reset takes with the cluster;
-    "own": true for what the config names as the operator's own. `made` False says that the file was there
-    before us and that its prior content is kept below /var/lib/kubeadm-py/prior. A sha256 is empty where the
-    content is made late (a certificate) or was never finished.
+    `files`: path -> {"sha256", "mode", "made"}, "owner" where it is not root's, "cluster": true for what
+    reset takes with the cluster, "own": true for what the config names as the operator's own. `made` False
+    says that the file was there before us and that its prior content is kept below /var/lib/kubeadm-py/prior;
+    "removed": true that we have taken it away since. A sha256 is empty where the content is made late (a
+    certificate) or was never finished.
     """
 
     cluster: str = ""
@@ -89,6 +101,11 @@ class Inventory:
         """Say whether nothing was ever made here."""
         return not (self.files or self.directories or self.units or self.images)
 
+    def is_settled(self, facts: HostFacts) -> bool:
+        """Say whether the last run ended here what it had begun, so that the host was as this record says."""
+        fact = facts.files.get(paths.SETTLED)
+        return fact is not None and fact.sha256 == _sha256(settled(facts.inventory or b""))
+
     def extend(self, actions: list[Action], facts: HostFacts, hashes: dict[str, str]) -> None:
         """Record what `actions` will make, before they run; `hashes` has the content known by then."""
         for action in actions:
@@ -107,6 +124,7 @@ class Inventory:
                             "made": made,
                             **({"cluster": True} if spec.of_cluster else {}),
                             **({"own": True} if spec.own else {}),
+                            **({"owner": spec.owner} if spec.owner != DEFAULT_OWNER else {}),
                         }
                 case EtcdMember():
                     manifest = action.manifest
@@ -123,5 +141,18 @@ class Inventory:
                         self.units.append(action.name)
                 case ImportImages():
                     self.images.update(dict(action.images))
+                case Remove():
+                    for path in action.paths:
+                        if path in self.files:
+                            self.files[path] = {**self.files[path], "removed": True}
                 case _:
                     pass
+
+
+def settled(inventory: bytes) -> bytes:
+    """Return what paths.SETTLED holds once all is done that an inventory lists."""
+    return f"{_sha256(inventory)}\n".encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

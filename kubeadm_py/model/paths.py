@@ -50,6 +50,8 @@ RESOLVED_RESOLV_CONF = "/run/systemd/resolve/resolv.conf"
 
 STATE_DIR = "/var/lib/kubeadm-py"
 INVENTORY = "/var/lib/kubeadm-py/inventory.json"
+SETTLED = "/var/lib/kubeadm-py/settled"
+"""The digest of the inventory as it was when the last stage had ended well."""
 MADE_DIRECTORIES = "/var/lib/kubeadm-py/made-directories"
 """Directories that were missing when we wrote into them, one a line."""
 APPLIED_DIR = "/var/lib/kubeadm-py/applied"

@@ -48,6 +48,8 @@ class ApplyReport:
     """Workers that this run took in."""
     pending: tuple[str, ...]
     """Workloads that wait for a worker."""
+    in_turn: tuple[str, ...] = ()
+    """Hosts that change one after the other."""
 
 
 def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
@@ -232,4 +234,5 @@ class _Apply:
             founding,
             self.members.joining,
             tuple(f"{item.namespace}/{item.name}" for item in pending),
+            self.members.control_planes if self.members.running else (),
         )

@@ -38,10 +38,10 @@ from kubeadm_py.pki import requests, shared
 from kubeadm_py.pki.stock import KeyStock
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import build_stage
+from kubeadm_py.plan.file_changes import content_text
 from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.shared_keys import SharedKeys
-from kubeadm_py.plan.show import content_text
 from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_CONTROL_PLANE, JOIN_WORKER, PREPARE
 from kubeadm_py.steps import etcd_cluster, kubelet_start
 from kubeadm_py.steps.base import StepContext, sha256

@@ -1,20 +1,20 @@
-"""Show a plan: what would change on which host, and why; of a secret only what it is for."""
+"""Say what a plan would change, host by host, from what is known of the hosts now."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from kubeadm_py.engine.events import Planned
+from kubeadm_py.engine.session import Session
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
     Action,
     ApplyObjects,
-    Content,
     EtcdMember,
-    FileSpec,
     ImportImages,
     Late,
-    LocalFile,
     MakeDirectories,
     Remove,
     RestartStaticPod,
@@ -23,137 +23,145 @@ from kubeadm_py.model.actions import (
     Wait,
     WriteFiles,
 )
-from kubeadm_py.model.stages import Plan
-from kubeadm_py.plan.build import plan_changes
+from kubeadm_py.model.changes import Change, HostChanges, Sign
+from kubeadm_py.model.stages import Plan, PlannedStep
+from kubeadm_py.plan import before as known
+from kubeadm_py.plan import file_changes
+from kubeadm_py.plan.before import Before
+
+Why = Callable[[str, Change], str]
+"""Say why a host's change is planned, where the config tells; else an empty string."""
+
+_OBJECTS = ("object", "node")
+_KINDS = {
+    "prepare/sysctls": "setting",
+    "prepare/modules": "setting",
+    "prepare/swap": "setting",
+    "endpoint": "setting",
+    "mark-control-plane": "node",
+    "mark-workers": "node",
+}
+"""What a step's scripts are about."""
 
 
-def as_text(plan: Plan) -> str:
-    """Return a plan as lines for people; of one that only waits, that nothing would change."""
-    if not plan_changes(plan):
-        return "nothing would change\n"
-    lines: list[str] = []
+def planned(
+    plan: Plan,
+    sessions: Mapping[str, Session],
+    why: Why = lambda _host, _change: "",
+    *,
+    in_turn: tuple[str, ...] = (),
+) -> Planned:
+    """Return the event that tells a plan; text that changes and was not seen yet is read from its host."""
+    return tell(plan, known.of_sessions(sessions, plan), why, in_turn=in_turn)
+
+
+def tell(
+    plan: Plan,
+    before: Mapping[str, Before],
+    why: Why = lambda _host, _change: "",
+    *,
+    in_turn: tuple[str, ...] = (),
+) -> Planned:
+    """Return the event that tells a plan."""
+    by_host: dict[str, list[Change]] = {}
+    objects: list[Change] = []
+    restarts: dict[str, list[str]] = {}
     for stage in plan.stages:
         for host in stage.hosts:
-            if not host.steps:
-                continue
-            lines.append(f"{host.host}  {stage.title}")
             for step in host.steps:
-                for action in step.actions:
-                    lines += [f"  {line}" for line in _lines(action)]
-            lines.append("")
-    return "\n".join(lines) + "\n"
+                for change in _of_step(step, before.get(host.host)):
+                    because = why(host.host, change)
+                    told = replace(change, because=because) if because else change
+                    (objects if change.kind in _OBJECTS else by_host.setdefault(host.host, [])).append(told)
+                restarts.setdefault(host.host, []).extend(_restarts(step, before.get(host.host)))
+    hosts = tuple(
+        HostChanges(host, tuple(changes), tuple(dict.fromkeys(restarts[host])))
+        for host, changes in by_host.items()
+        if changes
+    )
+    return Planned(plan.verb, hosts, tuple(objects), tuple(dict.fromkeys(_all_hosts(plan))), in_turn)
 
 
-def as_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain values: `{"type": "plan", "verb", "stages": [{"id", "hosts": [...]}]}`."""
-    return {
-        "type": "plan",
-        "verb": plan.verb,
-        "stages": [
-            {
-                "id": stage.id,
-                "title": stage.title,
-                "hosts": [
-                    {
-                        "host": host.host,
-                        "actions": [
-                            {"step": step.step, **_fields(action)}
-                            for step in host.steps
-                            for action in step.actions
-                        ],
-                    }
-                    for host in stage.hosts
-                    if host.steps
-                ],
-            }
-            for stage in plan.stages
-        ],
-    }
+def _all_hosts(plan: Plan) -> Iterator[str]:
+    return (host.host for stage in plan.stages for host in stage.hosts)
 
 
-def _lines(action: Action) -> list[str]:
-    reason: str = getattr(action, "reason", "")
-    because = f"    because {reason}" if reason else ""
+def _of_step(step: PlannedStep, before: Before | None) -> Iterator[Change]:
+    for action in step.actions:
+        for change in _of_action(action, before, _KINDS.get(step.step, "script")):
+            yield replace(change, step=step.step)
+
+
+def _of_action(action: Action, before: Before | None, kind: str) -> Iterator[Change]:
     match action:
         case WriteFiles():
-            shown = [f"~ {spec.path}  {spec.mode:04o}  {content_text(spec)}" for spec in action.files]
+            yield from file_changes.changes(action, before)
         case MakeDirectories():
-            shown = [f"+ {path}/  {mode:04o}" for path, mode in action.directories]
+            for path, mode in action.directories:
+                yield Change(Sign.ADD, "directory", f"{path}/", details=(f"{mode:04o}",))
         case RunScript():
-            shown = [f"* {action.title}"]
+            yield Change(Sign.DO, kind, action.title, action.reason, action.shows)
         case EtcdMember():
-            manifest = action.manifest
-            shown = [
-                f"* {action.title}: {action.name}={action.peer_url}",
-                f"~ {manifest.path}  {manifest.mode:04o}",
-            ]
+            yield Change(Sign.DO, "member", f"{action.title}: {action.name}={action.peer_url}", action.reason)
+            yield Change(Sign.CHANGE, "file", action.manifest.path, "with the members as they are then")
         case Unit():
-            shown = [f"* {action.name}: {action.state or 'left as it is'}" + _enabled(action)]
+            yield _of_unit(action, before)
         case ApplyObjects():
-            shown = [f"* {action.title}"] + [f"    {_object_name(item)}" for item in action.objects]
+            for item in action.objects:
+                yield Change(Sign.CHANGE, "object", object_name(item), action.reason)
         case Wait():
-            shown = [f". {action.title} (at most {int(action.deadline.total_seconds())} s)"]
+            return
         case Remove():
-            shown = [f"- {path}" for path in action.paths]
+            for path in action.paths:
+                yield Change(Sign.REMOVE, "file", path, action.reason)
         case RestartStaticPod():
-            shown = [f"* restart {action.component}"]
+            yield Change(Sign.DO, "unit", f"restart {action.component}", action.reason)
         case ImportImages():
-            shown = [f"+ image {reference}" for reference, _ in action.images]
-    return [*shown, because] if because else shown
+            details = tuple(reference for reference, _ in action.images)
+            number = f"{len(details)} image{'s' * (len(details) != 1)}"
+            yield Change(Sign.ADD, "images", number, action.reason, details)
 
 
-def _fields(action: Action) -> dict[str, Any]:
-    kind = {"action": type(action).__name__, "reason": getattr(action, "reason", "")}
-    match action:
-        case WriteFiles():
-            return kind | {
-                "files": [
-                    {"path": spec.path, "mode": f"{spec.mode:04o}", "content": content_text(spec)}
-                    for spec in action.files
-                ]
-            }
-        case ApplyObjects():
-            return kind | {"objects": [_object_name(item) for item in action.objects]}
-        case MakeDirectories():
-            return kind | {"directories": [path for path, _ in action.directories]}
-        case Remove():
-            return kind | {"paths": list(action.paths)}
-        case ImportImages():
-            return kind | {"images": [reference for reference, _ in action.images]}
-        case RestartStaticPod():
-            return kind | {"component": action.component}
-        case Unit():
-            return kind | {"unit": action.name, "state": action.state, "enabled": action.enabled}
-        case EtcdMember():
-            member = {"name": action.name, "peer_url": action.peer_url}
-            return kind | {"title": action.title, "member": member, "path": action.manifest.path}
-        case RunScript() | Wait():
-            return kind | {"title": action.title}
-
-
-def content_text(spec: FileSpec) -> str:
-    """Say what a file will hold without saying a secret."""
-    content: Content = spec.content
-    if isinstance(content, Late):
-        return (
-            ", ".join(f"{key} {_value(value)}" for key, value in content.spec.items()) or "made when applied"
+def _of_unit(unit: Unit, before: Before | None) -> Change:
+    how = unit.state or ("" if unit.enabled is None else "enabled" if unit.enabled else "disabled")
+    both = unit.state and unit.enabled
+    subject = f"{unit.name} {how or 'reloaded'}" + (", enabled" if both else "")
+    fact = before.facts.units.get(unit.name) if before is not None else None
+    ours = before is not None and before.settled and unit.name in before.units
+    stopped = fact is not None and fact.active_state != "active" and unit.state in ("started", "restarted")
+    disabled = fact is not None and bool(unit.enabled) and fact.enabled != "enabled"
+    if ours and (stopped or disabled):
+        found = "stopped" if stopped else "disabled"
+        return Change(
+            Sign.DRIFT,
+            "unit",
+            subject,
+            f"it was {found} by hand, or died (drift)" if stopped else "it was disabled by hand (drift)",
         )
-    if isinstance(content, LocalFile):
-        return f"{content.size} bytes, sha256 {content.sha256[:12]}"
-    if spec.secret:
-        return f"secret, {len(content)} bytes"
-    return f"{len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()[:12]}"
+    return Change(Sign.DO, "unit", subject, unit.reason)
 
 
-def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _restarts(step: PlannedStep, before: Before | None) -> Iterator[str]:
+    """Yield what goes down for a moment: running units that are restarted, pods that are replaced."""
+    for action in step.actions:
+        match action:
+            case WriteFiles():
+                for spec in action.files:
+                    there = before is not None and spec.path in before.facts.files
+                    if there and spec.path.startswith(f"{paths.MANIFESTS_DIR}/"):
+                        yield spec.path.rpartition("/")[2].removesuffix(".yaml")
+            case Unit(state="restarted"):
+                fact = before.facts.units.get(action.name) if before is not None else None
+                if fact is not None and fact.active_state == "active":
+                    yield action.name.removesuffix(".service")
+            case RestartStaticPod():
+                yield action.component
+            case _:
+                continue
 
 
-def _enabled(unit: Unit) -> str:
-    return "" if unit.enabled is None else (", enabled" if unit.enabled else ", disabled")
-
-
-def _object_name(item: Mapping[str, Any] | Late) -> str:
+def object_name(item: Mapping[str, Any] | Late) -> str:
+    """Name an API object as `KIND NAMESPACE/NAME`; of one that is made late, say what it is for."""
     if isinstance(item, Late):
         return ", ".join(f"{key}: {value}" for key, value in item.spec.items())
     metadata = item.get("metadata", {})

@@ -16,11 +16,13 @@ from kubeadm_py.engine.events import (
     Failed,
     Found,
     Notice,
+    Planned,
     RunDone,
     RunStarted,
     StageDone,
     StageStarted,
 )
+from kubeadm_py.report import plan_text
 from kubeadm_py.report.board import Board
 from kubeadm_py.report.closing import closing, heading
 from kubeadm_py.report.errors import finding
@@ -131,6 +133,8 @@ class ConsoleReporter:
                 return list(finding(event, width, glyphs))
             case Notice():
                 return self._notice(event, width)
+            case Planned():
+                return list(plan_text.lines(event, width, glyphs, verbose=self._verbosity > 0))
             case Failed():
                 self._failed.append(event)
                 return []

@@ -13,11 +13,13 @@ from kubeadm_py.engine.events import (
     HostDone,
     HostProgress,
     Notice,
+    Planned,
     RunDone,
     RunStarted,
     StageDone,
     StageStarted,
 )
+from kubeadm_py.report import plan_text
 from kubeadm_py.report.closing import closing, heading
 from kubeadm_py.report.text import Glyphs, duration, pad, plural, wrap
 
@@ -69,6 +71,9 @@ class PlainReporter:
                 fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
                 level = "" if event.level == "info" else f"{event.level}: "
                 self._line(event, event.host, "", f"{level}{event.text}{fix}")
+            case Planned():
+                shown = plan_text.lines(event, self._width, self._glyphs, verbose=self._verbosity > 0)
+                self._lines(["", *shown])
             case Failed():
                 self._failed.append(event)
             case RunDone():

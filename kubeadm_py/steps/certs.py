@@ -31,7 +31,7 @@ def plan(ctx: StepContext) -> list[Action]:
     refuse_incomplete(ctx)
     given = external.authorities(ctx.cluster, ctx.facts.files)
     files: list[FileSpec] = []
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     fresh: set[str] = set()
     for request in requests(ctx.cluster, ctx.node):
         if not ctx.phases.wants(f"certs/{request.name}") or (request.signer or request.name) in given:
@@ -39,7 +39,7 @@ def plan(ctx: StepContext) -> list[Action]:
         why = _authority_lacks(ctx, request) if request.is_authority else _leaf_lacks(ctx, request, fresh)
         if why:
             files += certificate_files([request])
-            reasons.append(f"{request.name}: {why}")
+            reasons |= dict.fromkeys((request.certificate_path, request.key_path), f"{request.name}: {why}")
             if request.is_authority:
                 fresh.add(request.name)
     for pair in key_pair_requests(ctx.cluster):
@@ -50,12 +50,13 @@ def plan(ctx: StepContext) -> list[Action]:
         cut_off = pair.key_path in ctx.recorded and pair.public_key_path not in ctx.facts.files
         if pair.key_path not in ctx.facts.files or cut_off:
             files += key_pair_files([pair])
-            reasons.append(f"{pair.name}: missing")
+            reasons |= dict.fromkeys((pair.key_path, pair.public_key_path), f"{pair.name}: missing")
     if not files:
         return []
     # Keys land before certificates: a crash in between must never look like an external CA.
     files.sort(key=lambda spec: not spec.secret)
-    return [WriteFiles(tuple(files), reason="; ".join(reasons), title="certificates and keys")]
+    together = "; ".join(dict.fromkeys(reasons.values()))
+    return [WriteFiles(tuple(files), reason=together, title="certificates and keys", why=reasons)]
 
 
 def _authority_lacks(ctx: StepContext, request: CertificateRequest) -> str:

@@ -20,7 +20,7 @@ def plan(ctx: StepContext) -> list[Action]:
     if "ca" in external.authorities(ctx.cluster, ctx.facts.files):
         return []
     files: list[FileSpec] = []
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
     for request in kubeconfig_requests(ctx.cluster, ctx.node):
         if not ctx.phases.wants(f"kubeconfig/{request.name.removesuffix('.conf')}"):
@@ -29,8 +29,10 @@ def plan(ctx: StepContext) -> list[Action]:
         why = lacks(ctx, request, authority.content if authority is not None else None)
         if why:
             files += kubeconfig_files([request])
-            reasons.append(f"{request.name}: {why}")
-    return [WriteFiles(tuple(files), reason="; ".join(reasons), title="kubeconfigs")] if files else []
+            reasons[request.path] = f"{request.name}: {why}"
+    if not files:
+        return []
+    return [WriteFiles(tuple(files), reason="; ".join(reasons.values()), title="kubeconfigs", why=reasons)]
 
 
 def lacks(ctx: StepContext, request: KubeconfigRequest, authority_pem: bytes | None) -> str:

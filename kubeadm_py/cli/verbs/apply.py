@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import reading
-from kubeadm_py.config.flags import ignored_by_flag
-from kubeadm_py.errors import UsageError
+from kubeadm_py.cli.verbs import reading, whole
 from kubeadm_py.transport.connect import Approached
 
 if TYPE_CHECKING:
@@ -20,14 +18,8 @@ def run(
     display: Display, *, config: str, ignore: Sequence[str], dry_run: bool, allow_unknown_fields: bool
 ) -> None:
     """Bring the whole cluster to what the config says."""
-    loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
+    loaded, ignored = whole.read("apply", config, ignore, allow_unknown_fields=allow_unknown_fields)
     cluster = loaded.cluster
-    if not loaded.has_cluster_document:
-        raise UsageError(
-            f"{config} has no Cluster document: apply works on the hosts that one lists",
-            fix="add one, or bring up a single machine: kubeadm-py init",
-        )
-    ignored = ignored_by_flag(cluster, ignore)
     dry_run = dry_run or cluster.init_dry_run or cluster.join_dry_run
     connect = Approached(cluster.nodes)
     # Loaded while the connections are made: each takes about as long as the other.
@@ -44,7 +36,7 @@ def run(
             if dry_run:
                 from kubeadm_py.cli.verbs import plans
 
-                end.verdict = plans.show_plan(report.plan, display)
+                end.verdict = plans.show_plan(a_run, report.plan, in_turn=report.in_turn)
                 return
             _conclude(a_run, end, report, config)
 

@@ -155,7 +155,7 @@ def renew(
         with running(a_run, hosts=about.targets) as end:
             report = renewing.renew(a_run, about.targets, name, within=limit, complete=about.complete)
             if dry_run:
-                end.verdict = plans.show_plan(report.plan, display)
+                end.verdict = plans.show_plan(a_run, report.plan)
                 return
             end.verdict = _verdict(report)
             named = f" --config {config}" if config else ""

@@ -72,7 +72,7 @@ def run(
                 return
             report = init.init(a_run, complete=fill_in)
             if dry_run:
-                end.verdict = plans.show_plan(report.plan, display)
+                end.verdict = plans.show_plan(a_run, report.plan)
                 return
             if only_phases and SHOW_JOIN_COMMAND not in only_phases:
                 end.verdict = plans.alone("init", only_phases, list(a_run.sessions)[:1], report.changed)

@@ -99,7 +99,7 @@ def run(
             if dry_run:
                 from kubeadm_py.cli.verbs import plans
 
-                end.verdict = plans.show_plan(report.plan, display)
+                end.verdict = plans.show_plan(a_run, report.plan)
                 return
             if only_phases:
                 from kubeadm_py.cli.verbs import plans

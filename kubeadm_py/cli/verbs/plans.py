@@ -1,27 +1,23 @@
-"""Print what a dry run would do."""
+"""Tell what a run would do, instead of doing it."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kubeadm_py.cli.frame import Display
 from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.model.stages import Plan
-from kubeadm_py.plan.build import plan_changes
-from kubeadm_py.plan.show import as_json, as_text
+from kubeadm_py.plan import show
+from kubeadm_py.plan.run import Run
 from kubeadm_py.render import yaml_text
 
 
-def show_plan(plan: Plan, display: Display) -> str:
-    """Print a plan: lines for people, one JSON object for machines; return a dry run's verdict."""
-    if display.format == "json":
-        sys.stdout.write(json.dumps(as_json(plan)) + "\n")
-    else:
-        sys.stdout.write(as_text(plan))
-    return "nothing was changed (--dry-run)" if plan_changes(plan) else "nothing would change (--dry-run)"
+def show_plan(run: Run, plan: Plan, *, in_turn: tuple[str, ...] = ()) -> str:
+    """Tell a plan as an event; return a dry run's verdict."""
+    told = show.planned(plan, run.sessions, in_turn=in_turn)
+    run.bus.emit(told)
+    return "nothing would change (--dry-run)" if told.empty else "nothing was changed (--dry-run)"
 
 
 def show_objects(objects: Sequence[Mapping[str, Any]]) -> None:

@@ -54,7 +54,7 @@ def run(
         if report is None:
             end.verdict = "nothing was removed"
         elif dry_run:
-            end.verdict = plans.show_plan(report.plan, display)
+            end.verdict = plans.show_plan(a_run, report.plan)
         elif not report.changed:
             end.verdict = f"{', '.join(wish.names)}: no part of the cluster, nothing to remove"
         else:

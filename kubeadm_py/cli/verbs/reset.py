@@ -65,7 +65,7 @@ def run(
         if report is None:
             end.verdict = "nothing was removed"
         elif dry_run:
-            plans.show_plan(report.plan, display)
+            plans.show_plan(a_run, report.plan)
             end.verdict = "nothing was removed (--dry-run)"
         elif only_phases == (PREFLIGHT,):
             there = [name for name in a_run.sessions if name not in report.untouched]

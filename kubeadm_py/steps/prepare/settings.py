@@ -66,7 +66,15 @@ def plan_sysctls(ctx: StepContext) -> list[Action]:
     }
     if differing:
         actions.append(
-            RunScript("set " + ", ".join(sorted(differing)), _set_sysctls(differing), timeout=_TIMEOUT)
+            RunScript(
+                "set " + ", ".join(sorted(differing)),
+                _set_sysctls(differing),
+                timeout=_TIMEOUT,
+                shows=tuple(
+                    f"{key} {ctx.facts.sysctls.get(key, 'unknown')} -> {value}"
+                    for key, value in sorted(differing.items())
+                ),
+            )
         )
     return actions
 

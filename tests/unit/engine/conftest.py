@@ -105,6 +105,7 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
         ("KUBECTL_CACHE", paths.RUN_DIR),
         ("INVENTORY", paths.STATE_DIR),
         ("MADE_DIRECTORIES", paths.STATE_DIR),
+        ("SETTLED", paths.STATE_DIR),
     ):
         monkeypatch.setattr(paths, name, f"{parent}/{Path(getattr(paths, name)).name}")
     for directory in (paths.RUN_DIR, paths.STATE_DIR):

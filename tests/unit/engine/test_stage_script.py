@@ -740,3 +740,16 @@ def test_keys_reach_the_disk_before_their_names_do(secret, synced):
     assert ("sync -- /etc/kubernetes/pki/.ca.key" in script) is synced
     if synced:
         assert script.index("sync -- ") < script.index("mv -fT -- /etc/kubernetes/pki/.ca.key")
+
+
+def test_a_stage_that_ends_well_settles_its_inventory(sandbox):
+    note = Path(paths.SETTLED)
+    sandbox.run(RunScript("work", "true"), inventory=b"{}\n", settled=b"abc\n")
+    assert (note.read_text(), mode_of(str(note))) == ("abc\n", 0o600)
+    sandbox.run(RunScript("fail", "false"), inventory=b"{ }\n", settled=b"def\n")
+    assert note.read_text() == "abc\n", "what was begun has not ended"
+
+
+def test_where_there_is_no_inventory_nothing_is_noted(sandbox):
+    sandbox.run(RunScript("label a node", "true"), settled=b"abc\n")
+    assert not Path(paths.SETTLED).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -14,12 +15,13 @@ from kubeadm_py.model.actions import (
     FileSpec,
     ImportImages,
     MakeDirectories,
+    Remove,
     RunScript,
     Unit,
     WriteFiles,
 )
 from kubeadm_py.model.facts import FileFact, HostFacts
-from kubeadm_py.model.inventory import SCHEMA, Inventory
+from kubeadm_py.model.inventory import SCHEMA, Inventory, settled
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -130,3 +132,27 @@ def test_the_same_content_is_the_same_bytes():
     )
     other = Inventory("d", dict(reversed(one.files.items())))
     assert one.dump() == other.dump()
+
+
+def test_what_we_removed_is_told_apart_from_what_others_removed():
+    inventory = Inventory("demo")
+    write = WriteFiles((FileSpec("/etc/a", b"x"), FileSpec("/etc/b", b"x")))
+    inventory.extend([write], HostFacts(), {})
+    inventory.extend([Remove(("/etc/a", "/etc/unknown"))], HostFacts(), {})
+    assert inventory.files["/etc/a"]["removed"] is True
+    assert inventory.files["/etc/a"]["made"] is True, "a crash may leave it: reset still takes it away"
+    assert "removed" not in inventory.files["/etc/b"]
+    assert "/etc/unknown" not in inventory.files
+    inventory.extend([write], HostFacts(), {})
+    assert "removed" not in inventory.files["/etc/a"], "it is there again"
+
+
+def test_a_record_is_settled_once_its_last_stage_has_ended():
+    inventory = Inventory("demo")
+    raw = inventory.dump()
+    digest = hashlib.sha256(settled(raw)).hexdigest()
+    note = FileFact(paths.SETTLED, 0o600, "root:root", digest)
+    assert inventory.is_settled(HostFacts(inventory=raw, files={paths.SETTLED: note}))
+    assert not inventory.is_settled(HostFacts(inventory=raw))
+    begun = Inventory("demo", units=["kubelet.service"]).dump()
+    assert not inventory.is_settled(HostFacts(inventory=begun, files={paths.SETTLED: note}))

@@ -14,9 +14,12 @@ from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan import init as plan_init
 from kubeadm_py.plan import join as plan_join
+from kubeadm_py.plan.before import Before
 from kubeadm_py.plan.run import RunFailedError, running
 from kubeadm_py.plan.shared_keys import SharedKeys
-from kubeadm_py.plan.show import as_json, as_text
+from kubeadm_py.plan.show import tell
+from kubeadm_py.report import plan_text
+from kubeadm_py.report.text import UNICODE
 
 GIVEN = Secret("abcdef.0123456789abcdef")
 
@@ -36,6 +39,15 @@ def secrets_of(world, sent: list[bytes]) -> set[str]:
         for encoded in re.findall(r'"token-secret": "([^"]+)"', text):
             found |= {encoded, base64.b64decode(encoded).decode()}
     return {secret for secret in found if len(secret) > 10}
+
+
+def told(plan, world) -> str:
+    """Return all that is told of a plan, to people and to machines, by all that is known of its hosts."""
+    before = {
+        name: Before(machine.facts, contents=machine.content) for name, machine in world.machines.items()
+    }
+    event = tell(plan, before)
+    return "\n".join(plan_text.lines(event, None, UNICODE, verbose=True)) + json.dumps(event.to_json())
 
 
 def assert_none(secrets: set[str], shown: dict[str, str]) -> None:
@@ -58,13 +70,13 @@ def whole(make_world):
         report = plan_init.init(run)
     shown["init's report"] = repr(report)
     shown["init's run"] = repr(run)
-    shown["init's plan"] = as_text(report.plan) + json.dumps(as_json(report.plan)) + repr(report.plan)
+    shown["init's plan"] = told(report.plan, world) + repr(report.plan)
     again = world.a_run("join")
     with running(again, hosts=again.cluster.workers):
         joined = plan_join.join(again, again.cluster.workers)
     shown["join's report"] = repr(joined)
     shown["join's run"] = repr(again)
-    shown["join's plan"] = as_text(joined.plan) + json.dumps(as_json(joined.plan)) + repr(joined.plan)
+    shown["join's plan"] = told(joined.plan, world) + repr(joined.plan)
     for number, event in enumerate(world.events):
         shown[f"event {number} {event.type}"] = json.dumps(event.to_json()) + repr(event)
     for machine in world.machines.values():
@@ -109,7 +121,7 @@ def test_a_dry_run_shows_none(make_world):
     """A token of the config is a secret before anything is made."""
     world = make_world(bootstrap_tokens=(BootstrapToken(GIVEN),))
     report = world.init(dry_run=True)
-    text = as_text(report.plan) + json.dumps(as_json(report.plan)) + repr(report)
+    text = told(report.plan, world) + repr(report)
     assert "0123456789abcdef" not in text
     assert "bootstrap token: for joining nodes" in text
     assert "CN=kube-apiserver" in text or "kube-apiserver" in text

@@ -14,6 +14,7 @@ from kubeadm_py.engine.events import (
     HostProgress,
     HostStarted,
     Notice,
+    Planned,
     RunDone,
     RunHost,
     RunStarted,
@@ -23,6 +24,7 @@ from kubeadm_py.engine.events import (
     StageStarted,
     Timing,
 )
+from kubeadm_py.model.changes import Change, HostChanges, Sign
 
 START = 1_790_000_000.0
 LONG = "worker-with-a-long-name.example.com"
@@ -82,6 +84,76 @@ TIMINGS = tuple(
     for stage, seconds in (("look", 0.9), ("prepare", 3.25), ("control", 70.0))
     for index, name in enumerate(NAMES)
 )
+
+_MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+_AUDIT = f"""\
+--- {_MANIFEST} (now)
++++ {_MANIFEST} (planned)
+@@ -13,7 +13,7 @@ command
+   containers:
+   - command:
+     - kube-apiserver
+-    - --audit-log-maxage=7
++    - --audit-log-maxage=30
+     - --authorization-mode=Node,RBAC
+"""
+_RUNC = """\
+--- /etc/containerd/config.toml (now)
++++ /etc/containerd/config.toml (planned)
+@@ -30,3 +30,3 @@ [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+-            SystemdCgroup = false
++            SystemdCgroup = true
+"""
+_LONG_DIFF = "--- a\n+++ b\n@@ -1,0 +1,60 @@\n" + "".join(f"+line {number}\n" for number in range(60))
+
+
+def _control_plane(name: str) -> HostChanges:
+    because = "apiServer.extraArgs.audit-log-maxage changed (cluster.yaml:41)"
+    return HostChanges(
+        name,
+        (
+            Change(Sign.CHANGE, "file", _MANIFEST, because, diff=_AUDIT),
+            Change(
+                Sign.CHANGE, "file", "/etc/kubernetes/pki/apiserver.crt", "apiServer.certSANs changed",
+                ("new SAN api.corp.example", "valid until 2027-11-30 -> 8760h from then on", "new key"),
+            ),
+        ),
+        ("kube-apiserver",),
+    )  # fmt: skip
+
+
+PLANNED = (
+    *map(_control_plane, ("cp1", "cp2", "cp3")),
+    HostChanges(
+        "w1",
+        (
+            Change(
+                Sign.DRIFT, "file", "/etc/containerd/config.toml",
+                "changed by hand since 2026-11-18 09:12 UTC (drift)", ("mode 0600 -> 0644",), _RUNC,
+            ),
+            Change(Sign.DO, "unit", "containerd.service restarted", "the config changed"),
+            Change(
+                Sign.DO, "setting", "set net.ipv4.ip_forward", details=("net.ipv4.ip_forward 0 -> 1",),
+            ),
+            Change(Sign.REMOVE, "file", "/etc/old.conf", "the config no longer asks for it"),
+            Change(Sign.CHANGE, "file", "/etc/long", "missing or changed", diff=_LONG_DIFF),
+        ),
+        ("containerd",),
+    ),
+    HostChanges(
+        LONG,
+        (
+            *(
+                Change(Sign.ADD, "file", f"/usr/bin/{name}", "", ("0755",), size=41_500_000)
+                for name in ("containerd", "containerd-shim-runc-v2", "crictl", "ctr", "kubectl", "kubelet")
+            ),
+            Change(Sign.ADD, "file", "/etc/crictl.yaml", "", ("0644",), size=70),
+            Change(Sign.ADD, "images", "7 images", details=("registry.k8s.io/pause:3.10.2",)),
+            Change(Sign.ADD, "file", "/var/lib/kubeadm-py/applied/ca", own=True),
+        ),
+    ),
+)  # fmt: skip
+OBJECTS = (Change(Sign.CHANGE, "object", "ConfigMap kube-system/kubeadm-config", "upload-config/kubeadm"),)
 
 RUNS: dict[str, list[Event]] = {
     "done": [
@@ -154,7 +226,14 @@ RUNS: dict[str, list[Event]] = {
         ),
     ],
     "interrupted": [RunDone("apply was interrupted", 130, 2.1, time=START + 2)],
-    "plan": [RunDone("4 of 6 hosts would change", 4, 2.1, time=START + 2)],
+    "plan": [
+        opening()[0],
+        Planned("plan", PLANNED, OBJECTS, NAMES, ("cp1", "cp2", "cp3"), time=START + 2),
+        RunDone(
+            "3 restarts of kube-apiserver, 1 restart of containerd, 9 files, 1 object; 1 changed by hand",
+            4, 2.1, next=("kubeadm-py apply --config cluster.yaml",), time=START + 2,
+        ),
+    ],
 }  # fmt: skip
 
 

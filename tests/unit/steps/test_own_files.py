@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteFiles
 from kubeadm_py.model.cluster import OwnFile
-from kubeadm_py.plan.show import content_text
+from kubeadm_py.plan.file_changes import content_text
 from kubeadm_py.steps import own_files
 from kubeadm_py.steps.base import StepContext
 
@@ -53,7 +53,7 @@ def test_files_are_written_once_and_put_back(control_plane: StepContext, carry: 
 def test_a_plan_does_not_show_a_secret(control_plane: StepContext) -> None:
     (spec,) = written(own_files.plan_files(having(control_plane, KEY)))
     assert "hunter2" not in repr(spec)
-    assert content_text(spec) == "secret, 7 bytes"
+    assert content_text(spec) == "secret, 7 bytes, sha256 f52fbd32b2b3"
 
 
 def test_what_the_config_drops_goes(control_plane: StepContext, carry: Carry) -> None:
