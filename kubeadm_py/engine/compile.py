@@ -6,7 +6,7 @@ import json
 import posixpath
 import shlex
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -346,13 +346,26 @@ def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve
     compiled.payload.append(lambda: (content,))
     compiled.size += len(content)
     server = f" --server {shlex.quote(action.server)}" if action.server else ""
+    seconds = int(action.patience.total_seconds())
+    kubectl = (
+        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(action.kubeconfig)}{server}"
+    )
     return (
         f"kpy_save {len(content)}\n"
-        f"kpy_apply {int(action.patience.total_seconds())} "
-        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(action.kubeconfig)}{server} "
-        "apply --server-side --force-conflicts "
+        + "".join(f"kpy_keep_replicas {seconds} {words} {kubectl}\n" for words in _scaled(items))
+        + f"kpy_apply {seconds} {kubectl} apply --server-side --force-conflicts "
         f'--field-manager {shlex.quote(action.field_manager)} -f "$kpy_tmp/input"\n'
     )
+
+
+def _scaled(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield PLACEHOLDER OTHERWISE NAMESPACE NAME of each Deployment that keeps its replicas."""
+    for item in items:
+        replicas = item.get("spec", {}).get("replicas") if item.get("kind") == "Deployment" else None
+        if isinstance(replicas, str):
+            otherwise = "".join(character for character in replicas if character.isdigit())
+            metadata = item["metadata"]
+            yield shlex.join([replicas, otherwise, metadata["namespace"], metadata["name"]])
 
 
 def _wait(action: Wait) -> str:

@@ -191,6 +191,19 @@ kpy_apply() {
   cat "$kpy_tmp/refused" >&2
 }
 
+# kpy_keep_replicas SECONDS PLACEHOLDER OTHERWISE NAMESPACE NAME KUBECTL...: put the replicas that a Deployment has
+# into what was saved, OTHERWISE where there is none; who cannot say, fails: a scaled one is never scaled back.
+kpy_keep_replicas() {
+  (
+    seconds=$1 placeholder=$2 otherwise=$3 namespace=$4 name=$5
+    shift 5
+    kpy_apply "$seconds" "$@" get deployment "$name" --namespace "$namespace" --ignore-not-found \
+      -o 'jsonpath={.spec.replicas}' >"$kpy_tmp/replicas" || exit 1
+    found=$(cat "$kpy_tmp/replicas")
+    sed -i "s|\"$placeholder\"|${found:-$otherwise}|" "$kpy_tmp/input"
+  )
+}
+
 # kpy_last: print the last line of $answer.
 kpy_last() {
   printf '%s\n' "$answer" | tail -n 1 | cut -c 1-300

@@ -93,6 +93,8 @@ class RunScript:
     """What a plan says of it besides, one line each: `NAME BEFORE -> AFTER`; never a secret."""
 
 
+LIVE_REPLICAS = "@LIVE-REPLICAS:{otherwise}@"
+"""Stands in an applied Deployment for the replicas that the cluster has of it, or `otherwise`."""
 INITIAL_CLUSTER = "@INITIAL-CLUSTER@"
 """Stands in the manifest of an EtcdMember for the members as the host finds them."""
 
@@ -129,7 +131,8 @@ class Unit:
 class ApplyObjects:
     """Apply API objects in order by one server-side apply on this host (a leader).
 
-    `objects` are plain mappings, or Late for those that hold a secret or need one.
+    `objects` are plain mappings, or Late for those that hold a secret or need one. LIVE_REPLICAS is filled in
+    on the host, once the API answers.
     """
 
     title: str

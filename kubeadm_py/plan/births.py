@@ -9,6 +9,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import LocalEtcd, ResolvedCluster
 from kubeadm_py.model.etcd import Birth, peer_url
+from kubeadm_py.render import probes
 from kubeadm_py.steps import applied, etcd_birth
 
 
@@ -20,11 +21,13 @@ class Births:
     """Host -> its birth; None where its manifest tells, or where it runs no etcd."""
     late: tuple[str, ...] = ()
     """Hosts that come to a cluster which has begun without them: their members begin as learners."""
+    up: frozenset[str] = frozenset()
+    """Hosts whose member runs now, whatever their note says: a run may be cut off before it notes it."""
 
     @property
     def settled(self) -> bool:
         """Say whether every member has been up before: they need not start together any more."""
-        return all(birth is None or birth.started for birth in self.of.values())
+        return all(birth is None or birth.started or name in self.up for name, birth in self.of.items())
 
 
 def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
@@ -60,6 +63,7 @@ def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
     return Births(
         {name: records[name] for name in known},
         tuple(session.name for session in sessions if session.name not in known),
+        frozenset(session.name for session in sessions if _is_up(session, local)),
     )
 
 
@@ -67,6 +71,11 @@ def _joins_still(session: Session) -> bool:
     """Say whether a later member was cut off on its way in: it may still be a learner."""
     birth = etcd_birth.in_manifest(session.facts)
     return birth is not None and birth.state == "existing" and applied.AUTHORITY not in session.facts.files
+
+
+def _is_up(session: Session, local: LocalEtcd) -> bool:
+    port = probes.etcd_clients(local, session.node).port
+    return _has_data(session, local) and any(each.port == port for each in session.facts.listeners)
 
 
 def _has_data(session: Session, local: LocalEtcd) -> bool:

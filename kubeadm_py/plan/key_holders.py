@@ -59,6 +59,11 @@ def find(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Shared:
     for pair in requests.key_pair_requests(cluster):
         holders = [session for session in sessions if pair.key_path in session.facts.files]
         _agree(pair.key_path, holders)
+        # Tokens are signed with one and checked with the other: each must be the same everywhere.
+        _agree(
+            pair.public_key_path,
+            [session for session in sessions if pair.public_key_path in session.facts.files],
+        )
         pairs += [(pair, session) for session in holders[:1]]
     return Shared(tuple(authorities), tuple(pairs), tuple(external))
 

@@ -15,9 +15,8 @@ from typing import Any
 from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Late
+from kubeadm_py.model.actions import LIVE_REPLICAS, Late
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.phases import EVERYTHING, Selection
@@ -93,7 +92,7 @@ class ControlPlaneProducers:
             **{name: self._pki(name) for name in PKI_PRODUCERS},
             cluster_objects.CLUSTER_INFO_PRODUCER: self._cluster_info,
             cluster_objects.TOKEN_PRODUCER: self._token_secret,
-            cluster_objects.COREDNS_PRODUCER: self._coredns,
+            cluster_objects.COREDNS_PRODUCER: _coredns,
             applied.PRODUCER: lambda _host, _late: applied.authority_note(self._ca_certificate()),
             kubelet_finalize.PRODUCER: self._rotating_kubeconfig,
             upload_certs.PRODUCER: self._kubeadm_certs,
@@ -154,15 +153,6 @@ class ControlPlaneProducers:
         token: BootstrapToken = late.args
         return json.dumps(bootstrap.secret_object(token, self.now)).encode()
 
-    def _coredns(self, _host: str, late: Late) -> bytes:
-        """Keep the number of replicas that an operator has set; where nobody can say, the usual one it is."""
-        asked = ["get", "deployment", "coredns", "-n", "kube-system", "-o", "jsonpath={.spec.replicas}"]
-        live = self.session.host.run(kubectl.command(asked), timeout=kubectl.TIMEOUT_SECONDS)
-        deployment: dict[str, Any] = dict(late.args)
-        if live.ok and live.stdout.strip().isdigit():
-            deployment["spec"] = {**deployment["spec"], "replicas": int(live.stdout)}
-        return json.dumps(deployment).encode()
-
     def _kubeadm_certs(self, _host: str, late: Late) -> bytes:
         """Encrypt what control planes share: as it is on the host, or as this run makes it."""
         wanted = shared.shared_paths(self.cluster)
@@ -190,6 +180,14 @@ class ControlPlaneProducers:
     def _rotating_kubeconfig(self, _host: str, late: Late) -> bytes:
         request, current = late.args
         return rotating_kubeconfig(request, self._ca_certificate(), current)
+
+
+def _coredns(_host: str, late: Late) -> bytes:
+    """Keep the number of replicas that an operator has set: only the cluster knows it."""
+    deployment: dict[str, Any] = dict(late.args)
+    spec = deployment["spec"]
+    deployment["spec"] = spec | {"replicas": LIVE_REPLICAS.format(otherwise=spec["replicas"])}
+    return json.dumps(deployment).encode()
 
 
 class _SignedKubelets(Mapping[str, KubeletCredentials]):

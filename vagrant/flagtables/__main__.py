@@ -1,5 +1,8 @@
 """Write kubeadm_py/config/component_flags_tables/MINOR.txt anew from the binaries of that minor.
 
+Those of the lab's own release are there; another one (`--release v1.35.4`) is built for this alone, and what
+it was built from is deleted.
+
 A flag's name comes from `--help`, or, where the help hides it, from trying the names that other releases or
 components had. Its type comes from what the binary says of a value that only text can be.
 """
@@ -16,8 +19,9 @@ from pathlib import Path
 
 from lab import components, gobuild
 
-from kubeadm_py.config.component_flags import COMPONENTS, TABLES
+from kubeadm_py.config.component_flags import COMPONENTS, TABLES, flags_of
 from kubeadm_py.config.removed_flags import REMOVED_FLAGS
+from kubeadm_py.model.versions import RELEASES
 
 KUBERNETES = tuple(component for component in COMPONENTS if component != "etcd")
 PROBES_AT_ONCE = 2
@@ -55,11 +59,15 @@ HEAD = """\
 
 
 def main() -> None:
-    """Ask the lab's binaries and write the table."""
+    """Ask the binaries and write the table."""
     parser = argparse.ArgumentParser(prog="python -m flagtables", description=__doc__)
-    parser.parse_args()
+    parser.add_argument("--release", help="of Kubernetes, as v1.35.4 (default: the lab's)")
+    release = parser.parse_args().release
     table = components.load()
     kubernetes, etcd = table["kubernetes"], table["etcd"]
+    if release:
+        minor = release.lstrip("v").rpartition(".")[0]
+        kubernetes, etcd = kubernetes.at(release), etcd.at(RELEASES[minor].etcd)
     folders = {**dict.fromkeys(KUBERNETES, gobuild.build(kubernetes)), "etcd": gobuild.build(etcd)}
     minor = kubernetes.version.lstrip("v").rpartition(".")[0]
     text = HEAD.format(minor=minor, version=kubernetes.version, etcd=etcd.version)
@@ -67,6 +75,8 @@ def main() -> None:
         text += "".join(f"{component} {line}\n" for line in _lines(folder / component))
     TABLES.mkdir(exist_ok=True)
     (TABLES / f"{minor}.txt").write_text(text, encoding="utf-8")
+    if release:
+        gobuild.forget_sources()
 
 
 def names_in_help(binary: Path) -> set[str]:
@@ -83,6 +93,7 @@ def is_known(binary: Path, flag: str) -> bool:
 def _lines(binary: Path) -> Iterator[str]:
     listed = names_in_help(binary)
     candidates = {flag for flags in REMOVED_FLAGS.values() for flag in flags} | set(_SURELY_HIDDEN_TRIED)
+    candidates |= {flag for minor in RELEASES for flag in flags_of(minor, binary.name)}
     with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
         tried = sorted(candidates - listed)
         hidden = {

@@ -1,9 +1,11 @@
 """Read the table of components and name each one's build by everything that shapes it."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,15 @@ class Component:
         if self.cgo:
             flags += ["-linkmode", "external", "-extldflags", "-static"]
         return " ".join(flags)
+
+    def at(self, version: str) -> Component:
+        """Return the same component at another version; its staging modules follow it, as v0.x."""
+        mine, theirs = (f"v0.{each.split('.', 1)[1]}" for each in (self.version, version))
+        moved = {
+            module: f"{target.removesuffix(mine)}{theirs}" if target.endswith(f" {mine}") else target
+            for module, target in self.replace.items()
+        }
+        return replace(self, version=version, replace=moved)
 
     @property
     def key(self) -> str:

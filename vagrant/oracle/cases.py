@@ -27,6 +27,8 @@ class Case:
     host: Host
     joining: Host | None = None
     """The host that joins the first one, where the recording is of a join."""
+    kubeadm: str = ""
+    """The release of kubeadm that is recorded, where it is not the lab's."""
 
     @property
     def name(self) -> str:
@@ -47,7 +49,8 @@ def read(name: str) -> Case:
     paths_given = sorted(path for path in given.rglob("*") if path.is_file())
     files = {f"/{path.relative_to(given)}": path.read_bytes() for path in paths_given}
     joining = _host(about["joining"], {}) if "joining" in about else None
-    return Case(folder, (folder / CONFIG).read_bytes(), _host(about, files), joining)
+    release = about.get("kubeadm", "")
+    return Case(folder, (folder / CONFIG).read_bytes(), _host(about, files), joining, release)
 
 
 def _host(about: dict[str, Any], files: dict[str, bytes]) -> Host:

@@ -20,7 +20,9 @@ from oracle.record import MASK
 DIFFERENCES = CASES / "differences.yaml"
 ABSENT = object()
 ANY = "*"
-"""Stands in the list for any value, or any path."""
+"""Stands in the list for any value, and at a path's end for any rest of it."""
+ANY_OR_NONE = "*?"
+"""Stands in the list for any value, or none at all."""
 EMPTY = "empty"
 """Stands in the list for 0, false, and what holds nothing."""
 NODE = "node"
@@ -34,22 +36,37 @@ Difference = tuple[str, str, Any, Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Hold one entry of the list of wanted differences; without `cases` it may be in any."""
+    """Hold one entry of the list of wanted differences.
+
+    It may be in any config; with `when`, only in those that the pattern is found in; with `cases`, only in
+    these recorded cases and in those generated configs.
+    """
 
     cases: tuple[str, ...] | None
+    when: re.Pattern[str] | None
     difference: Difference
+
+    def concerns(self, case: str, config: str) -> bool:
+        """Say whether a recorded case, or a generated config without a name, may have this difference."""
+        if self.cases is not None and case:
+            return case in self.cases
+        if self.when is not None:
+            return self.when.search(config) is not None
+        return self.cases is None
 
     def explains(self, found: Difference) -> bool:
         """Say whether this is what was found."""
         (where, path, *sides), (found_where, found_path, *found_sides) = self.difference, found
         return (
             where == found_where
-            and path in (found_path, ANY)
+            and (path == found_path or (path.endswith(ANY) and found_path.startswith(path[: -len(ANY)])))
             and all(_fits(side, value) for side, value in zip(sides, found_sides, strict=True))
         )
 
 
 def _fits(listed: Any, value: Any) -> bool:
+    if listed == ANY_OR_NONE:
+        return True
     if value is ABSENT or listed is ABSENT:
         return value is listed
     return (
@@ -62,8 +79,9 @@ def wanted() -> list[Wanted]:
     found = []
     for entry in _listed("where"):
         cases = tuple(entry["cases"]) if "cases" in entry else None
+        when = re.compile(entry["when"], re.MULTILINE) if "when" in entry else None
         sides = entry.get("kubeadm", ABSENT), entry.get("ours", ABSENT)
-        found.append(Wanted(cases, (entry["where"], entry["path"], *sides)))
+        found.append(Wanted(cases, when, (entry["where"], entry["path"], *sides)))
     return found
 
 
@@ -158,9 +176,9 @@ def found_modes(theirs: Mapping[str, str], ours: Mapping[str, str]) -> list[Diff
     ]
 
 
-def unwanted(differences: Iterable[Difference], case: str = "") -> list[Difference]:
-    """Return what the list does not explain; what it says of single cases is for `case`."""
-    listed = [entry for entry in wanted() if entry.cases is None or case in entry.cases]
+def unwanted(differences: Iterable[Difference], case: str = "", config: str = "") -> list[Difference]:
+    """Return what the list does not explain of a recorded case, or of a generated config without a name."""
+    listed = [entry for entry in wanted() if entry.concerns(case, config)]
     return [one for one in differences if not any(entry.explains(one) for entry in listed)]
 
 

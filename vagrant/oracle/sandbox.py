@@ -18,6 +18,8 @@ from lab import artifacts, gobuild, paths
 from lab.components import load
 from lab.process import LabError
 
+from kubeadm_py.model import versions
+from kubeadm_py.model.versions import Version
 from oracle.inside import namespaces
 
 CONFIG = "/tmp/config.yaml"  # inside, where nothing else is
@@ -79,13 +81,18 @@ class Made:
 class Sandbox:
     """Answer questions in namespaces of its own, until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, release: str = "") -> None:
+        """Have the programs of a release, the lab's by default; another one is built first."""
         components = load()
-        built = gobuild.build(components["kubernetes"])
+        kubernetes, etcd = components["kubernetes"], components["etcd"]
+        if release:
+            row = versions.release(Version.parse(release))
+            kubernetes, etcd = kubernetes.at(release), etcd.at(row.etcd)
+        built = gobuild.build(kubernetes)
         self._programs = [
-            artifacts.oracle(),
+            built / "kubeadm" if release else artifacts.oracle(),
             *(built / name for name in ("kubectl", "kube-apiserver", "kube-controller-manager")),
-            gobuild.build(components["etcd"]) / "etcd",
+            gobuild.build(etcd) / "etcd",
         ]
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kubeadm_py.model import paths
 from kubeadm_py.model.facts import Interface
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit, plural
+from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit, Target, plural
 
 RESOLV_CONF = "/etc/resolv.conf"
 _DNS_PORT = 53
@@ -76,6 +76,22 @@ def _default_address(ctx: CheckContext) -> Iterator[Hit]:
 def _listed(ctx: CheckContext) -> str:
     shown: list[Interface] = [one for one in ctx.facts.interfaces if not one.name.startswith(_VIRTUAL)]
     return ", ".join(f"{one.name} {', '.join(one.addresses)}" for one in shown if one.addresses)
+
+
+def address_family(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether the API server's address and its services are of one family, as it wants them."""
+    address = ctx.node.advertise_address or ctx.facts.default_route_address
+    networks = ctx.cluster.networking.service_networks
+    if not address or not networks:
+        return
+    family = ipaddress.ip_address(address).version
+    if family != networks[0].version:
+        yield Hit(
+            f"the API server would be at {address}, IPv{family}, and the first service subnet, "
+            f"{networks[0]}, is IPv{networks[0].version}: it does not start with both",
+            "name an address of that family: spec.hosts[].address, or localAPIEndpoint.advertiseAddress; or "
+            "put the other service subnet first",
+        )
 
 
 def resolv_loop(ctx: CheckContext) -> Iterator[Hit]:
@@ -151,6 +167,15 @@ CHECKS = (
         node_address,
         kubeadm=False,
         tested="node",
+    ),
+    Check(
+        "AddressFamily",
+        Severity.ERROR,
+        Gate.HOST,
+        frozenset({Target.INIT}),
+        "The API server's address is of the first service subnet's family.",
+        address_family,
+        kubeadm=False,
     ),
     Check(
         "ResolvLoop",

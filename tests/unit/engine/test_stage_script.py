@@ -20,6 +20,7 @@ from kubeadm_py.artifacts.checked import CHUNK, ChangedError
 from kubeadm_py.engine import compile as engine
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
+    LIVE_REPLICAS,
     ApplyObjects,
     FileSpec,
     ImportImages,
@@ -476,6 +477,34 @@ def test_objects_are_applied_in_one_call(sandbox):
     assert applied["kind"] == "List"
     assert [item["kind"] for item in applied["items"]] == ["A", "B", "C"]
     assert leftovers(sandbox) == []
+
+
+SCALED = {
+    "kind": "Deployment",
+    "metadata": {"namespace": "kube-system", "name": "coredns"},
+    "spec": {"replicas": LIVE_REPLICAS.format(otherwise=2)},
+}
+
+
+@pytest.mark.parametrize(("answer", "replicas"), [("5", 5), ("", 2)], ids=["scaled", "not there"])
+def test_a_deployment_keeps_the_replicas_that_the_cluster_has(sandbox, answer, replicas):
+    sandbox.command(
+        "kubectl",
+        f'case "$*" in *"get deployment coredns --namespace kube-system"*) printf "{answer}";;'
+        ' *) for last; do :; done; cat "$last" >>$LOG.json;; esac',
+    )
+    assert sandbox.run(ApplyObjects("objects", ({"kind": "A"}, SCALED))).ok
+    applied = json.loads((sandbox.root / "log.json").read_text())
+    assert [item.get("spec") for item in applied["items"]] == [None, {"replicas": replicas}]
+    assert leftovers(sandbox) == []
+
+
+def test_nothing_is_applied_where_nobody_can_say_how_many_replicas_there_are(sandbox):
+    sandbox.command("kubectl", 'case "$*" in *get*) echo forbidden >&2; exit 1;; *) touch $LOG.json;; esac')
+    result = sandbox.run(ApplyObjects("objects", (SCALED,)))
+    assert not result.ok
+    assert b"forbidden" in result.stdout + result.stderr
+    assert not (sandbox.root / "log.json").exists()
 
 
 def test_images_are_streamed_and_pinned(sandbox):

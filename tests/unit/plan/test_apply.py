@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
+from kubeadm_py.model.facts import Listener
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.steps import applied
 from kubeadm_py.transport.base import Result
@@ -207,3 +209,28 @@ def test_the_token_that_a_killed_join_left_behind_goes_away(signed, make_world):
     assert paths.BOOTSTRAP_KUBELET_CONF not in w1.content
     world.forget()
     assert world.apply().joined == ()
+
+
+def test_control_planes_with_different_halves_of_the_service_account_keys_are_told_apart(make_world):
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    public = f"{paths.PKI_DIR}/sa.pub"
+    world.machines["cp3"]._put(public, b"-----BEGIN PUBLIC KEY-----\nother\n", 0o600, "root:root")
+    world.forget()
+    with pytest.raises(KubeadmPyError, match=r"/sa\.pub is not the same on cp1 and cp3"):
+        world.apply()
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["its member runs", "its member does not run"])
+def test_a_founder_cut_off_before_its_note_counts_as_founded_once_its_member_runs(runs, make_world):
+    """Else a later change would be made on all control planes at once."""
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    cp2 = world.machines["cp2"]
+    note = cp2.content[paths.ETCD_BIRTH].replace(b'"started": true', b'"started": false')
+    cp2._put(paths.ETCD_BIRTH, note, 0o600, "root:root")
+    if runs:
+        cp2.facts = replace(cp2.facts, listeners=(*cp2.facts.listeners, Listener("tcp", "127.0.0.1", 2379)))
+    world.forget()
+    assert world.apply().founded is not runs
+    assert b'"started": true' in cp2.content[paths.ETCD_BIRTH]
