@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab import paths
+from lab import paths, tools
 from lab.process import LabError, answers, run, say
 
 _RUN = Path("/run/kubeadm-py-lab")
@@ -29,6 +29,8 @@ def require() -> None:
         raise LabError("the Docker engine does not answer; start it (systemctl start docker), then again")
     if os.geteuid() != 0:
         raise LabError("no Docker engine answers, and starting one takes root")
+    # A machine may have the client alone, for an engine elsewhere.
+    tools.require("dockerd")
     _start()
 
 

@@ -10,6 +10,7 @@ from lab.process import LabError, run, say
 
 _PACKAGES = {
     "docker": ("docker.io", "iptables"),
+    "dockerd": ("docker.io", "iptables"),
     "gcc": ("gcc", "libc6-dev"),
     "mmdebstrap": ("mmdebstrap",),
     "ssh-keygen": ("openssh-client",),
