@@ -1,4 +1,4 @@
-"""Hold a run at one boundary for as long as it lives: crash tests kill it exactly there.
+"""Hold a run at one boundary: crash tests kill it, its connection or its host exactly there.
 
 Nothing else sets the variable, and without it a run has no boundary and its scripts no line for one.
 """
@@ -6,11 +6,15 @@ Nothing else sets the variable, and without it a run has no boundary and its scr
 from __future__ import annotations
 
 import os
-import threading
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 VARIABLE = "KUBEADM_PY_TEST_HOLD"
 """STAGE/HOST/PLACE; PLACE is `before`, `after`, or the number of the action before which the script stays."""
+RELEASE = "KUBEADM_PY_TEST_RELEASE"
+"""The file whose coming lets a run go on that is held before or after a stage."""
+_LOOK_SECONDS = 0.05
 HELD = "held at a boundary"
 """What the event says once the boundary is reached."""
 
@@ -45,5 +49,7 @@ class Boundary:
 
 
 def stay() -> None:
-    """Wait for the end of the process."""
-    threading.Event().wait()
+    """Wait for the end of the process, or until it is let go on."""
+    release = os.environ.get(RELEASE, "")
+    while not (release and Path(release).exists()):
+        time.sleep(_LOOK_SECONDS)

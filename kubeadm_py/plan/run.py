@@ -24,14 +24,17 @@ from kubeadm_py.engine.events import (
 )
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
-from kubeadm_py.errors import ExitCode, KubeadmPyError, worst
+from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, worst
 from kubeadm_py.facts.collect import probe_of
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Severity
 from kubeadm_py.transport.base import Host
-from kubeadm_py.transport.fanout import fan_out
+from kubeadm_py.transport.fanout import Outcome, fan_out
 
 Connect = Callable[[Node], Host]
+CONTEND_SECONDS = 5.0
+"""How long the run that holds the first host waits for those that another one is about to free."""
+_CONTEND_EVERY_SECONDS = 0.3
 STOPPING = "stopping: nothing new is begun, what runs on hosts may end; Ctrl-C again leaves at once"
 
 
@@ -99,9 +102,12 @@ class Run:
         self.interrupt.check()
         started = time.monotonic()
         self.bus.emit(StageStarted("look", "reach and probe", tuple(node.name for node in targets)))
-        outcomes = fan_out(
-            targets, lambda node: self._look_at(node, lock=lock, parts=parts), meanwhile=meanwhile
-        )
+
+        def look_at(node: Node) -> Session:
+            return self._look_at(node, lock=lock, parts=parts)
+
+        outcomes = fan_out(targets, look_at, meanwhile=meanwhile)
+        self._contend(targets, outcomes, look_at)
         errors = []
         for name, outcome in outcomes.items():
             if isinstance(outcome.error, KubeadmPyError):
@@ -114,6 +120,26 @@ class Run:
         self.bus.emit(StageDone("look", time.monotonic() - started, ok=not errors))
         if errors:
             raise RunFailedError(errors)
+
+    def _contend(
+        self,
+        targets: Sequence[Node],
+        outcomes: dict[str, Outcome[Session]],
+        look_at: Callable[[Node], Session],
+    ) -> None:
+        """Try again for hosts that another run has taken, where this run holds the first of its own.
+
+        Of runs that began in the same moment each may hold some of the hosts. The one that holds the first by
+        name, control planes before others, goes on: who does not hold it ends at once and frees what it took.
+        """
+        first = min(targets, key=lambda node: (node.role is not Role.CONTROL_PLANE, node.name))
+        deadline = time.monotonic() + CONTEND_SECONDS
+        while outcomes[first.name].ok and time.monotonic() < deadline:
+            locked = [node for node in targets if isinstance(outcomes[node.name].error, LockedError)]
+            if not locked or self.interrupt.asked:
+                return
+            time.sleep(_CONTEND_EVERY_SECONDS)
+            outcomes.update(fan_out(locked, look_at))
 
     def _look_at(self, node: Node, *, lock: bool, parts: Sequence[str]) -> Session:
         started = time.monotonic()

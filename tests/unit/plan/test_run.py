@@ -107,6 +107,51 @@ def test_every_host_that_cannot_be_reached_is_named(make_world):
     assert world.machines["w2"].calls[-1].kind == "close"
 
 
+class TestRunsThatBeginTogether:
+    """Each has taken some of the hosts; w1 stands for the first of its own, w2 for another."""
+
+    @pytest.fixture(autouse=True)
+    def _hasten(self, monkeypatch):
+        monkeypatch.setattr(runs, "CONTEND_SECONDS", 0.5)
+        monkeypatch.setattr(runs, "_CONTEND_EVERY_SECONDS", 0.05)
+
+    @staticmethod
+    def locked(machine):
+        machine.unreachable = LockedError("locked: another")
+
+    def test_the_one_that_has_the_first_host_goes_on(self, make_world):
+        world = make_world(workers=2)
+        self.locked(world.machines["w2"])
+        run = world.a_run("join")
+
+        def free(event):
+            if isinstance(event, HostDone) and event.error:
+                world.machines["w2"].unreachable = None
+
+        run.bus.subscribe(free)
+        run.look(run.cluster.workers)
+        assert sorted(run.sessions) == ["w1", "w2"]
+        run.close()
+
+    def test_the_other_one_ends_at_once(self, make_world, monkeypatch):
+        monkeypatch.setattr(runs, "CONTEND_SECONDS", 60.0)
+        world = make_world(workers=2)
+        self.locked(world.machines["w1"])
+        run = world.a_run("join")
+        with pytest.raises(RunFailedError, match="w1: locked: another"):
+            run.look(run.cluster.workers)
+        assert len(world.event(HostDone)) == 2
+
+    def test_a_run_that_keeps_its_hosts_is_not_waited_for_longer(self, make_world):
+        world = make_world(workers=2)
+        self.locked(world.machines["w2"])
+        run = world.a_run("join")
+        with pytest.raises(RunFailedError, match="w2: locked: another") as caught:
+            run.look(run.cluster.workers)
+        assert caught.value.exit_code is ExitCode.LOCKED
+        run.close()
+
+
 def test_hosts_are_looked_at_once(world):
     run = world.a_run("init")
     run.look(run.cluster.control_planes)
