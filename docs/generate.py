@@ -150,11 +150,6 @@ BEHAVIOUR = (
         "Either tool joins; ours keeps the token out of the process list.",
     ),
     (
-        "`-o` takes text, json and yaml.",
-        "Also kyaml, jsonpath and Go templates.",
-        "`-o json` and jq do the same.",
-    ),
-    (
         "`certs renew` restarts what uses the renewed certificates, one control plane after the other.",
         "Tells the operator to restart four components.",
         "What is not restarted goes on with the old ones, until the day they end.",

@@ -78,7 +78,23 @@ Kubeconfig = Annotated[
         metavar="FILE",
     ),
 ]
-Output = Annotated[str, _option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")]
+Output = Annotated[
+    str,
+    _option(
+        "--output",
+        "-o",
+        help="text, json, yaml, kyaml, or go-template=, jsonpath= or jsonpath-as-json= with a template;"
+        " go-template-file= and jsonpath-file= with a file of one.",
+        metavar="FORMAT",
+    ),
+]
+AllowMissing = Annotated[
+    bool,
+    _option(
+        "--allow-missing-template-keys/--no-allow-missing-template-keys",
+        help="A key of a template that an object lacks is no error; =false: it is.",
+    ),
+]
 FeatureGates = Annotated[
     str, _option("--feature-gates", help="key=true|false, comma-separated.", metavar="GATES")
 ]

@@ -68,8 +68,10 @@ def normal(args: Sequence[str], params: Sequence[Any], fail: Callable[[str], Any
         elif name in switches:
             if value not in _TRUE | _FALSE:
                 fail(f'invalid argument "{value}" for "{name}": true or false')
-            done = [each for each in done if each not in switches[name].opts]
-            done += [name] if value in _TRUE else []
+            param = switches[name]
+            done = [each for each in done if each not in (*param.opts, *param.secondary_opts)]
+            # One that is on by itself has a second name, which turns it off.
+            done += [name] if value in _TRUE else param.secondary_opts[:1]
         elif not name.startswith("--"):
             done += [name, value]
         else:
@@ -112,9 +114,6 @@ def _everywhere(
 
 def _silent(
     allow_experimental_api: Annotated[bool, typer.Option("--allow-experimental-api", hidden=True)] = False,
-    allow_missing_template_keys: Annotated[
-        bool, typer.Option("--allow-missing-template-keys", hidden=True)
-    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", hidden=True)] = False,
     kubeconfig: Annotated[str, typer.Option(hidden=True)] = "",
     show_managed_fields: Annotated[bool, typer.Option("--show-managed-fields", hidden=True)] = False,

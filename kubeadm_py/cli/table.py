@@ -60,8 +60,8 @@ GROUPS = {
 """What a word stands for that other commands begin with."""
 
 SILENT = {
-    "certs check-expiration": ("allow-missing-template-keys", "show-managed-fields"),
-    "config images list": ("kubeconfig", "allow-missing-template-keys", "show-managed-fields"),
+    "certs check-expiration": ("show-managed-fields",),
+    "config images list": ("kubeconfig", "show-managed-fields"),
     "config images pull": ("kubeconfig",),
     "config migrate": ("kubeconfig", "allow-experimental-api"),
     "config print init-defaults": ("kubeconfig",),
@@ -70,7 +70,7 @@ SILENT = {
     "config print upgrade-defaults": ("kubeconfig",),
     "config validate": ("kubeconfig", "allow-experimental-api"),
     "token generate": ("dry-run", "kubeconfig"),
-    "token list": ("dry-run", "allow-missing-template-keys", "show-managed-fields"),
+    "token list": ("dry-run", "show-managed-fields"),
 }
 """kubeadm's flags that change nothing there, or nothing of what is here; they are taken and not shown."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from lab.process import LabError, say
 
-from oracle import cases, help
+from oracle import cases, help, output
 from oracle.cases import Case
 from oracle.record import record
 from oracle.sandbox import Sandbox
@@ -25,6 +25,8 @@ def main() -> int:
     if not wanted:
         say("help")
         help.main()
+        say("output")
+        output.main()
     by_release: dict[str, list[Case]] = {}
     for case in map(cases.read, wanted or cases.names()):
         if wanted or not case.kubeadm:

@@ -26,6 +26,7 @@ def check_expiration(
     cert_dir: CertDir = "",
     kubeconfig: options.Kubeconfig = "",
     output: options.Output = "text",
+    allow_missing_template_keys: options.AllowMissing = True,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Show when certificates end, and which ones the running processes serve.
@@ -42,6 +43,7 @@ def check_expiration(
             cert_dir=cert_dir,
             kubeconfig=kubeconfig,
             output=output,
+            allow_missing=allow_missing_template_keys,
             allow_unknown_fields=allow_unknown_fields,
         )
 

@@ -64,9 +64,8 @@ def migrate(
 
 def images_list(
     config: options.Config = "",
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")
-    ] = "text",
+    output: options.Output = "text",
+    allow_missing_template_keys: options.AllowMissing = True,
     feature_gates: options.FeatureGates = "",
     image_repository: options.ImageRepository = "",
     kubernetes_version: options.KubernetesVersion = "",
@@ -83,7 +82,13 @@ def images_list(
         from kubeadm_py.cli.verbs import config as configs
 
         flags = {name: value for name, value in given.items() if value}
-        configs.images_list(config, output=output, flags=flags, allow_unknown_fields=allow_unknown_fields)
+        configs.images_list(
+            config,
+            output=output,
+            allow_missing=allow_missing_template_keys,
+            flags=flags,
+            allow_unknown_fields=allow_unknown_fields,
+        )
 
     guarded(Display(), body)
 

@@ -9,13 +9,11 @@ import typer
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
-_Output = Annotated[str, typer.Option("--output", "-o", help="text, json or yaml.", metavar="FORMAT")]
-
 
 def status(
     config: options.Config = "",
     host: options.Hosts = None,
-    output: _Output = "text",
+    output: options.Output = "text",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Show each member's version, size, leader and health."""
@@ -31,7 +29,7 @@ def status(
 def members(
     config: options.Config = "",
     host: options.Hosts = None,
-    output: _Output = "text",
+    output: options.Output = "text",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """List the members: id, name, URLs, who has a vote."""
@@ -48,7 +46,7 @@ def keys(
     prefix: Annotated[str, typer.Argument(help="What the keys begin with.", metavar="PREFIX")] = "/",
     config: options.Config = "",
     host: options.Hosts = None,
-    output: _Output = "text",
+    output: options.Output = "text",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """List keys, without their values."""
@@ -65,7 +63,7 @@ def get(
     key: Annotated[str, typer.Argument(help="The key.", metavar="KEY")],
     config: options.Config = "",
     host: options.Hosts = None,
-    output: _Output = "text",
+    output: options.Output = "text",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Print one key's value, byte by byte; -o json gives it in base64, with its revisions."""

@@ -60,6 +60,7 @@ def list_(
     config: options.Config = "",
     host: options.Hosts = None,
     output: options.Output = "text",
+    allow_missing_template_keys: options.AllowMissing = True,
     kubeconfig: options.Kubeconfig = "",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
@@ -72,6 +73,7 @@ def list_(
             config=config,
             hosts=host or [],
             output=output,
+            allow_missing=allow_missing_template_keys,
             kubeconfig=kubeconfig,
             allow_unknown_fields=allow_unknown_fields,
         )

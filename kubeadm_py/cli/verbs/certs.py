@@ -35,10 +35,11 @@ def check_expiration(
     cert_dir: str,
     kubeconfig: str,
     output: str,
+    allow_missing: bool = True,
     allow_unknown_fields: bool = False,
 ) -> None:
     """Print when certificates end: those of the files, and those that the running processes serve."""
-    printing.check(output)
+    form = printing.form(output, allow_missing=allow_missing)
     about = subject.of_cluster(
         config, hosts, cert_dir=cert_dir, kubeconfig=kubeconfig, allow_unknown_fields=allow_unknown_fields
     )
@@ -56,15 +57,13 @@ def check_expiration(
             if outcome.error is not None:
                 raise outcome.error
     now = datetime.now(UTC)
-    if output == "text":
+    if form.is_text:
         for number, session in enumerate(sessions):
             if len(sessions) > 1:
                 sys.stdout.write(("\n" if number else "") + f"{session.name}\n\n")
             _print(cluster, session, *found[session.name], now)
         return
-    printing.documents(
-        (_document(cluster, session, *found[session.name], now) for session in sessions), output
-    )
+    form.print(_document(cluster, session, *found[session.name], now) for session in sessions)
 
 
 def _seen(cluster: ResolvedCluster, session: Session) -> tuple[list[serving.Served], tuple[str, ...]]:

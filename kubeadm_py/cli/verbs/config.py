@@ -9,7 +9,7 @@ from typing import Any
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import reading
+from kubeadm_py.cli.verbs import printing, reading
 from kubeadm_py.config.flags import at_hosts, from_init_flags
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.config.source import source_name
@@ -82,9 +82,15 @@ def components(names: Sequence[str]) -> list[str]:
 
 
 def images_list(
-    path: str, *, output: str, flags: Mapping[str, Any], allow_unknown_fields: bool = False
+    path: str,
+    *,
+    output: str,
+    allow_missing: bool = True,
+    flags: Mapping[str, Any],
+    allow_unknown_fields: bool = False,
 ) -> None:
     """Print the images that control planes, workers, add-ons and the API's endpoint run."""
+    form = printing.form(output, allow_missing=allow_missing)
     reading.refuse_mixing(path, [name.replace("_", "-") for name in flags])
     if path:
         cluster = reading.read_cluster(path, allow_unknown_fields=allow_unknown_fields)
@@ -94,20 +100,14 @@ def images_list(
     listed += [image for node in cluster.nodes for image in images.endpoint_images(cluster, node)]
     listed += addons.images(addons.resolve(cluster), cluster)
     listed = list(dict.fromkeys(listed))
-    if output == "text":
+    if form.is_text:
         sys.stdout.write("\n".join(listed) + "\n")
-    elif output in ("json", "yaml"):
-        document = {"kind": "Images", "apiVersion": "output.kubeadm.k8s.io/v1alpha3", "images": listed}
-        as_json = json.dumps(document, indent=4) + "\n"
-        sys.stdout.write(as_json if output == "json" else engine.dump(document).decode())
     else:
-        raise UsageError(f"--output {output!r}: one of text, json, yaml")
+        form.print([{"kind": "Images", "apiVersion": "output.kubeadm.k8s.io/v1alpha3", "images": listed}])
 
 
 def print_schema() -> None:
     """Print the JSON schema of the Cluster document."""
-    import json
-
     from kubeadm_py.config.schema import schema
 
     sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

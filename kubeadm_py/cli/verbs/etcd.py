@@ -41,15 +41,15 @@ def _refuse_external(cluster: ResolvedCluster | None) -> None:
 
 def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
     """Print what each member says of itself."""
-    printing.check(output)
+    form = printing.form(output)
     with _reached(config, hosts, allow_unknown_fields) as (host, folder):
         found, health, said = _survey(host, folder)
     by_id = {each.member_id: each for each in said}
     rows = [_status(member, by_id.get(member.id), health) for member in found]
-    if output == "text":
+    if form.is_text:
         printing.table(STATUS_COLUMNS, [_status_cells(row) for row in rows])
     else:
-        printing.documents([_etcd_document("EtcdStatus", rows)], output)
+        form.print([_etcd_document("EtcdStatus", rows)])
     silent = [row["name"] for row in rows if row["health"] != "healthy"]
     if silent:
         voters = [row for row in rows if row["vote"]]
@@ -62,7 +62,7 @@ def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fiel
 
 def members(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
     """Print the members."""
-    printing.check(output)
+    form = printing.form(output)
     with _reached(config, hosts, allow_unknown_fields) as (host, folder):
         found = etcd.members(_ask(host, folder, "member", "list", "-w", "json", doing="listing the members"))
     rows: list[dict[str, Any]] = [
@@ -76,8 +76,8 @@ def members(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fie
         }
         for member in found
     ]
-    if output != "text":
-        printing.documents([_etcd_document("EtcdMembers", rows)], output)
+    if not form.is_text:
+        form.print([_etcd_document("EtcdMembers", rows)])
         return
     printing.table(
         MEMBER_COLUMNS,
@@ -99,31 +99,31 @@ def keys(
     config: str, hosts: Sequence[str], prefix: str, *, output: str, allow_unknown_fields: bool = False
 ) -> None:
     """Print the keys below a prefix."""
-    printing.check(output)
+    form = printing.form(output)
     words = ("get", prefix, "--prefix", "--keys-only", "-w", "json")
     with _reached(config, hosts, allow_unknown_fields) as (host, folder):
         raw = _ask(host, folder, *words, doing="listing keys")
     found = [
         base64.b64decode(item["key"]).decode(errors="replace") for item in etcd.document(raw).get("kvs") or ()
     ]
-    if output == "text":
+    if form.is_text:
         sys.stdout.write("".join(f"{key}\n" for key in found))
     else:
-        printing.documents([_etcd_document("EtcdKeys", found)], output)
+        form.print([_etcd_document("EtcdKeys", found)])
 
 
 def get(
     config: str, hosts: Sequence[str], key: str, *, output: str, allow_unknown_fields: bool = False
 ) -> None:
     """Print a key's value; raise KubeadmPyError where there is no such key."""
-    printing.check(output)
+    form = printing.form(output)
     with _reached(config, hosts, allow_unknown_fields) as (host, folder):
         raw = _ask(host, folder, "get", key, "-w", "json", doing=f"reading {key}")
     found = etcd.document(raw).get("kvs") or ()
     if not found:
         raise KubeadmPyError(f"etcd has no key {key}", fix="list them: kubeadm-py etcd keys PREFIX")
     (item,) = found
-    if output == "text":
+    if form.is_text:
         sys.stdout.flush()
         sys.stdout.buffer.write(base64.b64decode(item["value"]))
         sys.stdout.buffer.flush()
@@ -135,7 +135,7 @@ def get(
         "modRevision": int(item.get("mod_revision", 0)),
         "version": int(item.get("version", 0)),
     }
-    printing.documents([_etcd_document("EtcdValue", [document])], output)
+    form.print([_etcd_document("EtcdValue", [document])])
 
 
 def defrag(

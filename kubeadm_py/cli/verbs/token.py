@@ -90,18 +90,19 @@ def list_(
     config: str,
     hosts: Sequence[str],
     output: str,
+    allow_missing: bool = True,
     kubeconfig: str = "",
     allow_unknown_fields: bool = False,
 ) -> None:
     """Print the tokens in kubeadm's columns, or as its objects; tell which Secrets hold no token."""
-    printing.check(output)
+    form = printing.form(output, allow_missing=allow_missing)
     with leader(config, hosts, verb="token", allow_unknown_fields=allow_unknown_fields) as (_, host):
         secrets = tokens.listed(host, kubeconfig=kubeconfig or paths.ADMIN_CONF)
     rows, problems = listing.rows(secrets, datetime.now(UTC))
     for problem in problems:
         sys.stderr.write(f"warning: {problem}\n")
-    if output != "text":
-        printing.documents((row.as_json() for row in rows), output)
+    if not form.is_text:
+        form.print(row.as_json() for row in rows)
     elif rows:
         printing.table(listing.COLUMNS, (row.cells() for row in rows))
 

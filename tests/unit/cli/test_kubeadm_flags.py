@@ -118,14 +118,17 @@ def test_every_flag_reaches_what_the_command_does(typed, path, flag):
     about = KUBEADM[path]["flags"][flag]
     needed = NEEDED.get(path, [])
     bare = typed(path, *needed)
+    is_on = about.get("default") == "true"
+    typed_flag = f"--{flag}=false" if is_on else f"--{flag}"
     value = [] if about["type"] == "bool" else [SAMPLES[about["type"]]]
-    given = typed(path, *(needed if f"--{flag}" not in needed else []), f"--{flag}", *value)
+    given = typed(path, *(needed if f"--{flag}" not in needed else []), typed_flag, *value)
     assert bare
     if f"--{flag}" in needed:
         assert SAMPLES[about["type"]] in repr(given)
     else:
         assert given != bare
-    assert typed(path, *needed, f"--{flag}=false") == bare if about["type"] == "bool" else True
+    as_it_is = f"--{flag}={str(is_on).lower()}"
+    assert typed(path, *needed, as_it_is) == bare if about["type"] == "bool" else True
 
 
 def test_no_difference_is_about_what_kubeadm_does_not_have():

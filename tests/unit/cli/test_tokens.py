@@ -144,9 +144,9 @@ def test_no_token_prints_nothing(host, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("output", ["name", "jsonpath={.token}"])
+@pytest.mark.parametrize("output", ["name", "jsonpath={.token", "go-template", "templatefile=/nope"])
 def test_a_form_that_there_is_not(host, output):
-    with pytest.raises(UsageError, match="--output"):
+    with pytest.raises(UsageError, match=r"--output|the template /nope cannot be read"):
         verb.list_(config="", hosts=[], output=output)
     assert host.calls == []
 

@@ -1,0 +1,1 @@
+"""Shape objects as kubectl and kubeadm print them with -o: KYAML, JSONPath and Go templates. Pure."""
