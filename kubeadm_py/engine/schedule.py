@@ -40,6 +40,7 @@ class Part:
     after: tuple[str, ...] = ()
     """Parts that must have ended on all of their hosts, well or not."""
     probe_after: bool = False
+    """Whether hosts are looked at again where anything was done, for parts that come later."""
 
 
 @dataclass(slots=True)
@@ -187,7 +188,8 @@ class Schedule:
         with self._slots:
             self._interrupt.check()
             self._begin(part)
-            return self._executor.run_host(part.id, plan, probe_after=part.probe_after, reached=self._reach)
+            probe = part.probe_after and plan.changes > 0
+            return self._executor.run_host(part.id, plan, probe_after=probe, reached=self._reach)
 
     def _plan(self, part: Part, host: str) -> HostPlan:
         progress = self._progress[part.id]

@@ -402,6 +402,7 @@ show_as() {
     *.key | *.bak | *~) mode= ;;
     *.crt | *.pub | *.pem) mode=pem ;;
     *resolv*.conf) mode=text ;;
+    /etc/kubernetes/haproxy/haproxy.cfg | /etc/kubernetes/keepalived/keepalived.conf) mode=text ;;
     /etc/kubernetes/*.conf) mode=kubeconfig ;;
     /etc/kubernetes/manifests/*.yaml | /etc/kubernetes/manifests/*.yml | /etc/kubernetes/manifests/*.json) mode=text ;;
     /etc/kubernetes/*) mode= ;;

@@ -184,3 +184,7 @@ class HostFacts:
     inventory: bytes | None = None
     ca_public_key_sha256: str = ""
     """sha256 of the DER public key of /etc/kubernetes/pki/ca.crt: cluster membership."""
+
+    def listens(self, port: int) -> bool:
+        """Say whether anybody listens at this port."""
+        return any(listener.port == port for listener in self.listeners)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubeadm_py.model.actions import Action
+from kubeadm_py.model.actions import Action, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class HostPlan:
 
     host: str
     steps: tuple[PlannedStep, ...]
+
+    @property
+    def changes(self) -> int:
+        """Count the actions that change something: waits only look."""
+        return sum(not isinstance(action, Wait) for step in self.steps for action in step.actions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,22 @@ def missing_names(certificate: x509.Certificate, request: CertificateRequest) ->
     return missing + [address for address in request.ip_addresses if address not in addresses]
 
 
+def missing_from(certificate_pem: bytes, request: CertificateRequest) -> list[str]:
+    """List the names that `request` asks for and the first certificate lacks; all where it cannot be read."""
+    try:
+        return missing_names(pem.certificates(certificate_pem, request.name)[0], request)
+    except KubeadmPyError:
+        return [*request.dns_names, *request.ip_addresses]
+
+
+def names_of(certificate_pem: bytes) -> tuple[list[str], list[str]]:
+    """Return (DNS names, IP addresses) of the first certificate; none where it cannot be read."""
+    try:
+        return subject_alternative_names(pem.certificates(certificate_pem, "the certificate")[0])
+    except KubeadmPyError:
+        return [], []
+
+
 def extended_usages(certificate: x509.Certificate) -> list[x509.ObjectIdentifier]:
     """Return the extended key usages in the certificate's order; empty where it does not restrict them."""
     try:

@@ -119,6 +119,27 @@ def entry(document: Mapping[str, Any], key: str, name: str) -> dict[str, Any] | 
     return found
 
 
+def current_server(content: bytes | str, what: str = "the kubeconfig") -> tuple[str, str]:
+    """Return the name and the server of the current context's cluster; raise where there is none."""
+    named = _current_cluster(load(content, what), what)
+    return named["name"], str(named["cluster"].get("server") or "")
+
+
+def with_server(content: bytes | str, server: str, what: str = "the kubeconfig") -> bytes:
+    """Return a kubeconfig whose current context's cluster is at this server; the rest stays as it is."""
+    document = load(content, what)
+    _current_cluster(document, what)["cluster"]["server"] = server
+    return dump({name: value for name, value in document.items() if value is not None})
+
+
+def _current_cluster(document: Mapping[str, Any], what: str) -> dict[str, Any]:
+    context = (entry(document, "contexts", document.get("current-context") or "") or {}).get("context", {})
+    named = entry(document, "clusters", str(context.get("cluster", "")))
+    if named is None:
+        raise _malformed(what, "it has no current context with a cluster")
+    return named
+
+
 def cluster_of(
     content: bytes | str, what: str = "the kubeconfig", read: Reader | None = None
 ) -> ClusterEntry:

@@ -16,7 +16,7 @@ from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
-from kubeadm_py.plan import phases
+from kubeadm_py.plan import moving, phases
 from kubeadm_py.plan.build import build_stage, changes, together
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
@@ -48,8 +48,12 @@ class ApplyReport:
     """Workers that this run took in."""
     pending: tuple[str, ...]
     """Workloads that wait for a worker."""
+    moved_to: str = ""
+    """The endpoint, where it became another one in this run."""
     in_turn: tuple[str, ...] = ()
     """Hosts that change one after the other."""
+    leader: str = ""
+    """The control plane that writes what the cluster has once."""
 
 
 def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
@@ -134,21 +138,22 @@ class _Apply:
                 together=True,
                 in_turn=lambda stage: members.running and changes(stage) > 0,
                 provides=(cluster_objects.OBJECTS,),
-                # Who joins takes over what is there by then.
-                probe_after=bool(members.births.late),
+                # Who joins, or moves, takes over what is there by then.
+                probe_after=bool(members.births.late) or members.moving,
             ),
+            *(moving.parts(members, self._checked) if members.moving else ()),
             Part(
                 JOIN_WORKER.id,
                 JOIN_WORKER.title,
                 self._later,
                 lambda hosts: self._checked(self._join(hosts)),
-                needs=(cluster_objects.OBJECTS,),
+                needs=(cluster_objects.OBJECTS, *([cluster_objects.MOVED] if members.moving else ())),
             ),
             Part(
                 FINISH.id,
                 FINISH.title,
                 (members.leader.name,),
-                lambda hosts: self._stage(FINISH, hosts, present=outcome.well(members.workers)),
+                lambda hosts: self._stage(FINISH, hosts, present=outcome.well(self._later)),
                 after=(JOIN_WORKER.id,) if self._later else (),
             ),
         ]
@@ -164,8 +169,9 @@ class _Apply:
         return (
             self._stage(PREPARE, tuple(self.run.sessions)),
             self._stage(CONTROL_PLANES, members.control_planes),
+            *(moving.as_it_is_now(members) if members.moving else ()),
             self._join_stage(self._later),
-            self._stage(FINISH, (members.leader.name,), present=members.workers),
+            self._stage(FINISH, (members.leader.name,), present=self._later),
         )
 
     def _control(self, hosts: Sequence[str]) -> Stage:
@@ -234,5 +240,12 @@ class _Apply:
             founding,
             self.members.joining,
             tuple(f"{item.namespace}/{item.name}" for item in pending),
-            self.members.control_planes if self.members.running else (),
+            self.run.cluster.endpoint if self.members.moving else "",
+            self._in_turn(),
+            leader,
         )
+
+    def _in_turn(self) -> tuple[str, ...]:
+        if self.members.moving:
+            return moving.hosts(self.members)
+        return self.members.control_planes if self.members.running else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kubeadm_py.model.actions import Wait
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan.workflows import StageDefinition
@@ -45,9 +44,7 @@ def _wanted(step: Step, phases: Selection) -> bool:
 
 def changes(stage: Stage) -> int:
     """Count the planned actions that change something: waits only look."""
-    return sum(
-        not isinstance(action, Wait) for host in stage.hosts for step in host.steps for action in step.actions
-    )
+    return sum(host.changes for host in stage.hosts)
 
 
 def plan_changes(plan: Plan) -> int:

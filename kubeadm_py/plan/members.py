@@ -21,12 +21,18 @@ from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.phases import PREFLIGHT, Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki.keys import KeyMaker
-from kubeadm_py.plan import births, discover, key_holders, key_pairs, preflight, reach, shared_keys
+from kubeadm_py.plan import births, discover, key_holders, key_pairs, moving, preflight, reach, shared_keys
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.plan.workflows import FINISH, JOIN_CONTROL_PLANE, JOIN_WORKER, StageDefinition
+from kubeadm_py.plan.workflows import (
+    BEFORE_THE_MOVE,
+    FINISH,
+    JOIN_CONTROL_PLANE,
+    JOIN_WORKER,
+    StageDefinition,
+)
 from kubeadm_py.preflight.context import CheckContext, Reach
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
@@ -57,6 +63,8 @@ class Members:
     joining: tuple[str, ...] = field(init=False)
     """Hosts that join a cluster which others have founded: later control planes, then workers."""
     producers: ControlPlaneProducers = field(init=False)
+    moving: bool = field(init=False, default=False)
+    """Whether the running cluster's endpoint becomes another one in this run."""
 
     def __post_init__(self) -> None:
         """Find out."""
@@ -75,6 +83,7 @@ class Members:
         self.producers = ControlPlaneProducers(
             run.cluster, self.leader, self.now, self.key_maker, others=others
         )
+        self.moving = self.running and moving.needed(self)
 
     @property
     def control_planes(self) -> tuple[str, ...]:
@@ -93,13 +102,14 @@ class Members:
         return tuple(addons.resolve(self.run.cluster))
 
     def context(self, name: str, stage: StageDefinition, *, present: Sequence[str] = ()) -> StepContext:
-        """Return what a stage is planned from on one host; `present` are the workers that are there then."""
+        """Return what a stage is planned from on one host; `present` are the others that are there then."""
         session = self.run.sessions[name]
         ctx = replace(
             self._bare_context(session),
             leader=session is self.leader,
             birth=self.births.of.get(name),
             phases=self.phases(session.node),
+            moving=self.moving and stage in BEFORE_THE_MOVE,
         )
         if session.node.role is Role.CONTROL_PLANE:
             ctx = replace(ctx, key_pairs=self._key_pairs(name))
@@ -186,8 +196,8 @@ class Members:
         tried |= reach.survey(
             self.run,
             [name for name in new if name not in self.control_planes],
-            # Before the first API server is up nobody answers at an endpoint that moves.
-            endpoint=self.run.cluster.endpoint if self.running else self.leader.node.local_endpoint,
+            # Where nobody answers at the endpoint yet, the API server counts that will stand behind it.
+            endpoint=self._answering_endpoint,
             leader=self.leader,
         )
         self._gate(Gate.HOST, tuple(self.run.sessions), tried)
@@ -195,6 +205,12 @@ class Members:
         strangers = [name for name in self.joining if name in new]
         if self.running and strangers:
             self._refuse_taken_names(strangers)
+
+    @property
+    def _answering_endpoint(self) -> str:
+        if self.running and not self.moving:
+            return self.run.cluster.endpoint
+        return self.leader.node.local_endpoint
 
     def gate(self, which: Gate, hosts: Sequence[str]) -> None:
         """Judge some hosts."""
@@ -216,6 +232,7 @@ class Members:
                     verb=verb,
                     reach=tried,
                     try_endpoint=which is Gate.HOST,
+                    moving=self.moving,
                 )
         found = preflight.findings(
             self.run,
@@ -267,7 +284,7 @@ def _leader(sessions: Sequence[Session]) -> Session:
     """Return the control plane that knows what was applied and serves the API; at the beginning the first."""
 
     def fitness(session: Session) -> tuple[bool, bool]:
-        serves = any(listener.port == session.node.bind_port for listener in session.facts.listeners)
+        serves = session.facts.listens(session.node.bind_port)
         noted = applied.AUTHORITY in session.facts.files
         return (noted and serves, noted)
 

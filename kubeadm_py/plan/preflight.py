@@ -24,11 +24,13 @@ def contexts(
     verb: str = "",
     reach: Mapping[str, Mapping[str, Reach]] | None = None,
     try_endpoint: bool = False,
+    moving: bool = False,
 ) -> list[CheckContext]:
     """Return what the checks look at; a host whose CA is the cluster's own is a member of it.
 
     `verb` (`init` or `join`) says how the hosts come into the cluster; by default as the run's verb does it.
-    `try_endpoint` has the first host of a cluster that is not there yet try who answers at its endpoint.
+    `try_endpoint` has the first host of a cluster that is not there yet try who answers at its endpoint, or
+    of one whose endpoint is `moving`.
     """
     verb = verb or run.verb
     all_facts = {name: session.facts for name, session in run.sessions.items()}
@@ -36,7 +38,7 @@ def contexts(
     for name in names:
         node, member = run.sessions[name].node, is_member(run, name, member_of)
         # The vip is everybody's: one host tries it. A cluster that is joined holds its own.
-        first = try_endpoint and verb == "init" and not found and not member
+        first = try_endpoint and verb == "init" and not found and (moving or not member)
         vip, balancer = before_the_cluster(run, name) if first else (None, None)
         found.append(
             CheckContext(
@@ -49,6 +51,7 @@ def contexts(
                 reach=(reach or {}).get(name, {}),
                 vip_answers=vip,
                 balancer_answers=balancer,
+                moving=moving,
             )
         )
     return found

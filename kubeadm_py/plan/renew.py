@@ -209,7 +209,7 @@ def context(cluster: ResolvedCluster, session: Session, now: datetime) -> StepCo
 
 
 def _serves(session: Session) -> bool:
-    return any(listener.port == session.node.bind_port for listener in session.facts.listeners)
+    return session.facts.listens(session.node.bind_port)
 
 
 def _tell(run: Run, decisions: Mapping[str, Decision], name: str) -> None:

@@ -12,6 +12,7 @@ from kubeadm_py.steps import (
     cluster_objects,
     control_plane_prepare,
     endpoint,
+    endpoint_users,
     etcd_birth,
     etcd_join,
     kubeconfigs,
@@ -55,6 +56,7 @@ _CONTROL_PLANE = (
     endpoint.STEP,
     kubelet_start.STEP,
     wait_control_plane.STEP,
+    certs.STEP_SERVED,
     etcd_birth.STARTED,
     cluster_objects.STEP,
     upload_certs.STEP,
@@ -68,6 +70,26 @@ CONTROL_PLANE = StageDefinition("control", "control plane, add-ons", (*_CONTROL_
 """What init does on the first control plane."""
 CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
+
+ENDPOINT_WAY = StageDefinition(
+    "endpoint", "the API answers at the new endpoint", (endpoint.STEP, endpoint.STEP_ANSWERS)
+)
+"""Where the endpoint of a running cluster moves: after the control planes' certificates are for both."""
+ENDPOINT_USERS = StageDefinition(
+    "endpoint-users",
+    "kubeconfigs and kubelets use it",
+    (endpoint_users.STEP_KUBECONFIGS, endpoint_users.STEP_KUBELET),
+)
+ENDPOINT_OBJECTS = StageDefinition(
+    "endpoint-objects",
+    "kube-proxy uses it, the cluster tells it",
+    (cluster_objects.STEP_KUBE_PROXY, cluster_objects.STEP_OTHERS),
+)
+ENDPOINT_OLD = StageDefinition("endpoint-old", "the old endpoint goes", (endpoint.STEP,))
+MOVE = (ENDPOINT_WAY, ENDPOINT_USERS, ENDPOINT_OBJECTS, ENDPOINT_OLD)
+"""The move of a running cluster's endpoint, in order; each begins once all hosts came through the last."""
+BEFORE_THE_MOVE = (CONTROL_PLANES, ENDPOINT_WAY)
+"""Stages that leave the old endpoint beside the new one."""
 
 JOIN_WORKER = StageDefinition(
     "join",

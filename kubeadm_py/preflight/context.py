@@ -55,7 +55,9 @@ class CheckContext:
     vip_answers: Reach | None = None
     """How connecting to the vip ended where no control plane holds it yet; None: nobody has tried."""
     balancer_answers: Reach | None = None
-    """How connecting to an external endpoint ended before the cluster was there; None: nobody has tried."""
+    """How connecting to an external endpoint ended before it was relied on; None: nobody has tried."""
+    moving: bool = False
+    """The cluster runs, and its endpoint becomes another one."""
 
     @property
     def endpoint(self) -> str:
@@ -101,6 +103,8 @@ class Check:
     function: Callable[[CheckContext], Iterable[Hit]]
     absence: bool = False
     """Looks for what a fresh host must not have: skipped for members."""
+    moves: bool = False
+    """Holds for members, too, where the endpoint moves: it is new to them."""
     shared: bool = False
     """Looks at what containers share with their machine: only a warning in one."""
     kubeadm: bool = True

@@ -65,7 +65,8 @@ def ignoring(findings: Iterable[Finding], node: Node, ignore: Collection[str] = 
 def _of_host(gate: Gate, ctx: CheckContext, checks: Sequence[Check]) -> Iterator[Finding]:
     stop = False
     for check in checks:
-        if check.gate is not gate or ctx.target not in check.applies_to or (check.absence and ctx.member):
+        settled = ctx.member and not (check.moves and ctx.moving)
+        if check.gate is not gate or ctx.target not in check.applies_to or (check.absence and settled):
             continue
         if stop and check.name not in _FIRST_AND_ALONE:
             return

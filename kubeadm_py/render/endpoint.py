@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import posixpath
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,14 +35,43 @@ _CHECK_MS = 3000
 _UNACKNOWLEDGED_MS = 2000
 
 
-def files(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> list[FileSpec]:
-    """Return configs and manifests of this host, each config before its manifest; none for most hosts."""
+def files(cluster: ResolvedCluster, node: Node, facts: HostFacts, *, moving: bool = False) -> list[FileSpec]:
+    """Return configs and manifests of this host, each config before its manifest; none for most hosts.
+
+    While the endpoint is `moving` its old port and its old vip, as the host's configs have them, stay beside
+    the new ones.
+    """
     written: list[FileSpec] = []
     if endpoint.runs_haproxy(cluster, node):
-        written += _haproxy(cluster, node)
+        binds = _binds(cluster, endpoint.port(cluster))
+        written += _haproxy(cluster, node, [*binds, *(present_binds(facts) if moving else ())])
     if endpoint.runs_keepalived(cluster, node):
-        written += _keepalived(cluster, node, facts)
+        vips = [endpoint.vip(cluster), *(present_vips(facts) if moving else ())]
+        written += _keepalived(cluster, node, facts, list(dict.fromkeys(vips)))
     return written
+
+
+_BIND = re.compile(r"^    bind (\S+)$", re.MULTILINE)
+_VIP = re.compile(r"^    ([0-9a-fA-F.:]+)/\d+ dev \S+$", re.MULTILINE)
+
+
+def present_binds(facts: HostFacts) -> list[str]:
+    """Return where the host's balancer listens for the API's clients, by its config."""
+    return [
+        bind
+        for bind in _BIND.findall(_present(facts, paths.HAPROXY_CONFIG))
+        if not bind.endswith(f":{ports.BALANCER_HEALTH}")
+    ]
+
+
+def present_vips(facts: HostFacts) -> list[str]:
+    """Return the addresses that the host's keepalived may hold, by its config."""
+    return _VIP.findall(_present(facts, paths.KEEPALIVED_CONFIG))
+
+
+def _present(facts: HostFacts, path: str) -> str:
+    fact = facts.files.get(path)
+    return ((fact.content if fact is not None else None) or b"").decode(errors="replace")
 
 
 def manifest_path(name: str) -> str:
@@ -49,8 +79,8 @@ def manifest_path(name: str) -> str:
     return f"{paths.MANIFESTS_DIR}/{name}.yaml"
 
 
-def _haproxy(cluster: ResolvedCluster, node: Node) -> list[FileSpec]:
-    port = endpoint.port(cluster)
+def _haproxy(cluster: ResolvedCluster, node: Node, binds: Iterable[str]) -> list[FileSpec]:
+    places = list(dict.fromkeys(binds))
     config = engine.render_text(
         "endpoint/haproxy.cfg.j2",
         cluster=cluster.name,
@@ -60,7 +90,7 @@ def _haproxy(cluster: ResolvedCluster, node: Node) -> list[FileSpec]:
         interval_ms=_INTERVAL_MS,
         fast_ms=_FAST_MS,
         unacknowledged_ms=_UNACKNOWLEDGED_MS,
-        binds=_binds(cluster, port),
+        binds=places,
         ca=_ca(cluster, node),
         servers=[
             {"name": peer.name, "place": _place(endpoint.own_address(peer), peer.bind_port)}
@@ -69,7 +99,7 @@ def _haproxy(cluster: ResolvedCluster, node: Node) -> list[FileSpec]:
         health_port=ports.BALANCER_HEALTH,
     )
     read = FileSpec(paths.HAPROXY_CONFIG, config.encode())
-    low = port < _FIRST_FREE_PORT
+    low = any(int(place.rpartition(":")[2]) < _FIRST_FREE_PORT for place in places)
     mounted = [_file("config", read.path), _file("ca", _ca(cluster, node))]
     pod = engine.render_yaml(
         "static-pods/haproxy.yaml.j2",
@@ -96,8 +126,10 @@ def _place(address: str, port: int) -> str:
     return f"{address}:{port}"
 
 
-def _keepalived(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> list[FileSpec]:
-    vip = ipaddress.ip_address(endpoint.vip(cluster))
+def _keepalived(
+    cluster: ResolvedCluster, node: Node, facts: HostFacts, vips: Iterable[str]
+) -> list[FileSpec]:
+    addresses = [ipaddress.ip_address(vip) for vip in vips]
     own = endpoint.own_address(node)
     balanced = endpoint.runs_haproxy(cluster, node)
     local = f"http://{endpoint.LOOPBACK}:{ports.BALANCER_HEALTH}/readyz"
@@ -110,11 +142,19 @@ def _keepalived(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> list[
         node=node.name,
         check=paths.KEEPALIVED_CHECK,
         interface=interface_of(own, facts),
-        router=vip.packed[-1] or 1,
         address=own,
         peers=[endpoint.own_address(peer) for peer in cluster.control_planes if peer.name != node.name],
-        vip=vip,
-        prefix=vip.max_prefixlen,
+        # One router an address: of hosts that know an old and a new one, and of those that know the old one
+        # only, one holds each.
+        instances=[
+            {
+                "name": "api" if position == 0 else f"api-{position + 1}",
+                "router": vip.packed[-1] or 1,
+                "vip": vip,
+                "prefix": vip.max_prefixlen,
+            }
+            for position, vip in enumerate(addresses)
+        ],
     )
     read = [
         FileSpec(paths.KEEPALIVED_CHECK, check.encode(), 0o755),

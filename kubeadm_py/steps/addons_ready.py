@@ -79,7 +79,8 @@ def plan_all(ctx: StepContext) -> list[Action]:
     if not has_network(ctx):
         return []
     untainted = any(not node.effective_taints for node in ctx.cluster.control_planes)
-    ready, _ = expected(ctx, with_workers=bool(ctx.marked) or untainted)
+    workers = any(node.role is Role.WORKER for node in ctx.marked or ())
+    ready, _ = expected(ctx, with_workers=workers or untainted)
     server, kubeconfig = f"https://{ctx.node.local_endpoint}", admin_kubeconfig(ctx)
     nodes = [node.name for node in ctx.cluster.control_planes]
     deadline = ctx.cluster.init_timeouts.kubelet_health_check

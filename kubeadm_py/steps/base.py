@@ -47,6 +47,9 @@ class StepContext:
     """Nodes that this leader marks; None: itself."""
     upload_key: Secret | None = None
     """Where what control planes share is to be uploaded: the key to encrypt it with."""
+    moving: bool = False
+    """The running cluster's endpoint becomes another one, and this stage comes before it is used: the old way
+    to the API stays beside the new one, and what names it stays as it is."""
 
     @property
     def timeouts(self) -> Timeouts:

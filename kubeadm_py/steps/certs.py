@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from kubeadm_py.errors import KubeadmPyError
@@ -12,8 +13,11 @@ from kubeadm_py.model.facts import FileFact
 from kubeadm_py.pki import external, inspect
 from kubeadm_py.pki.files import certificate_files, key_pair_files
 from kubeadm_py.pki.requests import CertificateRequest, authority_requests, key_pair_requests, requests
+from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
 
+API_SERVER = "apiserver"
+"""The certificate by which clients know the API."""
 MINIMUM_REMAINING = timedelta(days=1)
 """A certificate that ends sooner is made anew; renewing in good time is `certs renew`."""
 
@@ -38,6 +42,8 @@ def plan(ctx: StepContext) -> list[Action]:
             continue
         why = _authority_lacks(ctx, request) if request.is_authority else _leaf_lacks(ctx, request, fresh)
         if why:
+            if ctx.moving and not request.is_authority:
+                request = _with_present_names(ctx, request)
             files += certificate_files([request])
             reasons |= dict.fromkeys((request.certificate_path, request.key_path), f"{request.name}: {why}")
             if request.is_authority:
@@ -57,6 +63,33 @@ def plan(ctx: StepContext) -> list[Action]:
     files.sort(key=lambda spec: not spec.secret)
     together = "; ".join(dict.fromkeys(reasons.values()))
     return [WriteFiles(tuple(files), reason=together, title="certificates and keys", why=reasons)]
+
+
+def _with_present_names(ctx: StepContext, request: CertificateRequest) -> CertificateRequest:
+    """Ask for the names that the present certificate has, too: who comes by the old endpoint checks them."""
+    fact = ctx.facts.files.get(request.certificate_path)
+    if fact is None or not fact.content:
+        return request
+    dns_names, addresses = inspect.names_of(fact.content)
+    return replace(
+        request,
+        dns_names=tuple(sorted({*request.dns_names, *dns_names})),
+        ip_addresses=tuple(dict.fromkeys([*request.ip_addresses, *addresses])),
+    )
+
+
+def plan_served(ctx: StepContext) -> list[Action]:
+    """Wait until an API server that runs serves the names that its certificate lacked, without a restart."""
+    for request in requests(ctx.cluster, ctx.node):
+        if request.name != API_SERVER or not ctx.phases.wants(f"certs/{request.name}"):
+            continue
+        fact = ctx.facts.files.get(request.certificate_path)
+        content = fact.content if fact is not None and ctx.facts.listens(ctx.node.bind_port) else None
+        missing = inspect.missing_from(content, request) if content else []
+        if missing:
+            deadline = ctx.timeouts.control_plane_component_health_check
+            return [waits.serves_name(ctx.node, missing[0], ctx.cluster.certificates_dir, deadline)]
+    return []
 
 
 def _authority_lacks(ctx: StepContext, request: CertificateRequest) -> str:
@@ -167,3 +200,4 @@ def authority_path(ctx: StepContext, request: CertificateRequest) -> str:
 
 
 STEP = Step("certs", "certificates", plan, phase="certs")
+STEP_SERVED = Step("certs-served", "the API server's certificate", plan_served, phase="certs")

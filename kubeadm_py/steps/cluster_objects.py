@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late
+from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late, RunScript
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
-from kubeadm_py.steps import applied
+from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
+from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
@@ -24,6 +27,9 @@ TOKEN_PRODUCER = "bootstrap-token"  # noqa: S105 - a producer's name
 
 COREDNS_PRODUCER = "coredns"
 """Its Late.args is the Deployment; the producer puts in the live number of replicas."""
+
+ROLL_MANAGER = "kubeadm-py-roll"
+ROLL_DEADLINE = timedelta(minutes=5)
 
 ADMIN_RBAC = "admin-rbac"
 BOOTSTRAP_TOKEN = "bootstrap-token"  # noqa: S105 - kubeadm's name of a phase
@@ -115,8 +121,22 @@ def plan(ctx: StepContext) -> list[Action]:
 
     Groups that are asked for by name are applied whatever is noted: somebody may have deleted them.
     """
+    return [] if ctx.moving else _apply(ctx, groups(ctx))
+
+
+def plan_kube_proxy(ctx: StepContext) -> list[Action]:
+    """Apply kube-proxy alone: of a running cluster it is moved to another endpoint before the rest."""
+    return _apply(ctx, [group for group in groups(ctx) if group.phase == KUBE_PROXY])
+
+
+def plan_others(ctx: StepContext) -> list[Action]:
+    """Apply all but kube-proxy: who joins from now on finds the new endpoint."""
+    return _apply(ctx, [group for group in groups(ctx) if group.phase != KUBE_PROXY])
+
+
+def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
     known = applied.same_cluster(ctx) and not ctx.phases.only
-    wanted = [group for group in groups(ctx) if not (known and is_so(group.marker, ctx.facts))]
+    wanted = [group for group in among if not (known and is_so(group.marker, ctx.facts))]
     if not wanted:
         return []
     names = ", ".join(group.phase for group in wanted)
@@ -129,7 +149,43 @@ def plan(ctx: StepContext) -> list[Action]:
         patience=ctx.timeouts.kubernetes_api_call,
     )
     markers = [group.marker for group in wanted]
-    return [apply, *write(markers, ctx.facts, title="note what was applied", reason=names)]
+    # The note comes last: a run that was cut before has the pods replaced by the next one.
+    rolled = [action for group in wanted for action in _roll(ctx, group)]
+    return [apply, *rolled, *write(markers, ctx.facts, title="note what was applied", reason=names)]
+
+
+def _roll(ctx: StepContext, group: Group) -> list[Action]:
+    """Have kube-proxy's pods replaced, node by node, where their ConfigMap changes: they read it at start.
+
+    What says so is an annotation that is no part of the object: the next apply leaves it alone.
+    """
+    before = ctx.facts.files.get(group.marker.path)
+    if group.phase != KUBE_PROXY or before is None or not applied.same_cluster(ctx):
+        return []
+    config_map = next(
+        item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "ConfigMap"
+    )
+    digest = sha256(json.dumps(config_map["data"], sort_keys=True).encode())[:16]
+    template = {"metadata": {"annotations": {CONFIG_ANNOTATION: digest}}}
+    kubectl = waits.kubectl(admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}")
+    patch = shlex.quote(json.dumps({"spec": {"template": template}}))
+    workload = waits.Workload("DaemonSet", "kube-system", "kube-proxy")
+    return [
+        RunScript(
+            "replace kube-proxy's pods",
+            f"answer=$({kubectl} patch {workload.resource} -n {workload.namespace}"
+            f" --field-manager {ROLL_MANAGER} -p {patch})\n"
+            "case $answer in *'(no change)'*) echo unchanged ;; esac",
+            reason="their ConfigMap changed",
+        ),
+        waits.rolled_out(
+            "wait for kube-proxy on every node",
+            workload,
+            admin_kubeconfig(ctx),
+            f"https://{ctx.node.local_endpoint}",
+            ROLL_DEADLINE,
+        ),
+    ]
 
 
 def _all(items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | Late, ...]:
@@ -185,4 +241,9 @@ def skipped(phase: str, cluster: ResolvedCluster) -> bool:
 OBJECTS = "cluster objects"
 """What hosts that join wait for: the cluster knows how to take them in."""
 
+MOVED = "the endpoint"
+"""What hosts wait for that join while the endpoint moves: all members use the new one."""
+
 STEP = Step("objects", "API objects", plan, goes_with=PHASES, leader=True, provides=OBJECTS)
+STEP_KUBE_PROXY = Step("kube-proxy", "kube-proxy", plan_kube_proxy, phase=KUBE_PROXY, leader=True)
+STEP_OTHERS = Step("objects", "API objects", plan_others, goes_with=PHASES, leader=True, provides=MOVED)

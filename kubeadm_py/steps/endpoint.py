@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import Action, Remove, RunScript, Unit
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.render import endpoint as rendered
 from kubeadm_py.steps import kubelet_start, waits
 from kubeadm_py.steps.base import Step, StepContext, write
+
+ANSWER_DEADLINE = timedelta(minutes=1)
+"""How long the API may take to answer at a new endpoint: a balancer's pod starts, an address is taken."""
 
 _OURS = (
     # A pod goes before what it reads.
@@ -37,15 +42,25 @@ def plan(ctx: StepContext) -> list[Action]:
     """Write what is missing or changed, and remove what another endpoint once needed.
 
     The kubelet replaces a pod whose manifest changed; a manifest names the digest of what its pod reads.
+    While the endpoint is moving nothing is removed: the old way to the API is still in use.
     """
-    wanted = rendered.files(ctx.cluster, ctx.node, ctx.facts)
+    wanted = rendered.files(ctx.cluster, ctx.node, ctx.facts, moving=ctx.moving)
     kept = {spec.path for spec in wanted}
     gone = [path for path in _OURS if path in ctx.recorded and path in ctx.facts.files and path not in kept]
-    actions = plan_hosts_line(endpoint.hosts_line(ctx.cluster, ctx.node), ctx.facts)
+    line = endpoint.hosts_line(ctx.cluster, ctx.node)
+    actions = plan_hosts_line(line, ctx.facts) if line or not ctx.moving else []
     actions += write(wanted, ctx.facts, title="the API's endpoint", reason="missing or changed")
-    if gone:
+    if gone and not ctx.moving:
         actions.append(Remove(tuple(gone), reason="the endpoint is another one now"))
     return actions
+
+
+def plan_answers(ctx: StepContext) -> list[Action]:
+    """Wait, before anything on this host uses the endpoint, until the API answers there by that very name."""
+    server = f"https://{ctx.cluster.endpoint}"
+    balanced = endpoint.runs_haproxy(ctx.cluster, ctx.node) and ctx.node.role is not Role.CONTROL_PLANE
+    component = rendered.HAPROXY if balanced else ""
+    return [waits.answers(ctx.node, server, ANSWER_DEADLINE, component)]
 
 
 def plan_hosts_line(line: str, facts: HostFacts) -> list[Action]:
@@ -81,4 +96,5 @@ def plan_balancer(ctx: StepContext) -> list[Action]:
 
 
 STEP = Step("endpoint", "API endpoint", plan)
+STEP_ANSWERS = Step("endpoint-answers", "the API at its endpoint", plan_answers)
 STEP_BALANCER = Step("endpoint-balancer", "the host's own balancer", plan_balancer)

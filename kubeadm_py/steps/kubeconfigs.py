@@ -50,8 +50,15 @@ def lacks(ctx: StepContext, request: KubeconfigRequest, authority_pem: bytes | N
         return "unreadable"
     if not ctx.key_pairs.get(request.path, True):
         return "its key is not the one that was made with its certificate"
-    minimum = minimum_remaining(request.validity)
-    return "; ".join(kubeconfig_fits(fact.content, request, authority_pem, ctx.now, minimum))
+    found = kubeconfig_fits(
+        fact.content,
+        request,
+        authority_pem,
+        ctx.now,
+        minimum_remaining(request.validity),
+        compare_server=not ctx.moving,
+    )
+    return "; ".join(found)
 
 
 STEP = Step("kubeconfig", "kubeconfigs", plan, phase="kubeconfig")

@@ -55,7 +55,7 @@ def _take_over(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
     """
     unit = ctx.facts.units.get("kubelet.service")
     running = unit is not None and unit.active_state == "active"
-    served = any(listener.port == ctx.node.bind_port for listener in ctx.facts.listeners)
+    served = ctx.facts.listens(ctx.node.bind_port)
     changed = [spec.path for spec in differing(files, ctx.facts) if spec.path in ctx.facts.files]
     if not changed or not running or served:
         return []

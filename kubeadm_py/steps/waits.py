@@ -184,6 +184,60 @@ echo "{component} on this host ended $exits times"
     )
 
 
+def serves_name(node: Node, name: str, certificates_dir: str, deadline: timedelta) -> Wait:
+    """Wait until this control plane's API server serves a certificate for `name`, which it reads itself."""
+    client = f"{certificates_dir}/apiserver-kubelet-client"
+    words = [
+        *("kubectl", "--cache-dir", paths.KUBECTL_CACHE, "--kubeconfig", "/dev/null"),
+        *("--server", probes.kube_apiserver(node).url(node), "--tls-server-name", name),
+        *("--certificate-authority", f"{certificates_dir}/ca.crt"),
+        *("--client-certificate", f"{client}.crt", "--client-key", f"{client}.key"),
+        *("--request-timeout", "5s", "get", "--raw", "/version"),
+    ]
+    return Wait(
+        f"wait until kube-apiserver serves its certificate for {name}",
+        f"""answer=$({shlex.join(words)} 2>&1) && return 0
+kpy_last
+return 1""",
+        deadline,
+        interval=0.5,
+        look=f"openssl s_client -connect {node.local_endpoint} </dev/null | openssl x509 -noout -text",
+    )
+
+
+def answers(node: Node, server: str, deadline: timedelta, component: str = "") -> Wait:
+    """Wait until the API answers this host's kubelet at `server`; `component` is the host's pod before it."""
+    command = kubectl(paths.KUBELET_CONF, server)
+    log = f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n" if component else ""
+    return Wait(
+        f"wait for the API at {server.removeprefix('https://')}",
+        f"""answer=$({command} get --raw /version 2>&1) && return 0
+kpy_last
+return 1""",
+        deadline,
+        interval=0.5,
+        diagnose=log,
+        look=f"kubectl --kubeconfig {paths.KUBELET_CONF} --server {server} get --raw /version"
+        f"     (on {node.name}, as root); nothing uses this endpoint yet",
+    )
+
+
+def rolled_out(title: str, workload: Workload, kubeconfig: str, server: str, deadline: timedelta) -> Wait:
+    """Wait until every pod of a DaemonSet is of its newest template and available."""
+    command = kubectl(kubeconfig, server)
+    watched = f"rollout status {workload.resource} -n {workload.namespace} --timeout {_WATCH_SECONDS}s"
+    return Wait(
+        title,
+        f"""answer=$({command} {watched} 2>&1) && return 0
+printf '%s\n' "$answer" | grep -v '^error: timed out' | tail -n 1 | cut -c 1-300
+return 1""",
+        deadline,
+        diagnose=f"{command} get pods -n {workload.namespace} -l k8s-app={workload.name} -o wide 2>&1"
+        " | cut -c 1-200",
+        look=f"kubectl -n {workload.namespace} describe {workload.resource}",
+    )
+
+
 def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
     """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless.
 

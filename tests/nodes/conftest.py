@@ -36,6 +36,7 @@ ORDER = (
     "test_ecdsa",
     "test_topologies",
     "test_apply",  # brings two more control planes up
+    "test_endpoint_moves",  # the same
     "test_endpoint",  # the same
 )
 """Modules in the order in which each finds most of what it needs."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,12 @@ from lab.nodes import Lab
 from lab.process import LabError
 from lab.topology import Node
 
+from .asking import SILENT_SECONDS, Client, failed_twice, longest_silence, shell
 from .cli import Cli
 from .conftest import LAB
 from .conftest import NODES as USUAL
 from .fleet import ADMIN, Fleet
+from .test_apply import ETCDCTL
 
 pytestmark = pytest.mark.long
 
@@ -32,51 +33,9 @@ KINDS = {
     "vip": {"loadBalancer": "vip", "vip": VIP},
     "vip-balanced": {"loadBalancer": "vip", "vip": VIP, "port": 8443},
 }
-SILENT_SECONDS = 3.0
-"""What issue 5 allows after the loss of a control plane."""
+WITHOUT_ETCD = "/version"
 BACK_SECONDS = 120
 DOWN_SECONDS = 20
-_CREDENTIALS = "/var/lib/kubelet/pki/kubelet-client-current.pem"
-# Whoever asks gives up soon, as clients with a deadline do: later answers would count as silence anyway.
-_ASK = f"""while [ ! -e /run/ask-no-more ]; do
-  begin=$(date +%s.%N)
-  code=$(curl --disable -s -o /dev/null -w '%{{http_code}}' --noproxy '*' --connect-timeout 1 --max-time 2 \\
-    --cacert /etc/kubernetes/pki/ca.crt --cert {_CREDENTIALS} --key {_CREDENTIALS} "$1")
-  echo "$begin $(date +%s.%N) $code"
-  sleep 0.05
-done >"$2"
-"""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request of a client in a node, in Unix time."""
-
-    begin: float
-    end: float
-    code: str
-
-    @property
-    def answered(self) -> bool:
-        return self.code == "200"
-
-
-class Client:
-    """Ask the API from a node, over and over, with a connection of its own for every request."""
-
-    def __init__(self, node: Node, path: str) -> None:
-        self._node = node
-        self._file = f"/run/asked{path.replace('/', '-')}"
-        self.about = f"{path} from {node.name}"
-        server = shell(node, "awk '/server:/ { print $2 }' /etc/kubernetes/kubelet.conf").strip()
-        nodes.exec(node, ["sh", "-c", "rm -f /run/ask-no-more; cat >/run/ask"], stdin=_ASK)
-        command = f"sh /run/ask {shlex.quote(server + path)} {self._file} </dev/null >/dev/null 2>&1 &"
-        shell(node, command)
-
-    def stop(self) -> list[Request]:
-        shell(self._node, "touch /run/ask-no-more; sleep 3")
-        lines = [line.split() for line in shell(self._node, f"cat {self._file}").splitlines()]
-        return [Request(float(begin), float(end), code) for begin, end, code in lines]
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +44,21 @@ def lab(fleet: Fleet) -> Iterator[Lab]:
     nodes.up(LAB, USUAL)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(scope="module", params=KINDS)
 def config(
-    request: pytest.FixtureRequest, lab: Lab, fleet: Fleet, cli: Cli, tmp_path: Path
+    request: pytest.FixtureRequest,
+    lab: Lab,
+    fleet: Fleet,
+    cli: Cli,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Path]:
     """Bring the cluster up with this kind of endpoint, and take it down."""
     fleet.bare()
     documents = list(yaml.safe_load_all(lab.cluster_yaml.read_text()))
-    (cluster,) = [each for each in documents if each["kind"] == "Cluster"]
-    cluster["spec"]["endpoint"] = KINDS[request.param]
-    path = tmp_path / "cluster.yaml"
+    by_kind = {each["kind"]: each for each in documents}
+    del by_kind["ClusterConfiguration"]["controlPlaneEndpoint"]
+    by_kind["Cluster"]["spec"]["endpoint"] = KINDS[request.param]
+    path = tmp_path_factory.mktemp(request.param) / "cluster.yaml"
     path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
     try:
         cli.run("apply", "--config", path)
@@ -103,54 +67,62 @@ def config(
         for node in lab.nodes:
             start(node)
         cli.run("reset", "--config", path, "--yes", "--keep-artifacts")
+        for node in lab.nodes:
+            assert "kubeadm-py" not in shell(node, "cat /etc/hosts")
+            assert VIP not in shell(node, "ip -oneline address show")
+            assert shell(node, "ls -A /etc/kubernetes 2>/dev/null || true") == ""
 
 
 def test_the_api_outlives_any_control_plane(config: Path, lab: Lab, cli: Cli) -> None:
+    """Each is killed in turn, first the one that holds the vip, with etcd's leader among them."""
     assert "checks passed on 5 hosts" in cli.run("verify", "--config", config, "--level", "cluster").out
     clients = [
-        Client(lab.node(name), path) for name in WORKERS for path in ("/version", f"/api/v1/nodes/{name}")
+        Client(lab.node(name), path) for name in WORKERS for path in (WITHOUT_ETCD, f"/api/v1/nodes/{name}")
     ]
     time.sleep(2)
-    killed: list[float] = []
-    for _ in range(2):
-        victim = holder(lab) or lab.node(CONTROL_PLANES[len(killed)])
+    killed: list[tuple[str, float]] = []
+    for _ in CONTROL_PLANES:
+        gone = [name for name, _ in killed]
+        victim = next(
+            each
+            for each in (holder(lab), leader(lab), *map(lab.node, CONTROL_PLANES))
+            if each and each.name not in gone
+        )
         witness = next(lab.node(name) for name in CONTROL_PLANES if name != victim.name)
-        killed.append(time.time())
+        sys.stdout.write(f"kill {victim.name}: vip at {holder(lab)}, etcd led by {leader(lab)}\n")
+        killed.append((victim.name, time.time()))
         subprocess.run(["docker", "kill", victim.container], check=True, capture_output=True)
         time.sleep(DOWN_SECONDS)
         for name in WORKERS:
             assert ready(witness)[name], f"{name} did not keep its lease"
             assert lease_age(witness, name) < DOWN_SECONDS, f"{name} renewed no lease"
         start(victim)
-        began = time.monotonic()
-        while not all(ready(witness).values()):
-            assert time.monotonic() - began < BACK_SECONDS, f"{victim.name} is not back: {ready(witness)}"
-            time.sleep(1)
+        wait_until_all_are_ready(witness, BACK_SECONDS, f"{victim.name} is back by itself")
         time.sleep(5)
-    for client in clients:
-        requests = client.stop()
-        for moment in killed:
-            assert longest_silence(requests, moment) <= SILENT_SECONDS, client.about
-            assert not failed_twice(requests, moment + SILENT_SECONDS), client.about
+    found = {client: client.stop() for client in clients}
+    for client, requests in found.items():
+        silences = [longest_silence(requests, at - 2, at + 30) for _, at in killed]
+        sys.stdout.write(
+            f"{client.about}: silent at most {', '.join(f'{each.seconds:.2f} s' for each in silences)}\n"
+        )
+    for client, requests in found.items():
+        for victim_name, at in killed:
+            about = f"{client.about}, after {victim_name} was killed"
+            assert longest_silence(requests, at - 2, at + 30).seconds <= SILENT_SECONDS, about
+            assert not failed_twice(requests, at + SILENT_SECONDS, at + 30), about
     assert "checks passed on 5 hosts" in cli.run("verify", "--config", config, "--level", "cluster").out
-    cli.run("reset", "--config", config, "--yes", "--keep-artifacts")
-    for node in lab.nodes:
-        assert "kubeadm-py" not in shell(node, "cat /etc/hosts")
-        assert VIP not in shell(node, "ip -oneline address show")
-        assert shell(node, "ls -A /etc/kubernetes 2>/dev/null || true") == ""
 
 
-def longest_silence(requests: list[Request], moment: float) -> float:
-    """Return the longest time between two answers in the half minute after `moment`."""
-    answers = [each.end for each in requests if each.answered and -2 < each.end - moment < 30]
-    assert len(answers) > 20
-    return max(after - before for before, after in itertools.pairwise(answers))
-
-
-def failed_twice(requests: list[Request], moment: float) -> list[Request]:
-    """Return the requests after `moment` that failed although they were a retry."""
-    later = [each for each in requests if moment < each.begin < moment + 30]
-    return [second for first, second in itertools.pairwise(later) if not (first.answered or second.answered)]
+def test_all_nodes_come_back_from_a_reboot_at_once(config: Path, lab: Lab) -> None:
+    containers = [node.container for node in lab.nodes]
+    witness = lab.node("cp1")
+    began = time.time()
+    subprocess.run(["docker", "restart", "--time", "1", *containers], check=True, capture_output=True)
+    down = time.time()
+    wait_until_all_are_ready(witness, BACK_SECONDS, "all are Ready after a reboot", since=down)
+    sys.stdout.write(
+        f"all Ready {time.time() - down:.0f} s after docker restart, which took {down - began:.0f} s\n"
+    )
 
 
 def holder(lab: Lab) -> Node | None:
@@ -161,26 +133,49 @@ def holder(lab: Lab) -> Node | None:
     return None
 
 
-def ready(witness: Node) -> dict[str, bool]:
-    """Return which nodes are Ready, as a control plane's own API server says."""
+def leader(lab: Lab) -> Node | None:
+    """Return the control plane whose etcd leads the others."""
+    for name in CONTROL_PLANES:
+        asked = f"{ETCDCTL} endpoint status -w json 2>/dev/null || true"
+        said = json.loads(shell(lab.node(name), asked) or "[]")
+        if said and said[0]["Status"]["header"]["member_id"] == said[0]["Status"]["leader"]:
+            return lab.node(name)
+    return None
+
+
+def wait_until_all_are_ready(witness: Node, seconds: float, what: str, since: float = 0.0) -> None:
+    began = time.monotonic()
+    while not all((found := ready(witness, since)).values()):
+        assert time.monotonic() - began < seconds, f"not so after {seconds:.0f} s: {what}: {found}"
+        time.sleep(1)
+
+
+def ready(witness: Node, since: float = 0.0) -> dict[str, bool]:
+    """Return which nodes are Ready, as a control plane's own API server says.
+
+    One that has renewed no lease since then is not: what the API says of it is older.
+    """
     try:
         items = json.loads(kubectl(witness, "get", "nodes", "-o", "json"))["items"]
+        leases = json.loads(kubectl(witness, "get", "leases", "-n", "kube-node-lease", "-o", "json"))["items"]
     except LabError:
         return {"the API": False}
+    renewed = {each["metadata"]["name"]: moment(each["spec"]["renewTime"]) for each in leases}
     return {
-        item["metadata"]["name"]: any(
-            each["type"] == "Ready" and each["status"] == "True" for each in item["status"]["conditions"]
-        )
+        item["metadata"]["name"]: renewed.get(item["metadata"]["name"], 0.0) >= since
+        and any(each["type"] == "Ready" and each["status"] == "True" for each in item["status"]["conditions"])
         for item in items
     }
 
 
+def moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
 def lease_age(witness: Node, name: str) -> float:
     """Return the seconds since a node renewed its lease."""
-    moment = kubectl(
-        witness, "get", "lease", "-n", "kube-node-lease", name, "-o", "jsonpath={.spec.renewTime}"
-    )
-    return float(shell(witness, f"echo $(($(date +%s) - $(date +%s -d {moment})))"))
+    asked = ("get", "lease", "-n", "kube-node-lease", name, "-o", "jsonpath={.spec.renewTime}")
+    return time.time() - moment(kubectl(witness, *asked))
 
 
 def kubectl(witness: Node, *argv: str) -> str:
@@ -190,7 +185,3 @@ def kubectl(witness: Node, *argv: str) -> str:
 
 def start(node: Node) -> None:
     subprocess.run(["docker", "start", node.container], check=True, capture_output=True)
-
-
-def shell(node: Node, script: str) -> str:
-    return nodes.exec(node, ["sh", "-c", script]).stdout

@@ -39,6 +39,17 @@ def run(
                 end.verdict = plans.show_plan(a_run, report.plan, in_turn=report.in_turn)
                 return
             _conclude(a_run, end, report, config)
+            if report.moved_to:
+                _follow(a_run, report)
+
+
+def _follow(run: Run, report: ApplyReport) -> None:
+    """Let the operator's own kubeconfig go with the endpoint."""
+    from kubeadm_py.cli.verbs import kubeconfig
+
+    kept = kubeconfig.follow(run.cluster, run.sessions[report.leader].host)
+    if kept is not None:
+        run.say(f"{kept} goes by {report.moved_to} now")
 
 
 def _conclude(run: Run, end: RunEnd, report: ApplyReport, config: str) -> None:

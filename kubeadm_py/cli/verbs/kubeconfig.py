@@ -15,8 +15,9 @@ from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
 from kubeadm_py.model import endpoint, paths
-from kubeadm_py.model.cluster import LoadBalancer
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
 from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
+from kubeadm_py.transport.base import Host
 
 LOCK_SECONDS = 10.0
 
@@ -39,17 +40,13 @@ def get(
         host,
     ):
         try:
-            content = host.read(paths.ADMIN_CONF)
+            content = _of_operator(cluster, host)
         except FileNotFoundError:
             raise KubeadmPyError(
                 f"{paths.ADMIN_CONF} is not there: this host is no control plane yet",
                 host=host.name,
                 fix=f"kubeadm-py init --config {config}" if config else "kubeadm-py init",
             ) from None
-    if cluster is not None and cluster.load_balancer is LoadBalancer.NODE_LOCAL:
-        # The endpoint's name means something on the cluster's own hosts only.
-        server = f"https://{cluster.node(host.name).local_endpoint}"
-        content = kubeconfig.at_another_address(content, server, endpoint.host(cluster))
     name = cluster.name if cluster else "local"
     if merge:
         target = _own_kubeconfig()
@@ -68,6 +65,26 @@ def get(
         sys.stdout.write(f"{target}\n")
     else:
         sys.stdout.write(content.decode())
+
+
+def follow(cluster: ResolvedCluster, host: Host) -> Path | None:
+    """Have the kubeconfig that `--path` has kept here, if any, follow the cluster's endpoint."""
+    content = _of_operator(cluster, host)
+    kept = _kept(cluster.name, content)
+    if not kept.exists() or kept.read_bytes() == content:
+        return None
+    _write(kept, content)
+    return kept
+
+
+def _of_operator(cluster: ResolvedCluster | None, host: Host) -> bytes:
+    """Return admin.conf as it is of use here; raise FileNotFoundError where the host has none."""
+    content = host.read(paths.ADMIN_CONF)
+    if cluster is None or cluster.load_balancer is not LoadBalancer.NODE_LOCAL:
+        return content
+    # The endpoint's name means something on the cluster's own hosts only.
+    server = f"https://{cluster.node(host.name).local_endpoint}"
+    return kubeconfig.at_another_address(content, server, endpoint.host(cluster))
 
 
 def _own_kubeconfig() -> Path:

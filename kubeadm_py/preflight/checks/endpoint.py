@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from kubeadm_py.model import endpoint, ports
+from kubeadm_py.model import endpoint, paths, ports
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.preflight.checks.ports import busy
@@ -31,6 +31,13 @@ def endpoint_balancer(ctx: CheckContext) -> Iterator[Hit]:
         yield Hit(
             f"nothing answers at the endpoint {ctx.endpoint}, not even to refuse",
             "does the load balancer listen there, and do firewalls let this host reach it?",
+            severity=Severity.ERROR if ctx.moving else None,
+        )
+    elif ctx.moving and ctx.balancer_answers is Reach.REFUSED:
+        yield Hit(
+            f"the endpoint {ctx.endpoint} refuses connections, and the API servers behind it run",
+            "let the load balancer listen there and lead to the control planes",
+            severity=Severity.ERROR,
         )
 
 
@@ -97,7 +104,9 @@ def hosts_file(ctx: CheckContext) -> Iterator[Hit]:
 def balancer_ports(ctx: CheckContext) -> Iterator[Hit]:
     """Look at the ports of the balancer that this host gets."""
     if endpoint.runs_haproxy(ctx.cluster, ctx.node):
-        yield from busy(ctx, (endpoint.port(ctx.cluster), ports.BALANCER_HEALTH))
+        # One that is ours listens already where it takes another port.
+        ours = "haproxy" if paths.HAPROXY_CONFIG in ctx.facts.files else ""
+        yield from busy(ctx, (endpoint.port(ctx.cluster), ports.BALANCER_HEALTH), apart_from=ours)
 
 
 CHECKS = (
@@ -119,6 +128,7 @@ CHECKS = (
         "An external load balancer answers at controlPlaneEndpoint before it is relied on.",
         endpoint_balancer,
         absence=True,
+        moves=True,
         kubeadm=False,
     ),
     Check(
@@ -138,6 +148,7 @@ CHECKS = (
         "The ports of the balancer before the API servers are free where it runs.",
         balancer_ports,
         absence=True,
+        moves=True,
         kubeadm=False,
     ),
     Check(
@@ -158,6 +169,7 @@ CHECKS = (
         "Nobody has the vip yet, or a control plane of the cluster does.",
         vip_is_free,
         absence=True,
+        moves=True,
         kubeadm=False,
         tested="node",
     ),

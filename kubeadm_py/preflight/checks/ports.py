@@ -34,10 +34,10 @@ def describe(listener: Listener) -> str:
     return f"{name} ({more})" if more else name
 
 
-def busy(ctx: CheckContext, numbers: Iterable[int]) -> Iterator[Hit]:
-    """Yield who listens on these TCP ports, as checks of the family `Port-N`."""
+def busy(ctx: CheckContext, numbers: Iterable[int], *, apart_from: str = "") -> Iterator[Hit]:
+    """Yield who listens on these TCP ports, as checks of the family `Port-N`; a process of that name may."""
     for port in dict.fromkeys(numbers):
-        owners = listeners(ctx, port)
+        owners = [one for one in listeners(ctx, port) if not apart_from or one.process != apart_from]
         if owners:
             found = ", ".join(dict.fromkeys(describe(one) for one in owners))
             yield Hit(

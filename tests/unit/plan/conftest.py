@@ -33,7 +33,7 @@ from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.events import Event, EventBus
 from kubeadm_py.facts import parse
 from kubeadm_py.facts.collect import PROBE_MARKER
-from kubeadm_py.model import paths
+from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, ImportImages, LocalFile
 from kubeadm_py.model.cluster import (
     SSH,
@@ -259,12 +259,19 @@ class Machine(FakeHost):
                 data = f"{paths.ETCD_DATA_DIR}/member"
                 member = FileFact(data, 0o700, "root:root", directory=True)
                 self.facts = replace(self.facts, files={**self.facts.files, data: member})
+        if "file=$(readlink -f /etc/hosts)" in body:
+            self._edit_hosts_file(body)
         if "delete secret" in body:
             self._delete(Call("run", body))
         if "kpy_until()" in body:
             self._wait(body)
             return False
         return True
+
+    def _edit_hosts_file(self, body: str) -> None:
+        lines = [line for line in self.facts.hosts_file.splitlines() if not endpoint.is_ours(line)]
+        lines += [shlex.split(line)[0] for line in re.findall(r"^printf '%s\\n' (.*) >>", body, re.MULTILINE)]
+        self.facts = replace(self.facts, hosts_file="".join(f"{line}\n" for line in lines))
 
     def _upload(self, lines: bytes) -> None:
         token, secret, _ = map(json.loads, lines.splitlines())

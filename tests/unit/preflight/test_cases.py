@@ -134,6 +134,7 @@ def context_of(case: Mapping[str, Any]) -> CheckContext:
         facts=facts,
         verb=case.get("verb", "init" if role is Role.CONTROL_PLANE else "join"),
         member=case.get("member", False),
+        moving=case.get("moving", False),
         all_facts={**before, node.name: facts},
         reach={place: Reach(word) for place, word in case.get("reach", {}).items()},
         vip_answers=Reach(case["vip"]) if "vip" in case else None,

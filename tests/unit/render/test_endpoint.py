@@ -12,7 +12,7 @@ import yaml
 from kubeadm_py.model import endpoint as model
 from kubeadm_py.model import images, paths
 from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role
-from kubeadm_py.model.facts import HostFacts, Interface
+from kubeadm_py.model.facts import FileFact, HostFacts, Interface
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render import endpoint
 
@@ -190,3 +190,36 @@ def test_vip_follows_what_answers_on_its_host(of: ResolvedCluster, url: str) -> 
 
 def test_interface_of_an_address_that_no_interface_has() -> None:
     assert endpoint.interface_of("10.9.9.9", replace(FACTS, default_route_interface="ens9")) == "ens9"
+
+
+def present(of: ResolvedCluster, name: str) -> HostFacts:
+    """Return the facts of a host that has what this endpoint takes."""
+    files = {
+        path: FileFact(path, 0o644, "root:root", content=text.encode())
+        for path, text in written(of, name).items()
+    }
+    return replace(FACTS, files=files)
+
+
+def test_while_it_moves_the_old_port_and_the_old_vip_stay() -> None:
+    other = cluster(LoadBalancer.VIP, "10.0.0.101:9443")
+    facts = present(BALANCED, "cp1")
+    assert endpoint.present_vips(facts) == ["10.0.0.100"]
+    assert endpoint.present_binds(facts) == ["0.0.0.0:8443"]
+    found = {spec.path: spec.content for spec in endpoint.files(other, other.node("cp1"), facts, moving=True)}
+    balancer, keeper = found[paths.HAPROXY_CONFIG], found[paths.KEEPALIVED_CONFIG]
+    assert isinstance(balancer, bytes)
+    assert isinstance(keeper, bytes)
+    assert re.findall(rb"bind (0.0.0.0:\d+)", balancer) == [b"0.0.0.0:9443", b"0.0.0.0:8443"]
+    assert re.findall(rb"virtual_router_id (\d+)", keeper) == [b"101", b"100"], "one router an address"
+    assert re.findall(rb"(\S+)/32 dev", keeper) == [b"10.0.0.101", b"10.0.0.100"]
+    for name, text in written(other, "cp1", facts).items():
+        assert "10.0.0.100" not in text, name
+        assert "8443" not in text, name
+
+
+def test_nothing_moves_where_all_is_as_it_should_be() -> None:
+    for of, name in ((BALANCED, "cp1"), (NODE_LOCAL, "w1"), (VIP, "cp2")):
+        facts = present(of, name)
+        moving = endpoint.files(of, of.node(name), facts, moving=True)
+        assert moving == endpoint.files(of, of.node(name), facts)

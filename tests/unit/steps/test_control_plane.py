@@ -364,9 +364,19 @@ class TestObjects:
 
     def test_only_the_groups_that_changed(self, control_plane, carry):
         after = settled(control_plane, carry)
-        apply, note = cluster_objects.plan(with_cluster(after, kube_proxy_config={"mode": "nftables"}))
+        changed = with_cluster(after, kube_proxy_config={"mode": "nftables"})
+        apply, roll, wait, note = cluster_objects.plan(changed)
         assert apply.reason == "addon/kube-proxy"
+        # Its pods read the ConfigMap when they start; a killed run has noted nothing and does it again.
+        assert isinstance(roll, RunScript)
+        assert "patch daemonset/kube-proxy" in roll.script
+        assert isinstance(wait, Wait)
         assert written([note]) == [f"{paths.APPLIED_DIR}/addon-kube-proxy"]
+
+    def test_another_object_leaves_the_pods_of_kube_proxy_alone(self, control_plane, carry):
+        after = settled(control_plane, carry)
+        changed = with_cluster(after, kubelet_config={"maxPods": 200})
+        assert [type(action) for action in cluster_objects.plan(changed)] == [ApplyObjects, WriteFiles]
 
     def test_a_scaled_coredns_keeps_its_replicas(self, control_plane, carry):
         """kubeadm keeps the number that it finds (contract 7.4); only the cluster knows it."""
