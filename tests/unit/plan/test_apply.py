@@ -144,7 +144,9 @@ def test_control_planes_that_come_later_join_one_that_runs(make_world):
     world = make_world(control_planes=3, workers=1, control_plane_endpoint="10.0.0.11:6443", up=True)
     report = world.apply()
     asked = "run"  # whether a node of a new host's name is Ready already
-    assert world.machines["cp1"].trips[:3] == ["hold", asked, "control"]
+    # The keys that the others take over are read beside its own stage.
+    assert world.machines["cp1"].trips[:2] == ["hold", asked]
+    assert world.machines["cp1"].trips.count("control") == 1
     for name in ("cp2", "cp3", "w1"):
         assert world.machines[name].trips[0] == "hold"
         assert world.machines[name].trips[-1] == "join"
