@@ -363,7 +363,7 @@ def _scaled(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for item in items:
         replicas = item.get("spec", {}).get("replicas") if item.get("kind") == "Deployment" else None
         if isinstance(replicas, str):
-            otherwise = "".join(character for character in replicas if character.isdigit())
+            otherwise = "".join(character for character in replicas if character.isdecimal())
             metadata = item["metadata"]
             yield shlex.join([replicas, otherwise, metadata["namespace"], metadata["name"]])
 

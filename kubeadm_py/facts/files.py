@@ -38,7 +38,7 @@ def read_files(answer: Answer) -> dict[str, FileFact]:
                 inode=int(inode),
                 directory=directory,
             )
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
     return files
 
@@ -54,7 +54,7 @@ def read_directories(answer: Answer) -> dict[str, int]:
     directories: dict[str, int] = {}
     for line in answer.lines("!directories"):
         count, _, path = line.partition(" ")
-        if count.isdigit() and path.startswith("/"):
+        if count.isdecimal() and path.startswith("/"):
             directories[path] = int(count)
     return directories
 
@@ -64,7 +64,7 @@ def read_disks(answer: Answer) -> dict[str, Disk]:
     disks: dict[str, Disk] = {}
     for line in answer.lines("!disks"):
         fields = line.split(" ", 5)
-        if len(fields) == 6 and all(field.isdigit() for field in fields[:5]):
+        if len(fields) == 6 and all(field.isdecimal() for field in fields[:5]):
             block, total, available, inodes, inodes_free = (int(field) for field in fields[:5])
             path = fields[5]
             disks[path] = Disk(path, total * block, available * block, inodes, inodes_free)

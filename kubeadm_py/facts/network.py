@@ -59,7 +59,7 @@ def read_default_route(answer: Answer, interfaces: tuple[Interface, ...]) -> Def
             metric = options.get("metric", "0")
             route = DefaultRoute(options["dev"], options.get("src", ""))
             v6 = ":" in options.get("via", "")
-            routes.append((int(metric) + (1 << 33 if v6 else 0) if metric.isdigit() else 0, route))
+            routes.append((int(metric) + (1 << 33 if v6 else 0) if metric.isdecimal() else 0, route))
     if not routes:
         return DefaultRoute()
     best = min(routes, key=lambda pair: pair[0])[1]
@@ -89,7 +89,7 @@ def read_listeners(answer: Answer) -> tuple[Listener, ...]:
         if len(fields) < 5:
             continue
         address, _, port = fields[4].rpartition(":")
-        if not port.isdigit():
+        if not port.isdecimal():
             continue
         user = _USER.search(fields[5]) if len(fields) > 5 else None
         pid = user[2] if user else ""

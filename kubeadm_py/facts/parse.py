@@ -200,6 +200,10 @@ def _proxies(answer: Answer, described: dict[str, FileFact]) -> dict[str, str]:
     return found | system.read_assignments(answer.text("!environment"))
 
 
+_LONGEST_DEVICE = 20
+"""Digits of the largest device number, and some more."""
+
+
 def _package_lock(answer: Answer) -> str:
     """Say which package lock is held and by which pid, comparing with the kernel's list of locks."""
     held = {}
@@ -208,8 +212,9 @@ def _package_lock(answer: Answer) -> str:
         if len(fields) >= 6 and "->" not in fields:
             held[fields[5]] = fields[4]
     for line in answer.lines("!package-locks"):
-        device, inode, path = line.split(" ", 2)
-        if device.isdigit():
+        device, _, rest = line.partition(" ")
+        inode, _, path = rest.partition(" ")
+        if device.isdecimal() and len(device) < _LONGEST_DEVICE:
             number = int(device)
             key = f"{os.major(number):02x}:{os.minor(number):02x}:{inode}"
             if key in held:

@@ -38,7 +38,7 @@ def read_status(answer: Answer) -> dict[str, str]:
 def read_uid(status: Mapping[str, str]) -> int:
     """Return the effective user id; 0 where it is unknown."""
     ids = status.get("Uid", "").split()
-    return int(ids[1]) if len(ids) > 1 and ids[1].isdigit() else 0
+    return int(ids[1]) if len(ids) > 1 and ids[1].isdecimal() else 0
 
 
 def read_cpus(status: Mapping[str, str]) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.transport.base import Host, Result
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 60.0
 LOCAL = f"https://127.0.0.1:{ports.ETCD_CLIENT}"
@@ -77,6 +81,24 @@ def failed(host: Host, result: Result, doing: str) -> KubeadmPyError:
     )
 
 
+def _understood(read: Callable[P, T]) -> Callable[P, T]:
+    """Raise KubeadmPyError for an answer that is JSON and not what etcdctl prints."""
+
+    @functools.wraps(read)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise KubeadmPyError(
+                "etcdctl's answer cannot be understood",
+                details=[f"{type(error).__name__}: {error}"],
+                fix="is etcdctl there the one of etcd 3.5 or newer?     etcdctl version",
+            ) from error
+
+    return guarded
+
+
+@_understood
 def members(raw: bytes, healthy: frozenset[str] | None = None) -> list[Member]:
     """Read `member list -w json`; `healthy` are the client URLs that answered, None: nobody asked."""
     found = []
@@ -97,11 +119,13 @@ def members(raw: bytes, healthy: frozenset[str] | None = None) -> list[Member]:
     return found
 
 
+@_understood
 def healthy(raw: bytes) -> frozenset[str]:
     """Read `endpoint health --cluster -w json`: the URLs that are well."""
     return frozenset(str(item["endpoint"]) for item in listed(raw) if item.get("health") is True)
 
 
+@_understood
 def unhealthy(raw: bytes) -> dict[str, str]:
     """Read the same: why the others are not."""
     return {
@@ -111,6 +135,7 @@ def unhealthy(raw: bytes) -> dict[str, str]:
     }
 
 
+@_understood
 def endpoints(raw: bytes) -> list[Endpoint]:
     """Read `endpoint status --cluster -w json`; who does not answer is not in it."""
     found = []

@@ -41,7 +41,7 @@ class Version:
 
     def _key(self) -> tuple[object, ...]:
         identifiers = tuple(
-            (0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre.split(".") if part
+            (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in self.pre.split(".") if part
         )
         return (self.major, self.minor, self.patch, not self.pre, identifiers)
 

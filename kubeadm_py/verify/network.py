@@ -130,7 +130,7 @@ def parse(text: str, wanted: Sequence[Probe]) -> dict[Probe, Answer]:
         name, _, body = rest.partition("\t")
         if kind == "exec":
             said.setdefault(name, body)
-        elif kind == "probe" and name.isdigit() and int(name) < len(wanted):
+        elif kind == "probe" and name.isdecimal() and int(name) < len(wanted):
             answers[wanted[int(name)]] = _answer(body)
     silence = "no answer from the pod that asks"
     missing = {probe: Answer(frozenset(), said.get(probe.source.pod, silence)) for probe in wanted}

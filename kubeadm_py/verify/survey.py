@@ -121,7 +121,7 @@ def _take(survey: Survey, kind: str, fields: list[str]) -> None:
             survey.files[path] = FileState(int(mode, 8), owner)
         case "listen", [address]:
             host, _, port = address.rpartition(":")
-            if port.isdigit():
+            if port.isdecimal():
                 survey.listeners.setdefault(int(port), []).append(host)
         case "sysctl", [name, value]:
             survey.sysctls[name] = value

@@ -155,7 +155,7 @@ def _families(ctx: CheckContext) -> set[int]:
     host, _ = split_host_port(ctx.endpoint)
     if ":" in host:
         return {6}
-    return {4} if host.replace(".", "").isdigit() else set()
+    return {4} if host.replace(".", "").isdecimal() else set()
 
 
 def tools(ctx: CheckContext) -> Iterator[Hit]:

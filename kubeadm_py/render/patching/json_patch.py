@@ -106,7 +106,7 @@ def _remove(document: Any, steps: Sequence[str], path: str) -> None:
 
 def _index(step: str, highest: int, path: str) -> int:
     digits = step.removeprefix("-")
-    number = int(step) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
+    number = int(step) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
     if number is not None and number < 0:
         number += highest + 1
     if number is None or not 0 <= number <= highest:

@@ -76,7 +76,11 @@ def _merge_list(
     original: list[Any], patch: list[Any], order: Any, by: str, path: tuple[str, ...]
 ) -> list[Any]:
     identity = _identity(by)
+    if order is not None and not isinstance(order, list):
+        raise PatchError(f"$setElementOrder/{path[-1]} is a list")
     if by == PRIMITIVE:
+        if not all(isinstance(item, Hashable) for item in patch):
+            raise PatchError(f"{'.'.join(path[1:])}: its items are single values")
         merged = list(dict.fromkeys([*original, *patch]))
         wanted = list(patch)
     else:
@@ -101,7 +105,9 @@ def _merge_items(
         if not isinstance(item, dict) or by not in item:
             raise PatchError(f"{'.'.join(path[1:])}: an item lacks its merge key, {by}")
         key = item[by]
-        at = next((index for index, old in enumerate(merged) if old.get(by) == key), None)
+        if not isinstance(key, Hashable):
+            raise PatchError(f"{'.'.join(path[1:])}: the merge key {by} is a single value")
+        at = next((index for index, old in enumerate(merged) if _identity(by)(old) == key), None)
         if item.get(_PATCH) == "delete":
             if at is not None:
                 del merged[at]
@@ -135,7 +141,8 @@ def _index_in(wanted: list[Any], identity: Callable[[Any], Hashable]) -> Callabl
 
 def _identity(by: str | None) -> Callable[[Any], Hashable]:
     def of(item: Any) -> Hashable:
-        return item[by] if isinstance(item, dict) and by in item else str(item)
+        key = item[by] if isinstance(item, dict) and by in item else item
+        return key if isinstance(key, Hashable) else str(key)
 
     return of
 

@@ -86,7 +86,7 @@ def wanted_sysctls(cluster: ResolvedCluster, facts: HostFacts) -> dict[str, int]
         wanted |= host_settings.SYSCTLS_IPV6
     for key, floor in host_settings.SYSCTL_FLOORS.items():
         now = facts.sysctls.get(key, "")
-        wanted[key] = max(floor, int(now)) if now.isdigit() else floor
+        wanted[key] = max(floor, int(now)) if now.isdecimal() else floor
     if cluster.kubelet_config.get("protectKernelDefaults") is True:
         wanted |= host_settings.SYSCTLS_PROTECTED
     return wanted

@@ -91,7 +91,7 @@ echo "said $(tail -n 1 "$t/said")"
     output = workloads.run(script, timeout=2 * SECONDS + 60, title="roll out and back under load")
     lines = output.stdout.splitlines()
     counts = next((line.split(" ", 3)[1:] for line in lines if line.startswith("client ")), [])
-    numbers = [int(word) for word in counts[:2] if word.isdigit()]
+    numbers = [int(word) for word in counts[:2] if word.isdecimal()]
     asked, failed = numbers if len(numbers) == 2 else (0, 0)
     return Rollout(
         "rolled-out" in lines,

@@ -97,3 +97,21 @@ def test_an_etcdctl_that_fails_or_is_missing():
     host = FakeHost("cp1").answer("etcdctl", lambda _: Result(127, b"", b"etcdctl: not found"))
     with pytest.raises(KubeadmPyError, match="there is no etcdctl on the host"):
         etcd.run(host, etcd.command(["member", "list"]), doing="listing the members")
+
+
+@pytest.mark.parametrize(
+    ("read", "answer"),
+    [
+        (etcd.members, {"members": [{"name": "a"}]}),
+        (etcd.members, {"members": [{"ID": "x"}]}),
+        (etcd.members, {"members": [[]]}),
+        (etcd.members, {"members": 1}),
+        (etcd.healthy, [{"health": True}]),
+        (etcd.unhealthy, [{"health": False}]),
+        (etcd.endpoints, [{"Endpoint": "x"}]),
+        (etcd.endpoints, [{"Endpoint": "x", "Status": {"header": {"member_id": []}}}]),
+    ],
+)
+def test_an_answer_of_another_shape(read, answer):
+    with pytest.raises(KubeadmPyError, match="etcdctl's answer cannot be understood"):
+        read(json.dumps(answer).encode())
