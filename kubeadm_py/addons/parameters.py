@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,15 +46,29 @@ class StringParameter(_Parameter):
     max_length: Annotated[int, Field(alias="maxLength")] = 1024
 
 
-class FormatParameter(_Parameter):
-    """Take text of a known form: a network, an IP address, a Kubernetes quantity."""
+Form = Literal["cidr", "address", "quantity", "addresses", "hostname", "name", "path", "duration"]
 
-    type: Literal["cidr", "address", "quantity"]
+
+class FormatParameter(_Parameter):
+    """Take text of a known form: a network, an IP address, a Kubernetes quantity and the like."""
+
+    type: Form
     default: str
 
 
+class ListParameter(_Parameter):
+    """Take a list of texts, each of a known form or matching `pattern`; an empty one stands for "not set"."""
+
+    type: Literal["list"]
+    default: list[str]
+    items: Form | Literal["string"]
+    pattern: str = ""
+    max_items: Annotated[int, Field(alias="maxItems")] = 64
+
+
 Parameter = Annotated[
-    BooleanParameter | IntegerParameter | StringParameter | FormatParameter, Field(discriminator="type")
+    BooleanParameter | IntegerParameter | StringParameter | FormatParameter | ListParameter,
+    Field(discriminator="type"),
 ]
 
 
@@ -62,7 +77,7 @@ def accept(parameter: Parameter, value: Any) -> str:
 
     The default is always accepted, an empty one included: it stands for "not set".
     """
-    if type(value) is type(parameter.default) and value == parameter.default == "":
+    if type(value) is type(parameter.default) and value == parameter.default and value in ("", []):
         return ""
     if isinstance(parameter, BooleanParameter):
         return "" if isinstance(value, bool) else f"{value!r} is not true or false"
@@ -72,6 +87,27 @@ def accept(parameter: Parameter, value: Any) -> str:
         if not parameter.minimum <= value <= parameter.maximum:
             return f"{value} is not between {parameter.minimum} and {parameter.maximum}"
         return ""
+    if isinstance(parameter, ListParameter):
+        return _refuse_list(parameter, value)
+    return _refuse_text(parameter, value)
+
+
+def _refuse_list(parameter: ListParameter, value: Any) -> str:
+    if not isinstance(value, list):
+        return f"{value!r} is not a list"
+    if len(value) > parameter.max_items:
+        return f"has {len(value)} items; at most {parameter.max_items} are allowed"
+    if parameter.items == "string":
+        each: StringParameter | FormatParameter = StringParameter(
+            type="string", default="", pattern=parameter.pattern, description=""
+        )
+    else:
+        each = FormatParameter(type=parameter.items, default="", description="")
+    problems = (_refuse_text(each, item) if item != "" else "an item is empty" for item in value)
+    return next(filter(None, problems), "")
+
+
+def _refuse_text(parameter: StringParameter | FormatParameter, value: Any) -> str:
     if not isinstance(value, str):
         return f"{value!r} is not text; put it in quotes"
     if not value.isprintable():
@@ -91,15 +127,43 @@ def _refuse_string(parameter: StringParameter, value: str) -> str:
     return ""
 
 
-def _refuse_format(form: str, value: str) -> str:
-    if form == "quantity":
-        return "" if _QUANTITY.fullmatch(value) else f"{value!r} is not a quantity like 100m or 50Mi"
+_PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
+    "quantity": (_QUANTITY, "a quantity like 100m or 50Mi"),
+    "hostname": (
+        re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"),
+        "a host name",
+    ),
+    "name": (re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "a name of lower-case letters, digits and -"),
+    "path": (re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.-]+)+"), "an absolute path"),
+    "duration": (re.compile(r"(\d+(\.\d+)?(h|m|s|ms))+"), "a duration like 15s or 1h30m"),
+}
+_ADDRESSES: dict[str, tuple[Callable[[str], object], str]] = {
+    "cidr": (ipaddress.ip_network, "a network like 10.244.0.0/16"),
+    "address": (ipaddress.ip_address, "an IP address"),
+    "addresses": (lambda value: _addresses(value), "a network, or a range like 10.0.0.10-10.0.0.20"),
+}
+
+
+def _refuse_format(form: Form, value: str) -> str:
+    if form in _PATTERNS:
+        pattern, example = _PATTERNS[form]
+        return "" if pattern.fullmatch(value) else f"{value!r} is not {example}"
+    read, example = _ADDRESSES[form]
     try:
-        if form == "cidr":
-            ipaddress.ip_network(value)
-        else:
-            ipaddress.ip_address(value)
+        read(value)
     except ValueError:
-        example = "a network like 10.244.0.0/16" if form == "cidr" else "an IP address"
         return f"{value!r} is not {example}"
     return ""
+
+
+def _addresses(value: str) -> None:
+    """Raise ValueError unless `value` is a network or a range of one family, its first address first."""
+    first, dash, last = value.partition("-")
+    if not dash:
+        if "/" not in value:
+            raise ValueError(value)
+        ipaddress.ip_network(value)
+        return
+    low, high = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
+    if low.version != high.version or int(low) > int(high):
+        raise ValueError(value)

@@ -12,11 +12,9 @@ from typing import Any
 import jinja2
 import yaml
 
+from kubeadm_py.addons import plain
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster, split_host_port
-
-LABEL = "kubeadm-py.io/addon"
-MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
 class _OneLineDumper(yaml.CSafeDumper):
@@ -62,8 +60,8 @@ def render_objects(
     parameters: Mapping[str, Any],
     images: Mapping[str, str],
     cluster: ResolvedCluster,
-) -> list[Mapping[str, Any]]:
-    """Return the objects of one add-on, labelled as its own, in the order of its files.
+) -> list[dict[str, Any]]:
+    """Return the objects of one add-on in the order of its files.
 
     Templates see `parameters`, `cluster`, `image(name)` and `digest_of(file)`, the digest of a file
     that was rendered before.
@@ -75,11 +73,11 @@ def render_objects(
         "image": lambda wanted: images[wanted],
         "digest_of": lambda file: digests[file],
     }
-    objects: list[Mapping[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     for path in sorted((folder / "manifests").glob("*.yaml.j2")):
         text = _render(name, path, context)
         digests[path.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
-        objects += [_label(document, name) for document in _parse(name, path, text)]
+        objects += plain.objects(text, f"add-on {name}: {path.name}")
     return objects
 
 
@@ -112,26 +110,3 @@ def _render(name: str, path: Path, context: Mapping[str, Any]) -> str:
         raise UsageError(
             f"add-on {name}: {path.name} names {error.args[0]!r}, an image or file it does not have"
         ) from error
-
-
-def _parse(name: str, path: Path, text: str) -> list[dict[str, Any]]:
-    try:
-        documents = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document is not None]
-    except yaml.YAMLError as error:
-        raise UsageError(
-            f"add-on {name}: {path.name} does not render to YAML", details=str(error).splitlines()
-        ) from error
-    for document in documents:
-        if not (isinstance(document, dict) and document.get("apiVersion") and document.get("kind")):
-            raise UsageError(f"add-on {name}: {path.name} renders something that is not an API object")
-    return documents
-
-
-def _label(document: dict[str, Any], name: str) -> Mapping[str, Any]:
-    metadata = document.setdefault("metadata", {})
-    if not metadata.get("name"):
-        raise UsageError(f"add-on {name}: a {document['kind']} has no name")
-    labels = metadata.setdefault("labels", {})
-    labels.setdefault(LABEL, name)
-    labels.setdefault(MANAGED_BY, "kubeadm-py")
-    return document

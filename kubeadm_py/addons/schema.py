@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator, model_validator
 
+from kubeadm_py.addons.needs import HostNeeds, Name, ReadyObject, Strict
 from kubeadm_py.addons.parameters import Parameter, accept
 from kubeadm_py.model.versions import Version
 
@@ -16,31 +16,29 @@ POD_NETWORK = "pod-network"
 EXCLUSIVE_CAPABILITIES = frozenset({POD_NETWORK})
 """At most one add-on of a cluster may provide each of these."""
 IMAGE_REPOSITORY = "imageRepository"
-"""A parameter that every add-on has: where its images are taken from instead of their registries."""
+"""Where its images are taken from instead of their registries."""
 IMAGES = "images"
-"""A parameter that every add-on has: complete references for single images, by the image's name."""
+"""Complete references for single images, by the image's name."""
+PULL_SECRETS = "imagePullSecrets"
+"""Names of Secrets that all of its pods pull images with."""
+TOLERATIONS = "tolerations"
+"""core/v1 Tolerations that all of its pods get besides their own."""
+REMOTE_TYPES = "crds"
+"""Where CustomResourceDefinitions are taken from instead of upstream's URL: by their name a path or URL."""
+COMMON: dict[str, Any] = {
+    IMAGE_REPOSITORY: "",
+    IMAGES: {},
+    PULL_SECRETS: [],
+    TOLERATIONS: [],
+    REMOTE_TYPES: {},
+}
+"""The parameters that every add-on has, with their defaults."""
 
 _COMPARISON = re.compile(r"^(>=|<=|>|<|=)\s*(\d+)\.(\d+)$")
 REPOSITORY = re.compile(r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*/?$")
 REFERENCE = re.compile(
     r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?$"
 )
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
-
-
-class Strict(BaseModel):
-    """Refuse unknown keys and guessed types."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        alias_generator=to_camel,
-        populate_by_name=True,
-        # Built at first use: many a command reads no add-on at all.
-        defer_build=True,
-    )
 
 
 class Image(Strict):
@@ -57,57 +55,11 @@ class Image(Strict):
         return value
 
 
-class Conditional(Strict):
-    """Hold for certain parameter values only: every named parameter has one of the listed ones."""
+class RemoteTypes(Strict):
+    """Name a manifest of CustomResourceDefinitions of upstream: it is fetched, never copied in."""
 
-    when: dict[str, list[Any]] = Field(default_factory=dict)
-
-    def applies(self, parameters: dict[str, Any]) -> bool:
-        """Say whether this holds for `parameters`."""
-        return all(parameters.get(name) in values for name, values in self.when.items())
-
-
-class KernelNeed(Conditional):
-    """Name a kernel feature by its module's name; built in counts."""
-
-    feature: str
-
-
-class PortNeed(Conditional):
-    """Name a port that nodes reach each other on: a number, or a parameter that holds it."""
-
-    protocol: Literal["tcp", "udp"]
-    port: int | None = None
-    port_parameter: str = ""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> PortNeed:
-        if (self.port is None) == (not self.port_parameter):
-            raise ValueError("a port names exactly one of port and portParameter")
-        return self
-
-    def number(self, parameters: dict[str, Any]) -> int:
-        """Return the port under `parameters`."""
-        return self.port if self.port is not None else int(parameters[self.port_parameter])
-
-
-class HostNeeds(Strict):
-    """List what the hosts must have."""
-
-    kernel: list[KernelNeed] = Field(default_factory=list)
-    packages: list[str] = Field(default_factory=list)
-    sysctls: dict[str, str] = Field(default_factory=dict)
-    ports: list[PortNeed] = Field(default_factory=list)
-
-
-class ReadyObject(Strict):
-    """Name an object to wait for; a Deployment is Available, a DaemonSet ready on every node it wants."""
-
-    kind: Literal["Deployment", "DaemonSet", "StatefulSet"]
-    namespace: Name
     name: Name
-    needs_worker: bool
-    """It becomes ready only once a node without the control-plane taint is there."""
+    url: str = Field(pattern=r"^https://\S+$")
 
 
 class Addon(Strict):
@@ -119,7 +71,10 @@ class Addon(Strict):
     version: str
     description: str
     status: Literal["supported", "legacy"]
+    notice: str = ""
+    """What is said to whoever uses a legacy add-on."""
     verified: Literal["run", "rendered"]
+    aliases: list[Name] = Field(default_factory=list)
     kubernetes: str
     """Comparisons of minors, all of which hold: `>=1.35, <1.37`."""
     provides: list[Name] = Field(default_factory=list)
@@ -127,6 +82,9 @@ class Addon(Strict):
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     at_most_one_of: list[list[str]] = Field(default_factory=list)
     images: list[Image] = Field(default_factory=list)
+    crds: list[RemoteTypes] = Field(default_factory=list)
+    kubelet_configuration: dict[str, Any] = Field(default_factory=dict)
+    """What KubeletConfiguration says where the config says nothing about it."""
     host_needs: HostNeeds = Field(default_factory=HostNeeds)
     readiness: list[ReadyObject] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -144,14 +102,16 @@ class Addon(Strict):
         for name, parameter in self.parameters.items():
             if problem := accept(parameter, parameter.default):
                 raise ValueError(f"parameters.{name}: the default {problem}")
-        conditions: list[Conditional] = [*self.host_needs.kernel, *self.host_needs.ports]
+        if (self.status == "legacy") != bool(self.notice):
+            raise ValueError("a legacy add-on has a notice, and only such a one")
+        conditions = [*self.host_needs.conditions, *self.readiness]
         named = [name for group in self.at_most_one_of for name in group]
         named += [name for condition in conditions for name in condition.when]
         named += [port.port_parameter for port in self.host_needs.ports if port.port_parameter]
         for name in named:
             if name not in self.parameters:
                 raise ValueError(f"{name!r} is not one of the parameters")
-        for name in {IMAGE_REPOSITORY, IMAGES} & set(self.parameters):
+        for name in COMMON.keys() & self.parameters:
             raise ValueError(f"the parameter {name} belongs to every add-on")
         if len({image.name for image in self.images}) != len(self.images):
             raise ValueError("two images have the same name")

@@ -120,14 +120,19 @@ def _append(url: str, partial: Path) -> None:
 
 def text(url: str, pause: Pause = time.sleep) -> str:
     """Return what a small file says; raise DownloadError."""
+    return content(url, _TEXT_LIMIT, pause).decode("utf-8", "replace")
+
+
+def content(url: str, limit: int, pause: Pause = time.sleep) -> bytes:
+    """Return at most `limit` bytes of a file; raise DownloadError."""
     cause = ""
     for turn in range(TRIES):
         if turn:
             pause(2.0**turn)
         try:
             with _open(_request(url)) as answer:
-                content: bytes = answer.read(_TEXT_LIMIT)
-                return content.decode("utf-8", "replace")
+                read: bytes = answer.read(limit)
+                return read
         except urllib.error.HTTPError as error:
             try:
                 raise _refused(url, error) from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from kubeadm_py import assets
+from kubeadm_py.addons import find
 from kubeadm_py.config import defaults
-from kubeadm_py.config.cluster_types import Addon, Host
+from kubeadm_py.config.cluster_types import Host
 from kubeadm_py.config.kubeadm_types import NodeRegistration
 from kubeadm_py.config.nodes import ssh_over
 from kubeadm_py.config.problems import Path, Place, Problems, did_you_mean, show
@@ -223,27 +223,24 @@ def _check_addons(whole: Whole, problems: Problems) -> None:
     seen: set[str] = set()
     for index, addon in enumerate(whole.cluster.value.spec.addons):
         path: Path = ("spec", "addons", index)
-        if not addon.name:
-            problems.missing(place, (*path, "name"), "missing; an add-on is a name or {name, parameters}")
-        elif addon.name in seen:
-            problems.error(place, path, f"the add-on {show(addon.name)} is asked for twice")
-        elif not is_path(addon) and addon.name not in known and not problems.full:
+        if not addon.source:
+            message = "missing; an add-on is a name, {name, parameters} or {path, parameters}"
+            problems.missing(place, (*path, "name"), message)
+        elif addon.name and addon.path:
+            problems.error(place, (*path, "path"), "an add-on has a name or a path, not both")
+        elif addon.source in seen:
+            problems.error(place, path, f"the add-on {show(addon.source)} is asked for twice")
+        elif not addon.is_local and not problems.full and not _is_known(addon.name):
             accepted = f"one of {', '.join(known)}, or a path with a slash in it"
             message = f"no add-on {show(addon.name)}: {accepted}{did_you_mean(addon.name, known)}"
             problems.error(place, path, message)
-        seen.add(addon.name)
-
-
-def is_path(addon: Addon) -> bool:
-    """Say whether an add-on is named by a path to its folder or manifest."""
-    return "/" in addon.name or addon.name.startswith(("~", "."))
+        seen.add(addon.source)
 
 
 def known_addons() -> tuple[str, ...]:
-    """List the add-ons that come with the product."""
-    return tuple(sorted(_addon_names()))
+    """List the add-ons that come with the product, for messages."""
+    return find.names()
 
 
-def _addon_names() -> Iterable[str]:
-    folder = assets.folder("addons")
-    return (entry.parent.name for entry in folder.glob("*/addon.yaml"))
+def _is_known(name: str) -> bool:
+    return name in find.names() or name in find.aliases()

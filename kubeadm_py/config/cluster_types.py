@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from kubeadm_py.addons import find
 from kubeadm_py.config import defaults, ssh_values
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Taint
+from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.strict import Strict
 from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer, Role
 
@@ -114,7 +117,22 @@ class Addon(Strict):
     """One add-on and its parameters."""
 
     name: s.Line = ""
+    path: s.LocalPath = ""
     parameters: dict[str, Any] = {}
+
+    @property
+    def source(self) -> str:
+        """Return its name or its path, whichever was given."""
+        return self.path or self.name
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether it lies in a folder or manifest of the user's own."""
+        return bool(self.path) or find.is_path(self.name)
+
+    def located(self, folder: Path) -> str:
+        """Return its name, or where it lies on this machine; relative paths begin at the config's folder."""
+        return on_this_machine(self.source, folder) if self.is_local else self.name
 
 
 class Spec(Strict):

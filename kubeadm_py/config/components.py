@@ -31,6 +31,9 @@ def _normal(subnet: str) -> str:
 def kubelet_config(whole: Whole) -> dict[str, Any]:
     """Return the cluster's KubeletConfiguration: the user's keys over kubeadm's defaults."""
     config = _over(_kubelet_defaults(whole), whole.kubelet.document.data)
+    for addon in whole.addons:
+        # What an add-on would like; whoever says something about it has decided.
+        config = _over(addon.addon.kubelet_configuration, config)
     return config | {key: _kubelet_defaults(whole)[key] for key in defaults.FORCED_KUBELET_KEYS}
 
 

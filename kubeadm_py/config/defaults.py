@@ -36,7 +36,6 @@ CLUSTER_NAME = "kubernetes"
 SERVICE_SUBNET = "10.96.0.0/12"
 POD_SUBNET = "10.244.0.0/16"
 """Used only where a pod-network add-on is asked for and no podSubnet is given."""
-POD_NETWORK_ADDONS = frozenset({"flannel"})
 DNS_DOMAIN = "cluster.local"
 TOKEN_TTL = timedelta(hours=24)
 CERTIFICATE_VALIDITY = timedelta(hours=8760)

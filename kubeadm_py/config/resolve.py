@@ -9,7 +9,7 @@ from typing import Any
 from kubeadm_py.config import components, defaults
 from kubeadm_py.config.check_discovery import check_discovery, discovery_file
 from kubeadm_py.config.check_endpoint import check_endpoint, derived_endpoint, load_balancer
-from kubeadm_py.config.check_hosts import check_hosts, is_path
+from kubeadm_py.config.check_hosts import check_hosts
 from kubeadm_py.config.check_kubeadm import check_kubeadm
 from kubeadm_py.config.check_networking import check_networking
 from kubeadm_py.config.env_types import EnvVar
@@ -254,9 +254,7 @@ def _timeouts(document: TimeoutsDocument) -> Timeouts:
 
 def _addons(whole: Whole) -> tuple[AddonRequest, ...]:
     return tuple(
-        AddonRequest(
-            on_this_machine(addon.name, whole.folder) if is_path(addon) else addon.name, addon.parameters
-        )
+        AddonRequest(addon.located(whole.folder), addon.parameters)
         for addon in whole.cluster.value.spec.addons
     )
 

@@ -85,7 +85,8 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.artifacts.source": "official: dl.k8s.io and the registries; bundle: a folder or tar; preinstalled.",
     "spec.artifacts.path": "The bundle, or the base URL of a mirror of the official servers.",
     "spec.addons": "Add-ons, by name or with parameters.",
-    "spec.addons[].name": "The add-on's name.",
+    "spec.addons[].name": "The name of one that comes with kubeadm-py.",
+    "spec.addons[].path": "Or a folder of your own: addon.yaml with manifests, or plain manifests.",
     "spec.addons[].parameters": "Its parameters; kubeadm-py addon list names them.",
 }
 """Key path -> what it is for; `[]` stands for each item of a list."""
@@ -94,7 +95,6 @@ REQUIRED = {
     "metadata": ("name",),
     "spec": ("hosts",),
     "spec.hosts[]": ("name", "role", "address"),
-    "spec.addons[]": ("name",),
     "spec.hosts[].files[]": ("path",),
     "spec.hosts[].taints[]": ("key", "effect"),
     "spec.hosts[].nodeRegistration.taints[]": ("key", "effect"),

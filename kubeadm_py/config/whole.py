@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -9,6 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from kubeadm_py.addons import find
+from kubeadm_py.addons.find import LoadedAddon
+from kubeadm_py.addons.schema import POD_NETWORK
 from kubeadm_py.config import defaults
 from kubeadm_py.config.check_component import check_component
 from kubeadm_py.config.cluster_types import Cluster
@@ -20,6 +24,7 @@ from kubeadm_py.config.problems import Path, Problems, key_path
 from kubeadm_py.config.reset_types import ResetConfiguration
 from kubeadm_py.config.typed import Typed, typed
 from kubeadm_py.config.upgrade_types import UpgradeConfiguration
+from kubeadm_py.errors import UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -79,8 +84,17 @@ class Whole:
     @property
     def pod_network_addon(self) -> str:
         """Return the add-on that brings the pod network; empty where there is none."""
-        names = (addon.name for addon in self.cluster.value.spec.addons)
-        return next((name for name in names if name in defaults.POD_NETWORK_ADDONS), "")
+        names = (each.addon.name for each in self.addons if POD_NETWORK in each.addon.provides)
+        return next(names, "")
+
+    @property
+    def addons(self) -> tuple[LoadedAddon, ...]:
+        """Return the add-ons that can be read; what is wrong with others is said elsewhere."""
+        found = []
+        for addon in self.cluster.value.spec.addons:
+            with contextlib.suppress(UsageError):
+                found.append(find.load(addon.located(self.folder)))
+        return tuple(found)
 
     @property
     def pod_subnet(self) -> str:

@@ -341,7 +341,10 @@ def _unit(action: Unit) -> str:
 
 def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve) -> str:
     # JSON is YAML to kubectl, and the standard library writes it fastest and without any folding.
-    items = [obj if isinstance(obj, Mapping) else json.loads(resolve(obj)) for obj in action.objects]
+    items: list[Any] = []
+    for obj in action.objects:
+        item = obj if isinstance(obj, Mapping) else json.loads(resolve(obj))
+        items += item["items"] if item["kind"] == "List" else [item]
     content = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
     compiled.payload.append(lambda: (content,))
     compiled.size += len(content)

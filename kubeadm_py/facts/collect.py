@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from kubeadm_py.model import endpoint, foreign, host_settings, kernel, paths
+from kubeadm_py.model import endpoint, foreign, host_needs, host_settings, kernel, paths
 from kubeadm_py.model.cluster import ExternalEtcd, LoadBalancer, Node, ResolvedCluster, Role
 
 PROBE_MARKER = "##kubeadm-py facts "
@@ -70,6 +70,7 @@ def probe_script(
         "SYSCTLS": [name.replace(".", "/") for name in (*host_settings.PROBED_SYSCTLS, *_OTHER_SYSCTLS)],
         "OPTIONS": kernel.probed_options(),
         "MODULES": kernel.MODULE_OPTIONS,
+        "COMMANDS": [" ".join(host_needs.PROBED_COMMANDS)],
         "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
         "ETCD": etcd.endpoints,
         "NAMES": names,

@@ -11,8 +11,8 @@
 #
 # Runs inside other scripts, so everything happens in one subshell, which reads nothing from stdin.
 # facts/collect.py sets what to ask about, one item a line each: PROBE_PATHS, PROBE_BINARIES, PROBE_SYSCTLS,
-# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_ETCD (endpoints of an etcd that others run), PROBE_NAMES
-# (names that must resolve there), PROBE_OWNERS (USER:GROUP),
+# PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_COMMANDS, PROBE_ETCD (endpoints of an etcd that others
+# run), PROBE_NAMES (names that must resolve there), PROBE_OWNERS (USER:GROUP),
 # PROBE_SECRETS (paths of which nothing is shown); also
 # PROBE_ETCD_CA, PROBE_ETCD_CERT and PROBE_ETCD_KEY (paths: how a client gets in there), PROBE_CRI_SOCKET
 # (a path), PROBE_HASH_BINARIES (1: hash binaries too, about a second for 300 MB) and PROBE_PARTS (words;
@@ -81,7 +81,7 @@ system() {
   section '!executables'
   for name in losetup mount cp ss ip flock tar modprobe sysctl systemctl kubelet kubectl containerd ctr \
     containerd-shim-runc-v2 crictl etcdctl etcdutl runc docker iptables nft ipset conntrack socat \
-    ethtool tc apt-get dnf yum zypper pacman apk chronyc haproxy keepalived; do
+    ethtool tc apt-get dnf yum zypper pacman apk chronyc haproxy keepalived $PROBE_COMMANDS; do
     command -v "$name"
   done
   section '!architecture'

@@ -56,6 +56,11 @@ MODULE_OPTIONS = {
     "bridge": "BRIDGE",
     "veth": "VETH",
     "vxlan": "VXLAN",
+    "wireguard": "WIREGUARD",
+    "ipip": "NET_IPIP",
+    "nfs": "NFS_FS",
+    "rbd": "BLK_DEV_RBD",
+    "ceph": "CEPH_FS",
     "ip_set": "IP_SET",
 }
 """Module -> the option (without CONFIG_) that says whether it is built in."""

@@ -20,6 +20,7 @@ from kubeadm_py.plan import moving, phases
 from kubeadm_py.plan.build import build_stage, changes, together
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
+from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import (
@@ -32,7 +33,7 @@ from kubeadm_py.plan.workflows import (
     ahead,
 )
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready, cluster_objects, control_plane_prepare
+from kubeadm_py.steps import addon_objects, addons_ready, cluster_objects, control_plane_prepare
 from kubeadm_py.steps.prepare import text
 
 
@@ -54,6 +55,8 @@ class ApplyReport:
     """Hosts that change one after the other."""
     leader: str = ""
     """The control plane that writes what the cluster has once."""
+    dropped: tuple[str, ...] = ()
+    """Add-ons that the cluster has and the file names no more; they stay where nobody asked to prune."""
 
 
 def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
@@ -76,7 +79,8 @@ def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
         run.bus.emit(ahead(*_stages(run)))
     # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
     run.look(run.cluster.nodes, lock=not run.options.dry_run)
-    return _Apply(run, source, Members(run, source, datetime.now(UTC), key_maker)).through()
+    members = Members(run, source, datetime.now(UTC), key_maker)
+    return _Apply(run, source, members, RemoteTypes(run.cluster)).through()
 
 
 def _preload() -> None:
@@ -96,6 +100,7 @@ class _Apply:
     run: Run
     source: Source
     members: Members
+    types: RemoteTypes
 
     def through(self) -> ApplyReport:
         """Do the whole apply."""
@@ -111,6 +116,7 @@ class _Apply:
             members.gate_host()
             for session in run.sessions.values():
                 session.inventory.cluster = run.cluster.name
+            self.types.fetch(members.context(members.leader.name, CONTROL_PLANES))
             self.source.fetch(run.cluster, run.sessions, run.say)
             plan = self._carry_out()
         finally:
@@ -221,6 +227,7 @@ class _Apply:
         table = joining_producers(self.run.cluster)
         if self.members.births.late:
             table |= {control_plane_prepare.PRODUCER: self.members.shared_file}
+        table[addon_objects.TYPES_PRODUCER] = self.types.produce
         return table | self.members.producers.table()
 
     def _tell_left_out(self, outcome: Outcome) -> None:
@@ -243,6 +250,7 @@ class _Apply:
             self.run.cluster.endpoint if self.members.moving else "",
             self._in_turn(),
             leader,
+            tuple(self.members.dropped_addons),
         )
 
     def _in_turn(self) -> tuple[str, ...]:

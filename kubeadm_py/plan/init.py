@@ -13,6 +13,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
 from kubeadm_py.errors import PreflightError, UsageError
+from kubeadm_py.kube.objects import LiveAddons
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken
@@ -22,14 +23,15 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki import shared
 from kubeadm_py.pki.stock import KeyStock
-from kubeadm_py.plan import key_pairs, phases, preflight
+from kubeadm_py.plan import installed, key_pairs, phases, preflight
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
+from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition, ahead
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready, cluster_objects, upload_certs
+from kubeadm_py.steps import addon_objects, addons_ready, applied, cluster_objects, upload_certs
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
@@ -117,6 +119,7 @@ class _Init:
         self.session = run.sessions[run.cluster.control_planes[0].name]
         self.phases = chosen
         self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys, chosen)
+        self.types = RemoteTypes(run.cluster)
 
     def _refuse_a_second_cluster(self) -> None:
         """Make no authorities beside those that another control plane of the file has (design rule 5)."""
@@ -140,6 +143,7 @@ class _Init:
         self.session.inventory.cluster = run.cluster.name
         if run.options.dry_run:
             return self._report(Plan("init", (self._stage(PREPARE), self._stage(CONTROL_PLANE))))
+        self.types.fetch(self._context())
         self.source.fetch(run.cluster, run.sessions, run.say)
         executor = self._executor()
         try:
@@ -162,6 +166,7 @@ class _Init:
         control = self._stage(CONTROL_PLANE)
         plan = Plan("init", (control,))
         if not self.run.options.dry_run and not control.empty:
+            self.types.fetch(self._context())
             try:
                 self._execute(self._executor(), control)
             finally:
@@ -177,13 +182,24 @@ class _Init:
         return Executor(
             self.run.sessions,
             self.run.bus,
-            self.producers.table(),
+            self.producers.table() | {addon_objects.TYPES_PRODUCER: self.types.produce},
             self.source.open_images,
             self.run.interrupt,
             timings=self.run.timings,
         )
 
+    @cached_property
+    def _live_addons(self) -> LiveAddons | None:
+        """Return what the cluster says of its add-ons, where it is there already."""
+        known = applied.same_cluster(self._bare_context())
+        return installed.ask(self.run.cluster, self.session, self.addons) if known else None
+
     def _context(self) -> StepContext:
+        live = self._live_addons
+        ctx = self._bare_context()
+        return replace(ctx, installed=live.installed, missing=live.missing) if live else ctx
+
+    def _bare_context(self) -> StepContext:
         return StepContext(
             self.run.cluster,
             self.session.node,

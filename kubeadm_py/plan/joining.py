@@ -32,7 +32,14 @@ from kubeadm_py.plan.sources import Source
 from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE, ahead
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addons_ready, control_plane_prepare, kubelet_start, mark_node, waits
+from kubeadm_py.steps import (
+    addons_ready,
+    control_plane_prepare,
+    custom_resources,
+    kubelet_start,
+    mark_node,
+    waits,
+)
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import text
 
@@ -315,6 +322,11 @@ class Joining:
                     addons_ready.DEADLINE,
                 )
             )
+        if workers:
+            # What init applied waits for its controllers, and they for a worker.
+            begun = tuple(item for item in resolved if addons_ready.was_applied(item, ctx))
+            present = tuple(self.run.cluster.node(name) for name in workers)
+            actions += custom_resources.plan(replace(ctx, addons=begun, marked=present))
         if not actions:
             return []
         steps = (PlannedStep("finish", "labels and add-ons", tuple(actions)),)

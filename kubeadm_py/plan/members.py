@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.inventory import Inventory
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import kubectl
+from kubeadm_py.kube.objects import LiveAddons
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, Node, ResolvedCluster, Role
@@ -21,7 +23,17 @@ from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.phases import PREFLIGHT, Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki.keys import KeyMaker
-from kubeadm_py.plan import births, discover, key_holders, key_pairs, moving, preflight, reach, shared_keys
+from kubeadm_py.plan import (
+    births,
+    discover,
+    installed,
+    key_holders,
+    key_pairs,
+    moving,
+    preflight,
+    reach,
+    shared_keys,
+)
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.shared_keys import SharedKeys
@@ -101,6 +113,16 @@ class Members:
         """Return the file's add-ons."""
         return tuple(addons.resolve(self.run.cluster))
 
+    @cached_property
+    def live_addons(self) -> LiveAddons | None:
+        """Return what the cluster says of its add-ons; None where it does not run, or nobody answers."""
+        return installed.ask(self.run.cluster, self.leader, self.addons) if self.running else None
+
+    @property
+    def dropped_addons(self) -> Mapping[str, Inventory]:
+        """Return the add-ons that the cluster has and the file names no more."""
+        return installed.dropped(self.live_addons, self.addons)
+
     def context(self, name: str, stage: StageDefinition, *, present: Sequence[str] = ()) -> StepContext:
         """Return what a stage is planned from on one host; `present` are the others that are there then."""
         session = self.run.sessions[name]
@@ -120,6 +142,10 @@ class Members:
             return replace(ctx, leader=True, joined=self._joined_control_plane)
         if session.node.role is not Role.CONTROL_PLANE:
             return ctx
+        if session is self.leader and self.live_addons is not None:
+            removing = tuple(self.dropped_addons.values()) if self.run.options.prune else ()
+            live = self.live_addons
+            ctx = replace(ctx, installed=live.installed, missing=live.missing, removing=removing)
         marked = present if stage is FINISH else self.control_planes
         return replace(ctx, marked=tuple(self.run.cluster.node(each) for each in marked))
 

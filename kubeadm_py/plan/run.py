@@ -61,6 +61,8 @@ class Options:
     """The kubeconfig on the host for talking to the cluster; empty chooses."""
     upload_certs: bool = False
     """Whether init uploads what control planes share."""
+    prune: bool = False
+    """Whether apply takes add-ons out of the cluster that the file names no more."""
 
 
 @dataclass(slots=True)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from kubeadm_py.engine.events import StageAhead, StagesAhead
 from kubeadm_py.steps import (
+    addon_removal,
     addons_ready,
     applied,
     certs,
     cluster_objects,
     control_plane_prepare,
+    custom_resources,
     endpoint,
     endpoint_users,
     etcd_birth,
@@ -66,7 +68,9 @@ _CONTROL_PLANE = (
     wait_control_plane.STEP_OTHERS,
     own_files.STEP_PODS,
 )
-CONTROL_PLANE = StageDefinition("control", "control plane, add-ons", (*_CONTROL_PLANE, addons_ready.STEP))
+CONTROL_PLANE = StageDefinition(
+    "control", "control plane, add-ons", (*_CONTROL_PLANE, addons_ready.STEP, custom_resources.STEP)
+)
 """What init does on the first control plane."""
 CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
@@ -132,5 +136,9 @@ JOIN_CONTROL_PLANE = StageDefinition(
 JOINED = StageDefinition("ready", "labels, add-ons", ())
 """What the control plane does for hosts that have joined; plan.join knows its actions."""
 
-FINISH = StageDefinition("ready", "labels, add-ons", (mark_node.STEP_WORKERS, addons_ready.STEP_ALL))
+FINISH = StageDefinition(
+    "ready",
+    "labels, add-ons",
+    (mark_node.STEP_WORKERS, addons_ready.STEP_ALL, custom_resources.STEP, addon_removal.STEP),
+)
 """What the leading control plane does for all once apply's hosts have joined."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.host_needs import HostRequirements
 
 
 class Target(StrEnum):
@@ -52,6 +53,8 @@ class CheckContext:
     """Node name -> facts of every host that this run has probed, this one included."""
     reach: Mapping[str, Reach] = field(default_factory=dict)
     """`host:port` -> how connecting to it from this host ended."""
+    needs: HostRequirements = field(default_factory=HostRequirements)
+    """What the cluster's add-ons need on each of its hosts."""
     vip_answers: Reach | None = None
     """How connecting to the vip ended where no control plane holds it yet; None: nobody has tried."""
     balancer_answers: Reach | None = None

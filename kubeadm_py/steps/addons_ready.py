@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.addons.schema import POD_NETWORK
 from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Role
@@ -58,6 +59,11 @@ def applied(ctx: StepContext) -> list[Workload]:
     }
     ready, pending = expected(ctx, with_workers=True)
     return [item for item in (*ready, *pending) if marker_path(names[item.name]) in ctx.facts.files]
+
+
+def was_applied(item: ResolvedAddon, ctx: StepContext) -> bool:
+    """Say whether an add-on was applied from this control plane."""
+    return marker_path(addon_phase(item.name)) in ctx.facts.files
 
 
 def schedulable_without_workers(ctx: StepContext) -> bool:

@@ -33,6 +33,14 @@ class StepContext:
     joined: Any = None
     """What discovery learned of the cluster that this host joins; None for init."""
     addons: tuple[Any, ...] = ()
+    installed: Mapping[str, Any] | None = None
+    """What the cluster knows of its add-ons (addons.inventory), by name; None: nobody has asked."""
+    missing: frozenset[Any] = frozenset()
+    """Objects of add-ons that were asked for and are not there."""
+    removing: tuple[Any, ...] = ()
+    """Inventories of the add-ons that this run takes out of the cluster."""
+    purge: bool = False
+    """Whether what people's data hangs on goes with them."""
     key_pairs: Mapping[str, bool] = field(default_factory=dict)
     """Keys and kubeconfigs that the inventory does not know: path -> whether key and certificate fit."""
     phases: Selection = EVERYTHING

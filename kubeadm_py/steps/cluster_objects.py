@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from kubeadm_py.addons import load as addons
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late, RunScript
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
-from kubeadm_py.steps import applied, waits
+from kubeadm_py.steps import addon_objects, applied, waits
+from kubeadm_py.steps.addon_objects import AddonObjects
 from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
@@ -45,13 +45,24 @@ class Group:
 
     phase: str
     objects: tuple[Mapping[str, Any] | Late, ...]
+    addon: AddonObjects | None = None
+
+    @property
+    def types(self) -> tuple[Mapping[str, Any] | Late, ...]:
+        """Return the types that must be served before the objects are applied."""
+        return self.addon.types if self.addon else ()
+
+    @property
+    def everything(self) -> tuple[Mapping[str, Any] | Late, ...]:
+        """Return the objects behind what keeps track of them."""
+        return (self.addon.inventory, *self.objects) if self.addon else self.objects
 
     @property
     def marker(self) -> FileSpec:
         """Return the file that says which form of this group was applied; secrets do not count."""
         known = [
             _known(item)
-            for item in self.objects
+            for item in (*self.types, *self.objects)
             if not (isinstance(item, Late) and item.producer == TOKEN_PRODUCER)
         ]
         digest = sha256(json.dumps(known, sort_keys=True).encode())
@@ -97,7 +108,7 @@ def groups(ctx: StepContext) -> list[Group]:
     if not cluster.proxy_disabled:
         listed.append(Group(KUBE_PROXY, _all(objects.kube_proxy(cluster, environment=ctx.facts.environment))))
     listed += [
-        Group(addon_phase(item.addon.name), _all(addons.render([item], cluster))) for item in ctx.addons
+        Group(addon_phase(each.item.name), each.staged.workloads, each) for each in addon_objects.of(ctx)
     ]
     chosen = [group for group in listed if _wanted(group, ctx)]
     # What gives administrators their rights is no phase of kubeadm's: it goes with the first object.
@@ -136,22 +147,15 @@ def plan_others(ctx: StepContext) -> list[Action]:
 
 def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
     known = applied.same_cluster(ctx) and not ctx.phases.only
-    wanted = [group for group in among if not (known and is_so(group.marker, ctx.facts))]
+    wanted = [group for group in among if not (known and _is_so(group, ctx))]
     if not wanted:
         return []
-    names = ", ".join(group.phase for group in wanted)
-    apply = ApplyObjects(
-        f"apply {sum(len(group.objects) for group in wanted)} API objects",
-        tuple(item for group in wanted for item in group.objects),
-        server=f"https://{ctx.node.local_endpoint}",
-        kubeconfig=admin_kubeconfig(ctx),
-        reason=names,
-        patience=ctx.timeouts.kubernetes_api_call,
-    )
     markers = [group.marker for group in wanted]
     # The note comes last: a run that was cut before has the pods replaced by the next one.
     rolled = [action for group in wanted for action in _roll(ctx, group)]
-    return [apply, *rolled, *write(markers, ctx.facts, title="note what was applied", reason=names)]
+    reason = ", ".join(group.phase for group in wanted)
+    note = write(markers, ctx.facts, title="note what was applied", reason=reason)
+    return [*_in_stages(ctx, wanted), *rolled, *note]
 
 
 def _roll(ctx: StepContext, group: Group) -> list[Action]:
@@ -186,6 +190,52 @@ def _roll(ctx: StepContext, group: Group) -> list[Action]:
             ROLL_DEADLINE,
         ),
     ]
+
+
+def types_to_fetch(ctx: StepContext) -> list[tuple[str, str]]:
+    """List (add-on, path or URL) of the types that plan() asks for and that have to be fetched first."""
+    known = applied.same_cluster(ctx) and not ctx.phases.only
+    return [
+        item.args
+        for group in groups(ctx)
+        if not (known and _is_so(group, ctx))
+        for item in group.types
+        if isinstance(item, Late)
+    ]
+
+
+def _is_so(group: Group, ctx: StepContext) -> bool:
+    """Say whether this form of a group was applied, and of an add-on, whether the cluster still has it."""
+    return is_so(group.marker, ctx.facts) and (
+        group.addon is None or addon_objects.is_known(group.addon, ctx)
+    )
+
+
+def _in_stages(ctx: StepContext, wanted: Sequence[Group]) -> list[Action]:
+    """Return the applies of groups: one, unless there are types that have to be served first."""
+    typed = [group for group in wanted if group.types]
+    if not typed:
+        return [_one_apply(ctx, wanted)]
+    plain = [group for group in wanted if group not in typed]
+    names = [group.addon.item.name for group in typed if group.addon]
+    server = f"https://{ctx.node.local_endpoint}"
+    return [
+        _one_apply(ctx, [*plain, *(Group(group.phase, group.types) for group in typed)]),
+        addon_objects.types_established(names, admin_kubeconfig(ctx), server),
+        _one_apply(ctx, typed),
+    ]
+
+
+def _one_apply(ctx: StepContext, chosen: Sequence[Group]) -> ApplyObjects:
+    items = tuple(item for group in chosen for item in group.everything)
+    return ApplyObjects(
+        f"apply {len(items)} API objects",
+        items,
+        server=f"https://{ctx.node.local_endpoint}",
+        kubeconfig=admin_kubeconfig(ctx),
+        reason=", ".join(group.phase for group in chosen),
+        patience=ctx.timeouts.kubernetes_api_call,
+    )
 
 
 def _all(items: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | Late, ...]:

@@ -262,7 +262,7 @@ echo "kubelet cannot start: it ended $restarts times"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Name a workload that a wait is about: `kind` is DaemonSet, Deployment or StatefulSet."""
+    """Name what a wait is about: a DaemonSet, Deployment or StatefulSet, or an APIService in no namespace."""
 
     kind: str
     namespace: str
@@ -286,17 +286,22 @@ def workloads_ready(
         "have={.status.numberAvailable}{.status.availableReplicas}"
         '{"\\n"}{end}'
     )
-    wanted = "\n".join(f"{item.kind} {item.namespace} {item.name}" for item in workloads)
-    namespaces = sorted({item.namespace for item in workloads})
+    wanted = "\n".join(f"{item.kind} {item.namespace or '-'} {item.name}" for item in workloads)
+    namespaces = sorted({item.namespace for item in workloads if item.namespace})
     look = (
         f"kubectl get pods -n {namespaces[0]} -o wide; kubectl get events -n {namespaces[0]}"
-        if workloads
+        if namespaces
         else ""
     )
     asked = "get daemonsets,deployments,statefulsets -A -o jsonpath=" + shlex.quote(template)
     until = f"""answer=$({command} {asked} 2>&1) || {{ kpy_last; return 1; }}
 missing=
 while read -r kind namespace name; do
+  if [ "$kind" = APIService ]; then
+    {command} wait --for=condition=Available "apiservice/$name" --timeout=1s </dev/null >/dev/null 2>&1 \
+      || missing="$missing $name (does not answer)"
+    continue
+  fi
   line=$(printf '%s\\n' "$answer" | grep "^$kind $namespace $name ") \
     || {{ missing="$missing $name (not there yet)"; continue; }}
   # A status that nobody has written yet leaves nothing behind the signs.

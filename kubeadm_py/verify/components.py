@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubeadm_py.addons.schema import ReadyObject
+from kubeadm_py.addons.needs import ReadyObject
 from kubeadm_py.model.cluster import ResolvedCluster
 
 SYSTEM = "kube-system"
@@ -25,7 +25,7 @@ class Wanted:
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Wanted:
         """Return the name of a live object."""
-        return cls(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
+        return cls(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"])
 
 
 def wanted(cluster: ResolvedCluster, readiness: Iterable[ReadyObject]) -> list[Wanted]:
@@ -52,8 +52,11 @@ def waiting_script(starting: Iterable[Wanted], seconds: int) -> str:
     lines = []
     for one in starting:
         target = shlex.quote(f"{one.kind.lower()}/{one.name}")
-        wait = f"wait {target} --for=condition=Ready" if one.kind == "Pod" else f"rollout status {target}"
-        lines.append(f"kw -n {shlex.quote(one.namespace)} {wait} --timeout={seconds}s >/dev/null 2>&1 &")
+        condition = {"Pod": "Ready", "APIService": "Available"}.get(one.kind)
+        wait = f"wait {target} --for=condition={condition}" if condition else f"rollout status {target}"
+        lines.append(
+            f"kw -n {shlex.quote(one.namespace or 'default')} {wait} --timeout={seconds}s >/dev/null 2>&1 &"
+        )
     return "\n".join([*lines, "wait"])
 
 
@@ -67,6 +70,10 @@ def workload_problem(one: Wanted, item: Mapping[str, Any] | None) -> str:
     if item is None:
         return "is missing"
     status, spec = item.get("status", {}), item.get("spec", {})
+    if one.kind == "APIService":
+        said = [each for each in status.get("conditions", []) if each["type"] == "Available"]
+        good = any(each["status"] == "True" for each in said)
+        return "" if good else f"does not answer: {said[0].get('message', '') if said else 'not asked yet'}"
     if one.kind == "Pod":
         ready = any(
             each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", [])

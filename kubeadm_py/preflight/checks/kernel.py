@@ -98,16 +98,12 @@ def lacking(ctx: CheckContext, modules: Iterable[str]) -> list[str]:
 
 def kernel_modules(ctx: CheckContext) -> Iterator[Hit]:
     """Look for what every node needs of the kernel."""
-    wanted = list(host_settings.MODULES)
-    if any(
-        addon.name == "flannel" and addon.parameters.get("backend", "vxlan") == "vxlan"
-        for addon in ctx.cluster.addons
-    ):
-        wanted.append("vxlan")
-    missing = lacking(ctx, wanted)
+    missing = lacking(ctx, dict.fromkeys([*host_settings.MODULES, *ctx.needs.kernel]))
     if missing:
+        asked = sorted({addon for one in missing for addon in ctx.needs.kernel.get(one, ())})
+        by = f" ({' and '.join(asked)} asks for it)" if asked else ""
         yield Hit(
-            f"the kernel has no {', '.join(missing)}, built in or as a module", _how_to_get(ctx, missing)
+            f"the kernel has no {', '.join(missing)}, built in or as a module{by}", _how_to_get(ctx, missing)
         )
 
 

@@ -1,9 +1,10 @@
-"""Check for what else is installing things at this moment."""
+"""Check for what add-ons need installed, and for what else is installing things at this moment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubeadm_py.model import host_settings
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
@@ -26,7 +27,51 @@ def package_lock(ctx: CheckContext) -> Iterator[Hit]:
         )
 
 
+_FAMILIES = {"apt-get": "debian", "dnf": "rhel", "yum": "rhel", "zypper": "suse"}
+"""Package manager -> the family of systems whose package names hold."""
+
+
+def addon_commands(ctx: CheckContext) -> Iterator[Hit]:
+    """Look for programs that add-ons need on every host."""
+    manager = ctx.facts.package_manager
+    for command in ctx.needs.commands:
+        if command.name in ctx.facts.executables:
+            continue
+        package = command.packages.get(_FAMILIES.get(manager, ""))
+        yield Hit(
+            f"{' and '.join(command.addons)} needs {command.name}, which is not installed",
+            f"{manager} install {package}" if package else f"install the package that brings {command.name}",
+        )
+
+
+def addon_sysctls(ctx: CheckContext) -> Iterator[Hit]:
+    """Look at settings that add-ons need and that preparation does not make."""
+    for key, value in ctx.needs.sysctls.items():
+        found = ctx.facts.sysctls.get(key)
+        if key not in host_settings.SYSCTLS and found is not None and found != value:
+            yield Hit(f"{key} is {found}; an add-on needs {value}", f"sysctl -w {key}={value}")
+
+
 CHECKS = (
+    Check(
+        "AddonCommands",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "Programs that add-ons need on the hosts are installed.",
+        addon_commands,
+        kubeadm=False,
+    ),
+    Check(
+        "AddonSysctls",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "Kernel settings that add-ons need are so.",
+        addon_sysctls,
+        shared=True,
+        kubeadm=False,
+    ),
     Check(
         "CloudInit",
         Severity.WARNING,

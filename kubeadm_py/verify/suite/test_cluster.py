@@ -194,7 +194,7 @@ def test_components(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
         Problem(
             f"{one.kind} {one.name}: {trouble}",
             "ready",
-            look=kubectl.look("-n", one.namespace, "describe", one.kind.lower(), one.name),
+            look=kubectl.look("-n", one.namespace or "default", "describe", one.kind.lower(), one.name),
         )
         for one, trouble, _ in troubles
     )
@@ -204,8 +204,10 @@ def _troubles(
     kubectl: Kubectl, everything: Sequence[Wanted]
 ) -> list[tuple[Wanted, str, Mapping[str, Any] | None]]:
     kinds = "pods,daemonsets,deployments,statefulsets"
-    namespaces = sorted({one.namespace for one in everything})
+    namespaces = sorted({one.namespace for one in everything if one.namespace})
     lists = [kubectl.json("-n", namespace, "get", kinds)["items"] for namespace in namespaces]
+    if any(not one.namespace for one in everything):
+        lists.append(kubectl.json("get", "apiservices")["items"])
     found = {Wanted.of(item): item for items in lists for item in items}
     judged = [(one, workload_problem(one, found.get(one)), found.get(one)) for one in everything]
     return [(one, trouble, item) for one, trouble, item in judged if trouble]

@@ -9,6 +9,7 @@ import yaml
 from kubeadm_py.addons import load as addons
 from kubeadm_py.errors import ExitCode, UsageError
 from kubeadm_py.model.cluster import AddonRequest
+from kubeadm_py.model.host_needs import Command, Port
 
 PROBLEMS: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "cases" / "problems.yaml").read_text()
@@ -106,13 +107,16 @@ def test_host_requirements_follow_the_parameters(parameters, kernel, ports, make
 
 def test_host_requirements_of_a_folder_of_ones_own(write_addon, make_cluster):
     folder = write_addon(
-        hostNeeds={"packages": ["nfs-common"], "ports": [{"protocol": "tcp", "port": 2049}]},
+        hostNeeds={
+            "commands": [{"command": "mount.nfs", "packages": {"debian": "nfs-common"}}],
+            "ports": [{"protocol": "tcp", "port": 2049}],
+        },
         requires=["storage"],
     )
     cluster = make_cluster(AddonRequest(folder), AddonRequest("local-path-storage"))
     needs = addons.host_requirements(addons.resolve(cluster))
-    assert needs.packages == {"nfs-common": ("sample",)}
-    assert needs.ports == (addons.Port("tcp", 2049),)
+    assert needs.commands == (Command("mount.nfs", {"debian": "nfs-common"}, ("sample",)),)
+    assert needs.ports == (Port("tcp", 2049),)
 
 
 def test_a_second_pod_network_is_refused(write_addon, make_cluster):

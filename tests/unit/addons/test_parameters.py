@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeadm_py.addons.parameters import FormatParameter, accept
+from kubeadm_py.addons.parameters import FormatParameter, ListParameter, accept
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,45 @@ from kubeadm_py.addons.parameters import FormatParameter, accept
         ("quantity", "1.5Gi", True),
         ("quantity", "100m\n", False),
         ("quantity", "-1", False),
+        ("addresses", "10.0.0.0/28", True),
+        ("addresses", "10.0.0.10-10.0.0.20", True),
+        ("addresses", "fd00::1-fd00::9", True),
+        ("addresses", "10.0.0.20-10.0.0.10", False),
+        ("addresses", "10.0.0.1-fd00::1", False),
+        ("addresses", "10.0.0.1", False),
+        ("hostname", "grafana.example.org", True),
+        ("hostname", "Grafana_1", False),
+        ("name", "web-1", True),
+        ("name", "web.1", False),
+        ("path", "/srv/data", True),
+        ("path", "/srv/../etc", False),
+        ("duration", "1m30s", True),
+        ("duration", "15", False),
     ],
 )
 def test_forms(form, value, fits):
     assert (accept(FormatParameter(type=form, default="", description=""), value) == "") is fits
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (["10.0.0.0/28", "10.1.0.1-10.1.0.9"], ""),
+        ([], ""),
+        ("10.0.0.0/28", "is not a list"),
+        ([1], "is not text"),
+        ([""], "an item is empty"),
+        (["a"] * 3, "at most 2 are allowed"),
+        (["a"], "is not a network, or a range"),
+    ],
+)
+def test_lists(value, says):
+    parameter = ListParameter(type="list", items="addresses", maxItems=2, default=[], description="")
+    found = accept(parameter, value)
+    assert says in found if says else found == ""
+
+
+def test_lists_of_text_match_their_pattern():
+    parameter = ListParameter(type="list", items="string", pattern="[a-z]+", default=[], description="")
+    assert accept(parameter, ["abc"]) == ""
+    assert "does not match" in accept(parameter, ["abc", "1"])

@@ -203,7 +203,7 @@ def test_local_path_runs_its_helper_from_the_preloaded_image(make_cluster):
         ("kind: {{ cluster.nope }}", "cannot be rendered"),
         ("{% if %}", "cannot be rendered"),
         ("kind: {{ image('nope') }}", "names 'nope'"),
-        ("kind: [", "does not render to YAML"),
+        ("kind: [", "10-a.yaml.j2 is not YAML"),
         ("- a list", "not an API object"),
         ("kind: ConfigMap", "not an API object"),
         ("{apiVersion: v1, kind: ConfigMap}", "a ConfigMap has no name"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.config.check_hosts import known_addons
+from kubeadm_py.addons import find
 from kubeadm_py.config.load import ConfigError, Loaded, load
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import (
@@ -370,7 +370,7 @@ def test_the_configs_that_real_kubeadm_was_recorded_with_are_accepted() -> None:
 
 
 def test_add_ons_of_the_product_are_known_by_their_folders() -> None:
-    assert {"flannel", "local-path-storage"} <= set(known_addons())
+    assert {"flannel", "local-path-storage"} <= set(find.names())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import json
 import re
 import shlex
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.inventory import INVENTORY_LABEL, Ref
 from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.config.live import adopt
 from kubeadm_py.engine import session as sessions
@@ -87,6 +88,16 @@ class API:
     """Whether it can be asked to sign kubelets' certificates before they start."""
     requests: list[x509.CertificateSigningRequest] = field(default_factory=list)
     """The certificates that were asked for so."""
+
+    @property
+    def live(self) -> dict[Ref, dict[str, Any]]:
+        """Return the objects as they are now, each in the form that was applied last."""
+        return {Ref.of(item): item for item in self.objects}
+
+    def delete(self, stubs: Iterable[Mapping[str, Any]]) -> None:
+        """Delete objects."""
+        gone = {Ref.of(stub) for stub in stubs}
+        self.objects = [item for item in self.objects if Ref.of(item) not in gone]
 
     def config_map(self, name: str) -> dict[str, str]:
         """Return a ConfigMap's data as it was applied last."""
@@ -150,6 +161,7 @@ class Machine(FakeHost):
         self.answer(re.compile(r"^set -eu\nbase64 -w0 "), self._read_keys)
         self.answer(re.compile(r"kubectl .* delete secret "), self._delete)
         self.answer(re.compile("^# stage "), self._stage)
+        self.answer("# ask about add-ons", self._addons)
         self.answer(re.compile(r"^umask 077\nPATH=(?!(?s:.)*##kubeadm-py held)"), self._look)
 
     @property
@@ -196,6 +208,17 @@ class Machine(FakeHost):
             self.api.tokens.pop(token_id, None)
         return Result(0, b"deleted\n", b"")
 
+    def _addons(self, call: Call) -> Result:
+        live = self.api.live
+        listed = [item for item in live.values() if INVENTORY_LABEL in item["metadata"].get("labels", {})]
+        rows = [
+            f"{ref.api_version} {ref.kind} {ref.namespace or '<none>'} {ref.name}"
+            for ref in map(Ref.of, json.loads(call.data)["items"])
+            if ref in live
+        ]
+        text = "\n".join([json.dumps({"items": listed}), "##kubeadm-py present", *rows])
+        return Result(0, text.encode(), b"")
+
     def _stage(self, call: Call) -> Result:
         stage = re.match(r"# stage (\S+)", call.text)
         assert stage is not None
@@ -238,6 +261,8 @@ class Machine(FakeHost):
                 self._upload(content)
             elif "member add" in body:
                 self._become_member(content)
+            elif " delete -f " in body:
+                self.api.delete(json.loads(content)["items"])
             elif "kubectl" in body:
                 self._apply(json.loads(content))
             elif kind == "save":
@@ -357,7 +382,8 @@ class Machine(FakeHost):
         for call in self.calls:
             if call.kind in ("run", "hold", "read", "write"):
                 stage = re.match(r"# stage (\S+)", call.text)
-                named.append(stage[1] if stage else call.kind)
+                asked = call.text.startswith("# ask about add-ons")
+                named.append(stage[1] if stage else "ask" if asked else call.kind)
         return named
 
     def forget(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kubeadm_py.addons import load as addons
 from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.model import facts as fact_types
 from kubeadm_py.model.cluster import (
@@ -32,6 +33,7 @@ from kubeadm_py.model.cluster import (
     Role,
 )
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.host_needs import Command, HostRequirements
 from kubeadm_py.model.versions import Version
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.preflight.context import CheckContext, Reach
@@ -103,6 +105,15 @@ def cluster_of(values: Mapping[str, Any], nodes: tuple[Node, ...]) -> ResolvedCl
     return dataclasses.replace(basis, **converted)
 
 
+def needs_of(case: Mapping[str, Any], cluster: ResolvedCluster) -> HostRequirements:
+    """Return what the case says, else what the cluster's add-ons ask for."""
+    if "needs" not in case:
+        return addons.host_requirements(addons.resolve(cluster))
+    row = dict(case["needs"])
+    commands = tuple(Command(**{**each, "addons": tuple(each["addons"])}) for each in row.pop("commands", ()))
+    return HostRequirements(commands=commands, **row)
+
+
 def context_of(case: Mapping[str, Any]) -> CheckContext:
     role = Role(case.get("role", "control-plane"))
     node_values = {
@@ -128,13 +139,15 @@ def context_of(case: Mapping[str, Any]) -> CheckContext:
     }
     nodes = (node,) if role is Role.CONTROL_PLANE else (Node("cp1", Role.CONTROL_PLANE, ("10.0.0.1",)), node)
     nodes += tuple(Node(name, Role.WORKER, ("10.0.0.98",)) for name in case.get("workers", ()))
+    cluster = cluster_of(case.get("cluster", {}), nodes)
     return CheckContext(
-        cluster=cluster_of(case.get("cluster", {}), nodes),
+        cluster=cluster,
         node=node,
         facts=facts,
         verb=case.get("verb", "init" if role is Role.CONTROL_PLANE else "join"),
         member=case.get("member", False),
         moving=case.get("moving", False),
+        needs=needs_of(case, cluster),
         all_facts={**before, node.name: facts},
         reach={place: Reach(word) for place, word in case.get("reach", {}).items()},
         vip_answers=Reach(case["vip"]) if "vip" in case else None,

@@ -1,0 +1,99 @@
+"""Describe what an add-on asks of hosts and of the cluster, beside its own objects."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+
+class Strict(BaseModel):
+    """Refuse unknown keys and guessed types."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        # Built at first use: many a command reads no add-on at all.
+        defer_build=True,
+    )
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+
+
+class Conditional(Strict):
+    """Hold for certain parameter values only: every named parameter has one of the listed ones."""
+
+    when: dict[str, list[Any]] = Field(default_factory=dict)
+
+    def applies(self, parameters: dict[str, Any]) -> bool:
+        """Say whether this holds for `parameters`."""
+        return all(parameters.get(name) in values for name, values in self.when.items())
+
+
+class KernelNeed(Conditional):
+    """Name a kernel feature by its module's name; built in counts."""
+
+    feature: str
+
+
+class CommandNeed(Conditional):
+    """Name a program that must be on the hosts, and the package that brings it, by family of systems."""
+
+    command: str
+    packages: dict[Literal["debian", "rhel", "suse"], str]
+
+
+class PortNeed(Conditional):
+    """Name a port that nodes reach each other on: a number, or a parameter that holds it."""
+
+    protocol: Literal["tcp", "udp"]
+    port: int | None = None
+    port_parameter: str = ""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PortNeed:
+        if (self.port is None) == (not self.port_parameter):
+            raise ValueError("a port names exactly one of port and portParameter")
+        return self
+
+    def number(self, parameters: dict[str, Any]) -> int:
+        """Return the port under `parameters`."""
+        return self.port if self.port is not None else int(parameters[self.port_parameter])
+
+
+class HostNeeds(Strict):
+    """List what the hosts must have."""
+
+    kernel: list[KernelNeed] = Field(default_factory=list)
+    commands: list[CommandNeed] = Field(default_factory=list)
+    sysctls: dict[str, str] = Field(default_factory=dict)
+    ports: list[PortNeed] = Field(default_factory=list)
+
+    @property
+    def conditions(self) -> list[Conditional]:
+        """Return everything that parameters may switch off."""
+        return [*self.kernel, *self.commands, *self.ports]
+
+
+class ReadyObject(Conditional):
+    """Name an object to wait for.
+
+    A Deployment is Available, a DaemonSet ready on every node it wants, an APIService answers.
+    """
+
+    kind: Literal["Deployment", "DaemonSet", "StatefulSet", "APIService"]
+    namespace: Name | Literal[""] = ""
+    name: str
+    needs_worker: bool
+    """It becomes ready only once a node without the control-plane taint is there."""
+
+    @model_validator(mode="after")
+    def _placed(self) -> ReadyObject:
+        if (self.kind == "APIService") != (not self.namespace):
+            raise ValueError(f"{self.kind} {self.name}: an APIService has no namespace, all else has one")
+        return self

@@ -1,0 +1,46 @@
+"""Fetch manifests that upstream publishes: each once, pinned by its SHA-256 at first use."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from kubeadm_py.artifacts import cache, download
+from kubeadm_py.artifacts.lockfile import LockFile
+from kubeadm_py.errors import KubeadmPyError
+
+LIMIT = 16 << 20
+
+
+def fetch(where: str, lock: LockFile, folder: Path, cache_folder: Path | None = None) -> bytes:
+    """Return a document from a URL or a path; relative paths begin at `folder`.
+
+    What is pinned and was fetched before is not asked for again. Raise KubeadmPyError where it cannot be had
+    or is not what it was.
+    """
+    if "://" not in where:
+        return _read(folder / Path(where).expanduser())
+    store = (cache_folder or cache.default_folder()) / "documents"
+    known = lock.pins.get(where)
+    if known:
+        kept = store / known
+        if kept.is_file() and cache.sha256_file(kept) == known:
+            return kept.read_bytes()
+    content = download.content(where, LIMIT)
+    found = hashlib.sha256(content).hexdigest()
+    if known and found != known:
+        raise KubeadmPyError(
+            f"{where} is not what it was at first use",
+            details=[f"{lock.path} says {known}", f"what came has {found}"],
+            fix="find out who changed it; where it is well, delete its line from the lock file",
+        )
+    cache.write_atomically(store / found, content)
+    lock.pin(where, found)
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KubeadmPyError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error

@@ -1,0 +1,60 @@
+"""Pin what was fetched from where no checksum is published: a file beside the config, to be kept with it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kubeadm_py.artifacts.cache import write_atomically
+from kubeadm_py.errors import KubeadmPyError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(slots=True)
+class LockFile:
+    """Hold the SHA-256 of each URL; `path` None keeps nothing beyond this run."""
+
+    path: Path | None
+    pins: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, config: str) -> LockFile:
+        """Read the lock file of a config; standard input has none. Raise KubeadmPyError where it is wrong."""
+        if config in ("", "-"):
+            return cls(None)
+        path = Path(config).with_suffix(".lock.yaml")
+        try:
+            document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return cls(path)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise KubeadmPyError(f"{path} cannot be read: {error}", fix="mend it, or delete it") from error
+        pins = document.get("pins") if isinstance(document, dict) else None
+        if not isinstance(pins, dict) or not all(
+            isinstance(url, str) and isinstance(sha, str) and _SHA256.fullmatch(sha)
+            for url, sha in pins.items()
+        ):
+            raise KubeadmPyError(f"{path} is no lock file", fix="mend it, or delete it")
+        return cls(path, dict(pins))
+
+    def pin(self, url: str, sha256: str) -> None:
+        """Remember a digest at once, so that the next run insists on it."""
+        if self.pins.get(url) == sha256:
+            return
+        self.pins[url] = sha256
+        if self.path is None:
+            return
+        document = {"apiVersion": "kubeadm-py.io/v1alpha1", "kind": "Lock", "pins": self.pins}
+        text = "# Written by kubeadm-py: keep it with the config.\n" + yaml.safe_dump(document)
+        try:
+            write_atomically(self.path, text.encode())
+            self.path.chmod(0o644)
+        except OSError as error:
+            raise KubeadmPyError(
+                f"{self.path} cannot be written: {error.strerror}", fix="make its folder writable"
+            ) from error

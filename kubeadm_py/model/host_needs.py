@@ -1,0 +1,37 @@
+"""Say what the add-ons of a cluster need on its hosts: preparation sets it, preflight looks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Name a port that nodes reach each other on."""
+
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Name a program, the packages that bring it by family of systems, and the add-ons that need it."""
+
+    name: str
+    packages: Mapping[str, str]
+    addons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostRequirements:
+    """List what the add-ons of a cluster need on its hosts: name -> the add-ons that need it."""
+
+    kernel: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    commands: tuple[Command, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+
+
+PROBED_COMMANDS = ("mount.nfs", "iscsiadm", "glusterfs", "mount.glusterfs", "cryptsetup", "lvm")
+"""Programs that add-ons may ask for, beside those that every host is asked for."""

@@ -1,0 +1,43 @@
+"""Ask the leading control plane once which add-ons its cluster has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.inventory import Inventory, removable
+from kubeadm_py.addons.load import ResolvedAddon
+from kubeadm_py.engine.session import Session
+from kubeadm_py.kube import objects
+from kubeadm_py.kube.objects import LiveAddons
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.steps.addon_removal import REMOVED
+from kubeadm_py.steps.cluster_objects import addon_phase, marker_path
+
+_MARKERS = marker_path(addon_phase(""))
+
+
+def ask(cluster: ResolvedCluster, leader: Session, wanted: Sequence[ResolvedAddon]) -> LiveAddons | None:
+    """Return what the cluster says of its add-ons; None where it has none to say anything of.
+
+    One round trip, and none where the file has no add-ons and the host has noted none.
+    """
+    if not wanted and not any(path.startswith(_MARKERS) for path in leader.facts.files):
+        return None
+    refs = [
+        ref for item in wanted for ref in addons.inventory_of(item, addons.render_one(item, cluster)).objects
+    ]
+    return objects.addons(leader.host, refs, paths.ADMIN_CONF)
+
+
+def dropped(live: LiveAddons | None, wanted: Sequence[ResolvedAddon]) -> Mapping[str, Inventory]:
+    """Return the add-ons that the cluster has and the file names no more."""
+    if live is None:
+        return {}
+    names = {item.name for item in wanted}
+    return {
+        name: each
+        for name, each in live.installed.items()
+        if name not in names and (each.version != REMOVED or removable(each.objects)[0])
+    }
