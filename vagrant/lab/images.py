@@ -57,7 +57,8 @@ class Parts:
 
 def compile_pause(target: Path) -> Path:
     """Compile the program that holds a pod's namespaces."""
-    run(["gcc", "-Os", "-Wall", "-Werror", "-static", "-s", "-o", target, RECIPES / "pause.c"])
+    version = f'-DVERSION="{PAUSE}"'
+    run(["gcc", "-Os", "-Wall", "-Werror", "-static", "-s", version, "-o", target, RECIPES / "pause.c"])
     return target
 
 
