@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import ResolvedCluster, Role
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.pki import csr, expiry
 from kubeadm_py.plan import renew as renewing
 from kubeadm_py.plan import serving
@@ -191,8 +190,7 @@ def generate_csr(
     allow_unknown_fields: bool = False,
 ) -> None:
     """Write keys and requests for a control plane to this machine, for a CA whose key is elsewhere."""
-    cluster = _for_requests(config, hosts, bool(cert_dir and kubeconfig_dir), allow_unknown_fields)
-    node = cluster.control_planes[0]
+    cluster, node = _for_requests(config, hosts, bool(cert_dir and kubeconfig_dir), allow_unknown_fields)
     folders = (Path(cert_dir or cluster.certificates_dir), Path(kubeconfig_dir or "/etc/kubernetes"))
     made = [(folders[each.of_kubeconfig] / each.path, each) for each in csr.generated(cluster, node)]
     there = [str(path) for path, _ in made if path.exists()]
@@ -209,8 +207,8 @@ def generate_csr(
 
 def _for_requests(
     config: str, hosts: Sequence[str], named: bool, allow_unknown_fields: bool
-) -> ResolvedCluster:
-    """Return the cluster with the one control plane that the requests are for as its first."""
+) -> tuple[ResolvedCluster, Node]:
+    """Return the cluster, and the one control plane of it that the requests are for."""
     if not config:
         return _completed(from_init_flags())
     loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
@@ -229,22 +227,17 @@ def _for_requests(
             "--cert-dir and --kubeconfig-dir are missing: the files are written on this machine",
             fix=f"for example: --cert-dir {chosen[0].name}/pki --kubeconfig-dir {chosen[0].name}",
         )
-    others = tuple(node for node in loaded.cluster.nodes if node is not chosen[0])
-    # super-admin.conf is the first one's alone, so the order matters.
-    first = loaded.cluster.control_planes[0]
-    if chosen[0] is first:
-        return loaded.cluster
-    return replace(loaded.cluster, nodes=(chosen[0], *others))
+    return loaded.cluster, chosen[0]
 
 
-def _completed(cluster: ResolvedCluster) -> ResolvedCluster:
+def _completed(cluster: ResolvedCluster) -> tuple[ResolvedCluster, Node]:
     """Fill in what only this machine knows, where the config does not say it."""
     (node,) = cluster.nodes
-    if node.name and not node.name_from_host and node.addresses and node.advertise_address:
-        return cluster
-    with errand("certs", cluster) as run:
-        run.look([node], lock=False, parts=("system", "network", "resolve"))
-        return complete(cluster, {name: session.facts for name, session in run.sessions.items()})
+    if not (node.name and not node.name_from_host and node.addresses and node.advertise_address):
+        with errand("certs", cluster) as run:
+            run.look([node], lock=False, parts=("system", "network", "resolve"))
+            cluster = complete(cluster, {name: session.facts for name, session in run.sessions.items()})
+    return cluster, cluster.control_planes[0]
 
 
 def _write_new(path: Path, content: bytes) -> None:

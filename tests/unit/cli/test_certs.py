@@ -70,6 +70,13 @@ def several(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("name", "there"), [("cp1", True), ("cp2", False)])
+def test_the_masters_kubeconfig_is_the_first_control_planes_alone(several, tmp_path, name, there):
+    generate(several, tmp_path / "out", name)
+    assert (tmp_path / "out" / "admin.conf.csr").exists()
+    assert (tmp_path / "out" / "super-admin.conf.csr").exists() is there
+
+
 def test_requests_have_kubeadms_names_and_modes(bare, tmp_path, capsys):
     generate(bare, tmp_path / "out")
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
