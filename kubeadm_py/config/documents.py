@@ -43,6 +43,25 @@ def value_at(data: Any, path: Path) -> Any:
     return data
 
 
+def named_path(data: Any, path: Path) -> Path:
+    """Return `path`, of which an item of a list may be called by its name, with that item's index instead.
+
+    It ends where `data` has nothing more of it.
+    """
+    found: list[str | int] = []
+    for step in path:
+        key: Any = step
+        if isinstance(data, list) and isinstance(step, str):
+            names = [item.get("name") if isinstance(item, dict) else None for item in data]
+            key = names.index(step) if step in names else None
+        inside = key in data if isinstance(data, dict) else isinstance(data, list) and key in range(len(data))
+        if not inside:
+            break
+        data = data[key]
+        found.append(key)
+    return tuple(found)
+
+
 @dataclass(slots=True, eq=False)
 class YamlDocument:
     """Hold one document of a YAML file."""

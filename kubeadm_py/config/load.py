@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from kubeadm_py.config.complete import complete
-from kubeadm_py.config.documents import read_documents
+from kubeadm_py.config.documents import Document, read_documents
 from kubeadm_py.config.flags import from_init_flags, from_join_flags
 from kubeadm_py.config.own_files import read_own
 from kubeadm_py.config.patches import read_patches
@@ -36,6 +37,8 @@ class Loaded:
     has_cluster_document: bool
     kinds: frozenset[str]
     warnings: tuple[Problem, ...]
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    """By kind, as they stand in the file."""
 
 
 def load(
@@ -74,4 +77,5 @@ def load(
         has_cluster_document=whole.cluster.given,
         kinds=frozenset(documents),
         warnings=in_order(problems.warnings),
+        documents=documents,
     )

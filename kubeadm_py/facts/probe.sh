@@ -246,7 +246,7 @@ resolve() {
 images() {
   if [ -S "$socket" ] && has ctr; then
     section '!images'
-    timeout 5 ctr -a "$socket" -n k8s.io images ls && section '!images-listed'
+    timeout 15 ctr -a "$socket" -n k8s.io images ls && section '!images-listed'
   fi
 }
 

@@ -142,6 +142,8 @@ class ApplyObjects:
     kubeconfig: str = paths.ADMIN_CONF
     field_manager: str = "kubeadm-py"
     reason: str = ""
+    why: Mapping[str, str] = field(default_factory=dict)
+    """Reasons of single objects: `KIND NAMESPACE/NAME` -> why."""
     patience: timedelta = timedelta(minutes=1)
     """How long an API that does not answer, or is not able to yet, is tried again (kubernetesAPICall)."""
 

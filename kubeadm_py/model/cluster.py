@@ -296,6 +296,8 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] | None = None
     """None: kubeadm's default for the role."""
+    taints_registered: bool = False
+    """Whether they are those of its nodeRegistration, which may go away by themselves later."""
     cri_socket: str = paths.CONTAINERD_SOCKET
     kubelet_extra_args: tuple[Arg, ...] = ()
     ignore_preflight_errors: frozenset[str] = frozenset()

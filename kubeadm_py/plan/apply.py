@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from kubeadm_py.engine.schedule import Outcome, Part
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan import moving, phases
@@ -57,6 +59,8 @@ class ApplyReport:
     """The control plane that writes what the cluster has once."""
     dropped: tuple[str, ...] = ()
     """Add-ons that the cluster has and the file names no more; they stay where nobody asked to prune."""
+    live: LiveObjects | None = None
+    """What the cluster had of our objects."""
 
 
 def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
@@ -88,6 +92,14 @@ def _preload() -> None:
     text.preload()
 
 
+def _quietly(function: Callable[[], object]) -> Callable[[], None]:
+    def call() -> None:
+        with contextlib.suppress(Exception):
+            function()
+
+    return call
+
+
 def _stages(run: Run) -> list[StageDefinition]:
     joining = len(run.cluster.nodes) > 1
     return [PREPARE, CONTROL_PLANES, *([JOIN_WORKER] if joining else []), FINISH]
@@ -106,6 +118,8 @@ class _Apply:
         """Do the whole apply."""
         run, members = self.run, self.members
         founding = not members.running
+        # It takes as long as the gates; what it raises, whoever needs its answer raises again.
+        threading.Thread(target=_quietly(members.live), daemon=True).start()
         if run.options.dry_run:
             members.gate_host()
             return self._report(Plan("apply", self._as_it_is_now()), founding)
@@ -251,6 +265,7 @@ class _Apply:
             self._in_turn(),
             leader,
             tuple(self.members.dropped_addons),
+            self.members.live(),
         )
 
     def _in_turn(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, WriteFiles
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.transport.fanout import fan_out
 
@@ -33,9 +34,13 @@ class Before:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     units: tuple[str, ...] = ()
     """Units that we have brought to a state here."""
+    live: LiveObjects | None = None
+    """What the cluster has of the objects that this host applies."""
 
 
-def of_sessions(sessions: Mapping[str, Session], plan: Plan | None = None) -> dict[str, Before]:
+def of_sessions(
+    sessions: Mapping[str, Session], plan: Plan | None = None, live: LiveObjects | None = None
+) -> dict[str, Before]:
     """Return what is known of each host; with a plan, also the old content of the text that it changes.
 
     That costs one more round trip, and only to hosts where the probe showed too little.
@@ -48,6 +53,7 @@ def of_sessions(sessions: Mapping[str, Session], plan: Plan | None = None) -> di
             session.inventory.is_settled(session.facts),
             contents.get(name, {}),
             tuple(session.inventory.units),
+            live,
         )
         for name, session in sessions.items()
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from threading import Lock
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.inventory import Inventory
@@ -20,6 +21,7 @@ from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.phases import PREFLIGHT, Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki.keys import KeyMaker
@@ -29,6 +31,7 @@ from kubeadm_py.plan import (
     installed,
     key_holders,
     key_pairs,
+    live_objects,
     moving,
     preflight,
     reach,
@@ -43,12 +46,13 @@ from kubeadm_py.plan.workflows import (
     FINISH,
     JOIN_CONTROL_PLANE,
     JOIN_WORKER,
+    WITH_OBJECTS,
     StageDefinition,
 )
 from kubeadm_py.preflight.context import CheckContext, Reach
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
-from kubeadm_py.steps import applied, control_plane_prepare
+from kubeadm_py.steps import applied, cluster_objects, control_plane_prepare
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
@@ -77,6 +81,8 @@ class Members:
     producers: ControlPlaneProducers = field(init=False)
     moving: bool = field(init=False, default=False)
     """Whether the running cluster's endpoint becomes another one in this run."""
+    _live: list[LiveObjects | None] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         """Find out."""
@@ -108,6 +114,32 @@ class Members:
         """Return the workers' names."""
         return tuple(node.name for node in self.run.cluster.workers)
 
+    def live(self) -> LiveObjects | None:
+        """Return what the cluster has of our objects; None before it runs, or where its API does not answer.
+
+        Asked once a run, by the leader.
+        """
+        with self._lock:
+            if not self._live:
+                self._live.append(self._look_live())
+            return self._live[0]
+
+    def _look_live(self) -> LiveObjects | None:
+        if not self.running:
+            return None
+        found = self._ask_live() if live_objects.can_ask(self.leader) else None
+        if found is None:
+            self.run.warn(
+                "the API does not say which objects it has: notes about them are trusted", self.leader.name
+            )
+        return found
+
+    def _ask_live(self) -> LiveObjects | None:
+        ctx = replace(self._bare_context(self.leader), phases=self.phases(self.leader.node))
+        wanted, changed = cluster_objects.comparable(ctx)
+        nodes = [node.name for node in self.run.cluster.nodes if node.name not in self.births.late]
+        return live_objects.look(self.leader, wanted, nodes, changed)
+
     @cached_property
     def addons(self) -> tuple[ResolvedAddon, ...]:
         """Return the file's add-ons."""
@@ -129,6 +161,7 @@ class Members:
         ctx = replace(
             self._bare_context(session),
             leader=session is self.leader,
+            live=self.live() if session is self.leader and stage in WITH_OBJECTS else None,
             birth=self.births.of.get(name),
             phases=self.phases(session.node),
             moving=self.moving and stage in BEFORE_THE_MOVE,

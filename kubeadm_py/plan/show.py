@@ -8,7 +8,7 @@ from typing import Any
 
 from kubeadm_py.engine.events import Planned
 from kubeadm_py.engine.session import Session
-from kubeadm_py.model import paths
+from kubeadm_py.model import credentials, diffs, live, paths
 from kubeadm_py.model.actions import (
     Action,
     ApplyObjects,
@@ -24,20 +24,26 @@ from kubeadm_py.model.actions import (
     WriteFiles,
 )
 from kubeadm_py.model.changes import Change, HostChanges, Sign
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, PlannedStep
 from kubeadm_py.plan import before as known
-from kubeadm_py.plan import file_changes
+from kubeadm_py.plan import file_changes, live_objects
 from kubeadm_py.plan.before import Before
+from kubeadm_py.render import yaml_text
+from kubeadm_py.steps import applied, cluster_objects
 
 Why = Callable[[str, Change], str]
 """Say why a host's change is planned, where the config tells; else an empty string."""
 
+BY_HAND = "(drift)"
+"""How the reason of an action ends that puts back what somebody changed."""
 _OBJECTS = ("object", "node")
 _KINDS = {
     "prepare/sysctls": "setting",
     "prepare/modules": "setting",
     "prepare/swap": "setting",
     "endpoint": "setting",
+    "permissions": "setting",
     "mark-control-plane": "node",
     "mark-workers": "node",
 }
@@ -50,9 +56,10 @@ def planned(
     why: Why = lambda _host, _change: "",
     *,
     in_turn: tuple[str, ...] = (),
+    live: LiveObjects | None = None,
 ) -> Planned:
     """Return the event that tells a plan; text that changes and was not seen yet is read from its host."""
-    return tell(plan, known.of_sessions(sessions, plan), why, in_turn=in_turn)
+    return tell(plan, known.of_sessions(sessions, plan, live), why, in_turn=in_turn)
 
 
 def tell(
@@ -100,7 +107,8 @@ def _of_action(action: Action, before: Before | None, kind: str) -> Iterator[Cha
             for path, mode in action.directories:
                 yield Change(Sign.ADD, "directory", f"{path}/", details=(f"{mode:04o}",))
         case RunScript():
-            yield Change(Sign.DO, kind, action.title, action.reason, action.shows)
+            drifted = action.reason.endswith(BY_HAND)
+            yield Change(Sign.DRIFT if drifted else Sign.DO, kind, action.title, action.reason, action.shows)
         case EtcdMember():
             yield Change(Sign.DO, "member", f"{action.title}: {action.name}={action.peer_url}", action.reason)
             yield Change(Sign.CHANGE, "file", action.manifest.path, "with the members as they are then")
@@ -108,7 +116,11 @@ def _of_action(action: Action, before: Before | None, kind: str) -> Iterator[Cha
             yield _of_unit(action, before)
         case ApplyObjects():
             for item in action.objects:
-                yield Change(Sign.CHANGE, "object", object_name(item), action.reason)
+                found = before.live if before is not None else None
+                name = cluster_objects.name(item)
+                # What goes along with its group and is as it shall be is no change.
+                if found is None or name not in found.there or found.differs(name):
+                    yield _of_object(item, action, before)
         case Wait():
             return
         case Remove():
@@ -141,6 +153,27 @@ def _of_unit(unit: Unit, before: Before | None) -> Change:
     return Change(Sign.DO, "unit", subject, unit.reason)
 
 
+def _of_object(item: Mapping[str, Any] | Late, action: ApplyObjects, before: Before | None) -> Change:
+    name = cluster_objects.name(item)
+    because = action.why.get(name, action.reason)
+    there = before.live.there.get(name) if before is not None and before.live is not None else None
+    merged = before.live.merged.get(name) if before is not None and before.live is not None else None
+    diff = ""
+    if there is not None and merged is not None and there.get("kind") != "Secret":
+        old, new = (yaml_text.dump(live.cleaned(each)).decode() for each in (there, merged))
+        diff = diffs.unified(credentials.withheld(old), credentials.withheld(new), name)
+    if because.endswith(BY_HAND):
+        writer = live.last_writer(there, live_objects.FIELD_MANAGER) if there is not None else ""
+        because = f"changed {writer} {BY_HAND}" if writer else because
+        sign = Sign.DRIFT
+    elif before is None or there is not None:
+        sign = Sign.CHANGE
+    else:
+        asked = before.live is not None or applied.AUTHORITY not in before.facts.files
+        sign = Sign.ADD if asked else Sign.CHANGE
+    return Change(sign, "object", name, because, diff=diff)
+
+
 def _restarts(step: PlannedStep, before: Before | None) -> Iterator[str]:
     """Yield what goes down for a moment: running units that are restarted, pods that are replaced."""
     for action in step.actions:
@@ -158,12 +191,3 @@ def _restarts(step: PlannedStep, before: Before | None) -> Iterator[str]:
                 yield action.component
             case _:
                 continue
-
-
-def object_name(item: Mapping[str, Any] | Late) -> str:
-    """Name an API object as `KIND NAMESPACE/NAME`; of one that is made late, say what it is for."""
-    if isinstance(item, Late):
-        return ", ".join(f"{key}: {value}" for key, value in item.spec.items())
-    metadata = item.get("metadata", {})
-    namespace = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-    return f"{item.get('kind')} {namespace}{metadata.get('name')}"

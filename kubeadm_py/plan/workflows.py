@@ -23,6 +23,7 @@ from kubeadm_py.steps import (
     kubelet_start,
     mark_node,
     own_files,
+    permissions,
     static_pods,
     upload_certs,
     wait_control_plane,
@@ -46,7 +47,9 @@ def ahead(*stages: StageDefinition) -> StagesAhead:
 
 
 PREPARE = StageDefinition(
-    "prepare", "runtime, kubelet, images", (*prepare.STEPS, own_files.STEP, etcd_birth.RECORD)
+    "prepare",
+    "runtime, kubelet, images",
+    (*prepare.STEPS, own_files.STEP, permissions.STEP, etcd_birth.RECORD),
 )
 
 _CONTROL_PLANE = (
@@ -142,3 +145,6 @@ FINISH = StageDefinition(
     (mark_node.STEP_WORKERS, addons_ready.STEP_ALL, custom_resources.STEP, addon_removal.STEP),
 )
 """What the leading control plane does for all once apply's hosts have joined."""
+
+WITH_OBJECTS = (CONTROL_PLANES, ENDPOINT_OBJECTS, FINISH)
+"""Stages of apply that bring the cluster's objects and marks to what they shall be."""

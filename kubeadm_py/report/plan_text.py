@@ -16,6 +16,8 @@ _TOGETHER = 4
 _SUBJECTS = 60
 """Columns after which a reason does not stand beside its subject any more."""
 OBJECTS = "cluster objects"
+_WHOLE = ("changed", "deleted", "removed", "its ", "it ", "not ", "of ")
+"""How reasons begin that read well without a `because`."""
 
 
 def lines(plan: Planned, width: int | None, glyphs: Glyphs, *, verbose: bool = False) -> Iterator[str]:
@@ -49,28 +51,27 @@ def summary(plan: Planned) -> str:
         for name, count in counts.items()
     ]
     changed = [change for host in plan.hosts for change in host.changes if not change.own]
-    for kind, noun in _NOUNS.items():
+    for kind, (one, many) in _NOUNS.items():
         number = sum(change.kind == kind for change in (*changed, *plan.objects))
         if number:
-            parts.append(
-                plural(number, noun) if number == 1 or noun != "directory" else f"{number} directories"
-            )
+            parts.append(f"1 {one}" if number == 1 else f"{number} {many}")
     drifted = sum(change.sign is Sign.DRIFT for change in (*changed, *plan.objects))
     text = ", ".join(parts) or "nothing but kubeadm-py's own notes"
     return f"{text}; {drifted} changed by hand" if drifted else text
 
 
 _NOUNS = {
-    "file": "file",
-    "directory": "directory",
-    "unit": "unit",
-    "setting": "setting",
-    "script": "command",
-    "member": "etcd member",
-    "images": "set of images",
-    "object": "object",
-    "node": "node",
+    "file": ("file", "files"),
+    "directory": ("directory", "directories"),
+    "unit": ("unit", "units"),
+    "setting": ("setting", "settings"),
+    "script": ("command", "commands"),
+    "member": ("etcd member", "etcd members"),
+    "images": ("set of images", "sets of images"),
+    "object": ("object", "objects"),
+    "node": ("node's labels or taints", "nodes' labels or taints"),
 }
+"""Kind -> what one and several of it are called."""
 
 
 def _alike(
@@ -108,25 +109,28 @@ def _changes(changes: Sequence[Change], width: int | None, glyphs: Glyphs, *, ve
         elif folder not in said:
             said.add(folder)
             among = [each for each in changes if together.get(each.subject) == folder]
-            yield from _new_files(folder, among, width, glyphs)
+            yield from _new(folder, among, width, glyphs)
 
 
 def _together(changes: Sequence[Change]) -> dict[str, str]:
-    """Return the new files that share a line: path -> their directory."""
-    folders: dict[str, list[str]] = {}
+    """Return what is new and shares a line: subject -> the directory of files, what objects are of."""
+    groups: dict[str, list[str]] = {}
     for change in changes:
-        if change.sign is Sign.ADD and change.kind == "file":
-            folders.setdefault(change.subject.rpartition("/")[0], []).append(change.subject)
-    return {path: folder for folder, paths in folders.items() if len(paths) >= _TOGETHER for path in paths}
+        if change.sign is Sign.ADD and change.kind in ("file", "object"):
+            group = change.subject.rpartition("/")[0] + "/" if change.kind == "file" else change.because
+            groups.setdefault(group, []).append(change.subject)
+    return {subject: group for group, among in groups.items() if len(among) >= _TOGETHER for subject in among}
 
 
-def _new_files(folder: str, among: Sequence[Change], width: int | None, glyphs: Glyphs) -> Iterator[str]:
-    names = ", ".join(change.subject.rpartition("/")[2] for change in among)
-    size = sum(change.size for change in among)
-    yield from wrap(
-        f"{folder}/  {len(among)} files" + (f", {_bytes(size)}" if size else ""), width, "  + ", "      "
-    )
-    yield from wrap(glyphs.text(names), width, "      ")
+def _new(group: str, among: Sequence[Change], width: int | None, glyphs: Glyphs) -> Iterator[str]:
+    if among[0].kind == "object":
+        names, title = [change.subject for change in among], f"{len(among)} objects {group}"
+    else:
+        names = [change.subject.rpartition("/")[2] for change in among]
+        size = sum(change.size for change in among)
+        title = f"{group}  {len(among)} files" + (f", {_bytes(size)}" if size else "")
+    yield from wrap(title, width, "  + ", "      ")
+    yield from wrap(glyphs.text(", ".join(names)), width, "      ")
 
 
 def _bytes(size: int) -> str:
@@ -143,7 +147,7 @@ def _change(
     subject = glyphs.text(change.subject)
     first = f"  {change.sign} {subject}"
     reason = glyphs.text(change.because)
-    if reason and not change.because.startswith(("changed", "removed", "its ", "it ")):
+    if reason and not change.because.startswith(_WHOLE):
         reason = f"because {reason}"
     aside = first + " " * max(column - width_of(first), 2) + reason
     if reason and (width is None or width_of(aside) <= width):
@@ -152,14 +156,16 @@ def _change(
         yield from wrap(first.strip(), width, "  ", "      ")
         if reason:
             yield from wrap(reason, width, "      ")
+    # What is all new has its size and no more to tell; -v shows its text.
+    new = change.sign is Sign.ADD or change.size > 0
     if change.kind == "images":
         if verbose:
             for detail in change.details:
                 yield from wrap(glyphs.text(detail), width, "      ")
-    elif change.sign is not Sign.ADD or change.kind == "object":
+    elif not new:
         for detail in change.details:
             yield from wrap(glyphs.text(detail), width, "      ", "        ")
-    if change.sign is not Sign.ADD or verbose:
+    if not new or verbose:
         yield from _diff(change.diff, width, glyphs, verbose=verbose)
 
 

@@ -12,6 +12,7 @@ from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.secret import Secret
 
@@ -53,6 +54,8 @@ class StepContext:
     """With whom this host's etcd member is born; None: alone, or as its manifest says."""
     marked: tuple[Node, ...] | None = None
     """Nodes that this leader marks; None: itself."""
+    live: LiveObjects | None = None
+    """What the cluster has of our objects; None: nobody was asked, and what was noted last is trusted."""
     upload_key: Secret | None = None
     """Where what control planes share is to be uploaded: the key to encrypt it with."""
     moving: bool = False

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from kubeadm_py.model import paths
+from kubeadm_py.model import live, paths
 from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late, RunScript
 from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
@@ -32,6 +33,9 @@ ROLL_MANAGER = "kubeadm-py-roll"
 ROLL_DEADLINE = timedelta(minutes=5)
 
 ADMIN_RBAC = "admin-rbac"
+BY_HAND = "changed by hand (drift)"
+DELETED = "deleted by hand (drift)"
+CLUSTER_INFO = "ConfigMap kube-public/cluster-info"
 BOOTSTRAP_TOKEN = "bootstrap-token"  # noqa: S105 - kubeadm's name of a phase
 COREDNS = "addon/coredns"
 KUBE_PROXY = "addon/kube-proxy"
@@ -147,15 +151,86 @@ def plan_others(ctx: StepContext) -> list[Action]:
 
 def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
     known = applied.same_cluster(ctx) and not ctx.phases.only
-    wanted = [group for group in among if not (known and _is_so(group, ctx))]
-    if not wanted:
-        return []
-    markers = [group.marker for group in wanted]
+    chosen: list[Group] = []
+    markers: list[FileSpec] = []
+    why: dict[str, str] = {}
+    for group in among:
+        noted = known and is_so(group.marker, ctx.facts)
+        as_noted = noted and _is_so(group, ctx)
+        fitting = group
+        if ctx.live is not None and known and (as_noted or _is_plain(group, ctx)):
+            # Of what was applied before, only the objects that are not so any more.
+            items = tuple(item for item in group.objects if _differs(item, ctx.live))
+            fitting = Group(group.phase, items)
+        elif as_noted:
+            continue
+        why |= {name(item): _why(item, group, ctx, noted=noted) for item in fitting.everything}
+        if fitting.everything:
+            chosen.append(fitting)
+        if fitting.everything or not as_noted:
+            markers.append(group.marker)
+    phases = ", ".join(group.phase for group in chosen)
     # The note comes last: a run that was cut before has the pods replaced by the next one.
-    rolled = [action for group in wanted for action in _roll(ctx, group)]
-    reason = ", ".join(group.phase for group in wanted)
-    note = write(markers, ctx.facts, title="note what was applied", reason=reason)
-    return [*_in_stages(ctx, wanted), *rolled, *note]
+    rolled = [action for group in among if _holds(chosen, group) for action in _roll(ctx, group)]
+    note = write(markers, ctx.facts, title="note what was applied", reason=phases)
+    return [*_in_stages(ctx, chosen, why), *rolled, *note]
+
+
+def _is_plain(group: Group, ctx: StepContext) -> bool:
+    """Say whether an earlier form of a group was applied, and nothing but its objects follows from it."""
+    return group.addon is None and group.marker.path in ctx.facts.files
+
+
+def _holds(chosen: Sequence[Group], group: Group) -> bool:
+    return any(each.phase == group.phase for each in chosen)
+
+
+def _why(item: Mapping[str, Any] | Late, group: Group, ctx: StepContext, *, noted: bool) -> str:
+    if not noted or ctx.live is None or not ctx.live.differs(name(item)):
+        return f"of {group.phase}"
+    return DELETED if name(item) in ctx.live.missing else BY_HAND
+
+
+def _differs(item: Mapping[str, Any] | Late, there: LiveObjects) -> bool:
+    return name(item) not in there.there or there.differs(name(item))
+
+
+def name(item: Mapping[str, Any] | Late) -> str:
+    """Name an object as `KIND NAMESPACE/NAME`; of one that is made late, say what it is for."""
+    if not isinstance(item, Late):
+        return live.key(item)
+    if item.producer == COREDNS_PRODUCER:
+        return live.key(item.args)
+    if item.producer == CLUSTER_INFO_PRODUCER:
+        return CLUSTER_INFO
+    return ", ".join(f"{key}: {value}" for key, value in item.spec.items())
+
+
+def comparable(ctx: StepContext) -> tuple[list[Mapping[str, Any]], frozenset[str]]:
+    """Return the objects that can be compared with the live ones, and which changed since they were applied.
+
+    Bootstrap tokens end by themselves; CoreDNS keeps the replicas that it was scaled to.
+    """
+    found: list[Mapping[str, Any]] = []
+    changed: set[str] = set()
+    for group in groups(ctx):
+        items = [form for item in group.objects if (form := _form(item, ctx)) is not None]
+        found += items
+        if not is_so(group.marker, ctx.facts):
+            changed |= {live.key(item) for item in items}
+    return found, frozenset(changed)
+
+
+def _form(item: Mapping[str, Any] | Late, ctx: StepContext) -> Mapping[str, Any] | None:
+    if not isinstance(item, Late):
+        return item
+    if item.producer == COREDNS_PRODUCER:
+        spec = {key: value for key, value in item.args["spec"].items() if key != "replicas"}
+        return {**item.args, "spec": spec}
+    authority = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
+    if item.producer == CLUSTER_INFO_PRODUCER and authority is not None and authority.content:
+        return objects.cluster_info(item.args, authority.content)[0]
+    return None
 
 
 def _roll(ctx: StepContext, group: Group) -> list[Action]:
@@ -211,22 +286,24 @@ def _is_so(group: Group, ctx: StepContext) -> bool:
     )
 
 
-def _in_stages(ctx: StepContext, wanted: Sequence[Group]) -> list[Action]:
+def _in_stages(ctx: StepContext, wanted: Sequence[Group], why: Mapping[str, str]) -> list[Action]:
     """Return the applies of groups: one, unless there are types that have to be served first."""
+    if not wanted:
+        return []
     typed = [group for group in wanted if group.types]
     if not typed:
-        return [_one_apply(ctx, wanted)]
+        return [_one_apply(ctx, wanted, why)]
     plain = [group for group in wanted if group not in typed]
     names = [group.addon.item.name for group in typed if group.addon]
     server = f"https://{ctx.node.local_endpoint}"
     return [
-        _one_apply(ctx, [*plain, *(Group(group.phase, group.types) for group in typed)]),
+        _one_apply(ctx, [*plain, *(Group(group.phase, group.types) for group in typed)], why),
         addon_objects.types_established(names, admin_kubeconfig(ctx), server),
-        _one_apply(ctx, typed),
+        _one_apply(ctx, typed, why),
     ]
 
 
-def _one_apply(ctx: StepContext, chosen: Sequence[Group]) -> ApplyObjects:
+def _one_apply(ctx: StepContext, chosen: Sequence[Group], why: Mapping[str, str]) -> ApplyObjects:
     items = tuple(item for group in chosen for item in group.everything)
     return ApplyObjects(
         f"apply {len(items)} API objects",
@@ -235,6 +312,7 @@ def _one_apply(ctx: StepContext, chosen: Sequence[Group]) -> ApplyObjects:
         kubeconfig=admin_kubeconfig(ctx),
         reason=", ".join(group.phase for group in chosen),
         patience=ctx.timeouts.kubernetes_api_call,
+        why=why,
     )
 
 

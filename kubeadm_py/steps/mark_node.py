@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript, Wait
 from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION, Node, Role, Taint
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, is_so, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
@@ -55,6 +56,8 @@ class Marks:
     annotations: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     gone: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    """What somebody took off or changed by hand, for people to read."""
 
     def __bool__(self) -> bool:
         return bool(self.labels or self.annotations or self.taints or self.gone)
@@ -84,6 +87,14 @@ class Marks:
             for node in nodes
         ]
         return found
+
+    def shows(self) -> Iterator[str]:
+        """Yield what a plan says of the marks, one line each."""
+        for key, value in self.labels.items():
+            yield f"without label {key}" if value is None else f"label {key}={value}"
+        yield from (f"annotation {key}={value}" for key, value in self.annotations.items())
+        yield from (f"taint {taint}" for taint in self.taints)
+        yield from (f"without taint {key}" for key in self.gone)
 
     def reason(self) -> str:
         """Say what changes."""
@@ -148,7 +159,8 @@ def mark(wanted: Mapping[str, Marks], kubeconfig: str, server: str, deadline: ti
         RunScript(
             f"labels and taints of {', '.join(group)}",
             _script(each.commands(command, group)),
-            reason=each.reason(),
+            reason="changed by hand (drift)" if each.lost else each.reason(),
+            shows=each.lost or tuple(each.shows()),
         )
         for each, group in alike.values()
     ]
@@ -171,11 +183,13 @@ def plan(ctx: StepContext) -> list[Action]:
     patches: dict[str, Marks] = {}
     notes: list[FileSpec] = []
     for node in (ctx.node,) if ctx.marked is None else ctx.marked:
-        if unless_so and is_so(marker(node), ctx.facts):
+        as_noted = unless_so and is_so(marker(node), ctx.facts)
+        gone = lost(node, ctx.live) if as_noted else ()
+        if as_noted and not gone:
             continue
         wanted = marks(node, _noted(ctx.facts, node) if known else None)
         if wanted:
-            patches[node.name] = wanted
+            patches[node.name] = replace(wanted, lost=gone)
             notes.append(marker(node))
     actions = mark(
         patches,
@@ -184,6 +198,31 @@ def plan(ctx: StepContext) -> list[Action]:
         ctx.timeouts.kubernetes_api_call,
     )
     return [*actions, *write(notes, ctx.facts, title="note the marks")] if actions else []
+
+
+def lost(node: Node, there: LiveObjects | None) -> tuple[str, ...]:
+    """Say which marks of ours a node does not carry any more; none where nobody was asked.
+
+    A taint that a node only registers with goes away by itself once something is ready there.
+    """
+    found = there.there.get(f"Node {node.name}") if there is not None else None
+    if found is None:
+        return ()
+    labels = found["metadata"].get("labels") or {}
+    gone = [
+        f"label {key}={value} " + (f"is {labels[key] or 'empty'}" if key in labels else "is gone")
+        for key, value in labels_of(node).items()
+        if labels.get(key) != value
+    ]
+    taints = {
+        (each["key"], each["effect"]): each.get("value", "") for each in found["spec"].get("taints") or ()
+    }
+    gone += [
+        f"taint {taint} is gone"
+        for taint in node.effective_taints
+        if not node.taints_registered and taints.get((taint.key, taint.effect)) != taint.value
+    ]
+    return tuple(gone)
 
 
 def _noted(facts: HostFacts, node: Node) -> Mapping[str, Any] | None:

@@ -36,7 +36,7 @@ def run(
             if dry_run:
                 from kubeadm_py.cli.verbs import plans
 
-                end.verdict = plans.show_plan(a_run, report.plan, in_turn=report.in_turn)
+                end.verdict = plans.verdict(plans.tell(a_run, report, loaded))
                 return
             _conclude(a_run, end, report, config)
             if report.moved_to:

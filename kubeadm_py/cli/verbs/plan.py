@@ -16,8 +16,8 @@ def run(display: Display, *, config: str, ignore: Sequence[str], allow_unknown_f
     cluster = loaded.cluster
     connect = Approached(cluster.nodes)
     # Loaded while the connections are made: each takes about as long as the other.
-    from kubeadm_py.cli.verbs import common
-    from kubeadm_py.plan import apply, show
+    from kubeadm_py.cli.verbs import common, plans
+    from kubeadm_py.plan import apply
     from kubeadm_py.plan.run import Options, running
     from kubeadm_py.report import plan_text
 
@@ -26,8 +26,7 @@ def run(display: Display, *, config: str, ignore: Sequence[str], allow_unknown_f
         reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=cluster.nodes) as end:
             report = apply.apply(a_run)
-            told = show.planned(report.plan, a_run.sessions, in_turn=report.in_turn)
-            a_run.bus.emit(told)
+            told = plans.tell(a_run, report, loaded)
             if told.empty:
                 end.verdict = f"{cluster.name} matches {config}: nothing to do"
                 return ExitCode.DONE

@@ -69,6 +69,7 @@ def plan_sysctls(ctx: StepContext) -> list[Action]:
             RunScript(
                 "set " + ", ".join(sorted(differing)),
                 _set_sysctls(differing),
+                reason=f"not what {paths.SYSCTL_FILE} says (drift)" if written else "",
                 timeout=_TIMEOUT,
                 shows=tuple(
                     f"{key} {ctx.facts.sysctls.get(key, 'unknown')} -> {value}"

@@ -1,0 +1,120 @@
+"""What the cluster has of our objects: one question where all is so, two where something may differ."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import UnreachableError
+from kubeadm_py.facts.profiles import plain_debian_12
+from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.plan import live_objects
+from kubeadm_py.transport.base import Result
+from kubeadm_py.transport.fake import FakeHost
+
+OURS = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "c", "namespace": "n"},
+    "data": {"a": "1"},
+}
+SCALED = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "d", "namespace": "n"},
+    "spec": {"paused": False},
+}
+
+
+def there(item, **fields):
+    metadata = {**item["metadata"], "uid": "1", "resourceVersion": "7"}
+    return {**item, "metadata": metadata, **fields}
+
+
+class API:
+    """Answers kubectl: `get` with what there is, an apply with what it would make."""
+
+    def __init__(self, *items, would_be=(), ok=True):
+        self.items, self.would_be, self.ok = items, would_be, ok
+        self.asked = []
+        self.host = FakeHost("cp1")
+        self.host.answer("kubectl", self)
+        facts = plain_debian_12("cp1", "192.0.2.11")
+        node = Node("cp1", Role.CONTROL_PLANE, ("192.0.2.11",))
+        self.session = Session(node, self.host, facts, Inventory("demo"), "")
+
+    def __call__(self, call):
+        verb = "apply" if " apply " in call.text else "get"
+        assert ("--dry-run=server" in call.text) is (verb == "apply"), "nothing is written"
+        self.asked.append((verb, json.loads(call.data)["items"]))
+        found = self.items if verb == "get" else self.would_be
+        output = json.dumps({"kind": "List", "items": found}).encode() if found else b""
+        return Result(0 if self.ok else 1, output, b"")
+
+
+def test_all_is_so():
+    api = API(there(OURS))
+    found = live_objects.look(api.session, [OURS], ["w1"])
+    assert (found.merged, found.missing) == ({}, frozenset())
+    [(verb, items)] = api.asked
+    assert verb == "get"
+    assert [item["kind"] for item in items] == ["ConfigMap", "Node"]
+    assert "data" not in items[0], "what is asked for is named, not sent"
+
+
+def test_one_is_missing():
+    found = live_objects.look(API(ok=True).session, [OURS], [])
+    assert found.missing == {"ConfigMap n/c"}
+
+
+def test_what_differs_is_judged_by_the_server():
+    changed = there(OURS, data={"a": "2"})
+    api = API(changed, would_be=[there(OURS)])
+    found = live_objects.look(api.session, [OURS], [])
+    assert set(found.merged) == {"ConfigMap n/c"}
+    assert api.asked[1] == ("apply", [OURS])
+
+
+def test_what_only_looks_different_is_none():
+    other_words = there(OURS, data={"a": "one"})
+    api = API(other_words, would_be=[there(OURS, data={"a": "one"})])
+    assert live_objects.look(api.session, [OURS], []).merged == {}
+
+
+def test_a_changed_form_is_asked_about_even_where_it_only_lacks_fields():
+    richer = there(OURS, data={"a": "1", "old": "of ours"})
+    api = API(richer, would_be=[there(OURS)])
+    assert not live_objects.look(api.session, [OURS], []).merged
+    assert live_objects.look(api.session, [OURS], [], {"ConfigMap n/c"}).merged
+
+
+def test_a_scaled_workload_keeps_its_replicas():
+    live = there(SCALED, spec={"paused": True, "replicas": 5})
+    api = API(live, would_be=[there(SCALED, spec={"paused": False, "replicas": 5})])
+    live_objects.look(api.session, [SCALED], [])
+    assert api.asked[1][1][0]["spec"] == {"paused": False, "replicas": 5}
+
+
+def test_where_the_server_refuses_the_question_it_differs():
+    api = API(there(OURS, data={"a": "2"}))
+    api.host.answer("--dry-run=server", lambda _call: Result(1, b"", b"denied"))
+    assert live_objects.look(api.session, [OURS], []).differs("ConfigMap n/c")
+
+
+@pytest.mark.parametrize("answer", [Result(1, b"", b"refused"), Result(0, b"no json", b"")])
+def test_nobody_answers(answer):
+    api = API()
+    api.host.answer("kubectl", lambda _call: answer)
+    assert live_objects.look(api.session, [OURS], []) is None
+
+
+def test_the_host_is_gone():
+    def gone(_call):
+        raise UnreachableError("lost")
+
+    api = API()
+    api.host.answer("kubectl", gone)
+    assert live_objects.look(api.session, [OURS], []) is None
