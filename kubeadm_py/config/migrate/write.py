@@ -44,7 +44,7 @@ class _Writer:
     def _entries(self, value: Value, indent: str) -> Iterator[str]:
         for key, entry in value.mapping.items():
             yield from self._before(entry.line, indent)
-            yield from self._written(f"{indent}{_scalar(key)}:", entry, indent)
+            yield from self._written(f"{indent}{scalar(key)}:", entry, indent)
 
     def _written(self, start: str, value: Value, indent: str) -> Iterator[str]:
         """Yield the lines of a value behind its key."""
@@ -63,7 +63,7 @@ class _Writer:
             yield f"{start} |{'' if content.endswith(chr(10)) else '-'}{beside}"
             yield from (f"{indent}{_STEP}{line}" if line else "" for line in content.splitlines())
         else:
-            yield f"{start} {_scalar(content, value.raw)}{beside}"
+            yield f"{start} {scalar(content, value.raw)}{beside}"
 
     def _item(self, item: Value, indent: str) -> Iterator[str]:
         yield from self._before(item.line, indent)
@@ -122,7 +122,7 @@ def _is_block(text: str) -> bool:
     )
 
 
-def _scalar(content: Scalar | list[Value] | dict[str, Value], raw: str = "") -> str:
+def scalar(content: Scalar | list[Value] | dict[str, Value], raw: str = "") -> str:
     """Return a scalar so that kubeadm and we read back the same."""
     if isinstance(content, bool):
         return str(content).lower()
