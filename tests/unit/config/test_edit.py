@@ -176,7 +176,7 @@ def test_what_is_shared_is_left_to_a_person():
     text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer: &a {certSANs: [x]}\n"
     shared = text + "scheduler: *a\n"
     assert diff(Edit(CLUSTER, ("apiServer", "certSANs"), ["z"]), text=text)
-    with pytest.raises(UneditableError, match="apiServer.certSANs stands in a form") as caught:
+    with pytest.raises(UneditableError, match=r"apiServer\.certSANs stands in a form") as caught:
         edited(shared, [Edit(CLUSTER, ("apiServer", "certSANs"), ["z"])], "cluster.yaml")
     assert "apiServer.certSANs = [z]" in caught.value.fix
 

@@ -34,7 +34,7 @@ from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.events import Event, EventBus
 from kubeadm_py.facts import parse
 from kubeadm_py.facts.collect import PROBE_MARKER
-from kubeadm_py.model import endpoint, paths
+from kubeadm_py.model import endpoint, live, paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, ImportImages, LocalFile
 from kubeadm_py.model.cluster import (
     SSH,
@@ -162,6 +162,7 @@ class Machine(FakeHost):
         self.answer(re.compile(r"kubectl .* delete secret "), self._delete)
         self.answer(re.compile("^# stage "), self._stage)
         self.answer("# ask about add-ons", self._addons)
+        self.answer("# ask for the cluster's objects", self._objects)
         self.answer(re.compile(r"^umask 077\nPATH=(?!(?s:.)*##kubeadm-py held)"), self._look)
 
     @property
@@ -201,6 +202,14 @@ class Machine(FakeHost):
             return Result(1, output, b"base64: /etc/kubernetes/pki/ca.crt: Input/output error\n")
         output += b"##kubeadm-py ca " + base64.b64encode(self.api.ca_pem) + b"\n"
         return Result(0, output + self.fact_line, b"")
+
+    def _objects(self, call: Call) -> Result:
+        """Tell the cluster's objects, and of an apply that writes nothing what it would make of them."""
+        there = {live.key(item): item for item in self.api.objects}
+        asked = json.loads(call.data)["items"]
+        items = asked if "--dry-run=server" in call.text else [there.get(live.key(item)) for item in asked]
+        found = [item for item in items if item is not None]
+        return Result(0, json.dumps({"items": found}).encode() if found else b"", b"")
 
     def _delete(self, call: Call) -> Result:
         for token_id in re.findall(r"bootstrap-token-([a-z0-9]{6})", call.text):
