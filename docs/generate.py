@@ -180,6 +180,27 @@ BEHAVIOUR = (
         "`kubeadm reset` leaves CNI, packet filter rules and kubeconfigs to the operator.",
         "The host is as it was. `--keep-artifacts` leaves runtime, binaries and images.",
     ),
+    (
+        "`reset` removes the pods that a kubelet made; others stay, and the runtime with them.",
+        "`kubeadm reset` removes every pod of the runtime.",
+        "They are somebody else's.",
+    ),
+    (
+        "`reset` refuses where etcd's other members would lose their quorum; "
+        "`--skip-phases remove-etcd-member` goes on.",
+        "It warns, goes on, and their cluster stands still.",
+        "Their cluster is worth more than this host's reset.",
+    ),
+    (
+        "`reset phase remove-etcd-member` removes etcd's manifest, too.",
+        "It leaves it to cleanup-node.",
+        "An etcd that was born with state `new` would be a second, empty cluster.",
+    ),
+    (
+        "`reset` deletes the Node where a control plane is left to do it.",
+        "The Node stays.",
+        "Nothing of the host is left.",
+    ),
 )
 """Wanted differences in what commands do; those in what is written are data of the golden tests."""
 

@@ -13,6 +13,7 @@ from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_m
 from kubeadm_py.config.removed_values import REMOVED_KUBEADM_GATES
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
+from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
 from kubeadm_py.model.phases import INIT, JOIN, RESET, Phase
 from kubeadm_py.model.versions import Version
@@ -149,6 +150,9 @@ def _check_reset(whole: Whole, problems: Problems) -> None:
     place, reset = whole.reset.document, whole.reset.value
     if place.raw(("criSocket",)).startswith("/"):
         problems.warning(place, ("criSocket",), f"read as {reset.cri_socket}; write the scheme too")
+    if reset.certificates_dir and paths.is_systems(reset.certificates_dir):
+        message = f"{show(reset.certificates_dir)} is the whole system's: reset would empty it"
+        problems.error(place, ("certificatesDir",), message)
     for index, flag in enumerate(reset.unmount_flags):
         if flag == _EXPIRE:
             message = f"{_EXPIRE} unmounts at a second try only, and reset tries once; leave it out"

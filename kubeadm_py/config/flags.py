@@ -70,6 +70,14 @@ _JOIN_FLAGS: Mapping[Path, str] = {
     _HOST_PATH: HOST_FLAG,
 }
 
+_RESET_FLAGS: Mapping[Path, str] = {
+    ("certificatesDir",): "--cert-dir",
+    ("cleanupTmpDir",): "--cleanup-tmp-dir",
+    ("criSocket",): "--cri-socket",
+    ("force",): "--force",
+    _HOST_PATH: HOST_FLAG,
+}
+
 
 def from_init_flags(
     *,
@@ -206,6 +214,33 @@ def from_join_flags(
     if node_name and len(hosts) > 1:
         problems.error(join, ("nodeRegistration", "name"), f"one name for {len(hosts)} hosts; leave it out")
     return _resolve((join,), problems, join, hosts, joining=True)
+
+
+def from_reset_flags(
+    *,
+    hosts: Sequence[str] = (),
+    cert_dir: str = "",
+    cleanup_tmp_dir: bool = False,
+    cri_socket: str = "",
+    force: bool = False,
+) -> ResolvedCluster:
+    """Return the hosts that kubeadm's reset flags are about; raise ConfigError naming the flags to blame.
+
+    Without `hosts` the one node is this very machine.
+    """
+    problems = Problems()
+    reset = FlagDocument("ResetConfiguration", {}, _RESET_FLAGS)
+    reset.data = _tree(
+        {
+            ("certificatesDir",): cert_dir,
+            ("cleanupTmpDir",): cleanup_tmp_dir,
+            ("criSocket",): cri_socket,
+            ("force",): force,
+        }
+    )
+    # No document says what kind of node it is, and none needs to.
+    init = FlagDocument("InitConfiguration", {}, _INIT_FLAGS)
+    return _resolve((init, reset), problems, reset, _words(hosts), joining=False)
 
 
 def at_hosts(cluster: ResolvedCluster, hosts: Sequence[str], *, joining: bool = False) -> ResolvedCluster:

@@ -21,11 +21,6 @@ NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
 _SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 
 NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {
-    "ResetConfiguration": {
-        ("skipPhases", ITEMS): dict.fromkeys(
-            ("remove-etcd-member", "cleanup-node"), "reset does all or nothing so far"
-        ),
-    },
     "Cluster": {
         ("spec", "hosts", ITEMS, "role"): {"etcd": "etcd runs on the control-plane host or is external"},
         ("spec", "artifacts", "source"): {"packages": "use official, bundle or preinstalled"},

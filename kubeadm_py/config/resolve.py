@@ -18,7 +18,7 @@ from kubeadm_py.config.kubeadm_types import Component as ComponentDocument
 from kubeadm_py.config.kubeadm_types import ExtraArg
 from kubeadm_py.config.kubeadm_types import Timeouts as TimeoutsDocument
 from kubeadm_py.config.local_paths import on_this_machine
-from kubeadm_py.config.nodes import nodes
+from kubeadm_py.config.nodes import ignored, nodes
 from kubeadm_py.config.own import Own
 from kubeadm_py.config.problems import Problems
 from kubeadm_py.config.reset_types import ResetConfiguration
@@ -241,6 +241,10 @@ def _reset(document: ResetConfiguration) -> ResetSettings:
     return ResetSettings(
         dry_run=document.dry_run,
         force=document.force,
+        certificates_dir=document.certificates_dir,
+        cleanup_tmp_dir=document.cleanup_tmp_dir,
+        cri_socket=document.cri_socket,
+        ignore_preflight_errors=ignored(document.ignore_preflight_errors),
         skip_phases=tuple(document.skip_phases),
         unmount_flags=tuple(document.unmount_flags),
         timeouts=_timeouts(document.timeouts),

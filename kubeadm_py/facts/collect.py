@@ -113,7 +113,7 @@ def resolved_names(cluster: ResolvedCluster) -> tuple[str, ...]:
 
 def interesting_paths(cluster: ResolvedCluster, node: Node) -> tuple[str, ...]:
     """Return the paths that this cluster's config names and that the probe would not look at otherwise."""
-    named = [cluster.certificates_dir, cluster.ca_cert_path]
+    named = [cluster.certificates_dir, cluster.ca_cert_path, cluster.reset.certificates_dir]
     named.append(str(cluster.kubelet_config.get("resolvConf") or ""))
     named.append(str(cluster.kubelet_config.get("staticPodPath") or ""))
     if cluster.etcd.local is not None:

@@ -99,6 +99,7 @@ def read_facts(answer: Answer, *, round_trip: float = 0.0, operator_clock: float
         external_etcd=runtime.read_external_etcd(answer),
         images=runtime.read_images(answer),
         images_known="!images-listed" in answer.sections,
+        others_containers=runtime.read_others(answer),
         files=described,
         directories=files.read_directories(answer),
         disks=files.read_disks(answer),

@@ -250,6 +250,17 @@ images() {
   fi
 }
 
+# Who else uses containerd: only a reset needs to know, so it is asked by name only.
+containers() {
+  [ -S "$socket" ] && has ctr || return
+  section '!containers'
+  for namespace in $(timeout 5 ctr -a "$socket" namespaces ls -q); do
+    timeout 5 ctr -a "$socket" -n "$namespace" containers ls -q | sed "s|^|$namespace/|"
+  done
+  section '!containers-of-kubelets'
+  timeout 5 ctr -a "$socket" -n k8s.io containers ls -q 'labels."io.kubernetes.pod.uid"' | sed 's|^|k8s.io/|'
+}
+
 # The runtime's answer holds its whole config, registry passwords included: a few keys pass.
 runtime() {
   if [ -S "$socket" ] && has crictl; then
@@ -517,6 +528,7 @@ ask() {
   ask files files
   ask images images
   ask runtime runtime
+  case " ${PROBE_PARTS-} " in *' containers '*) ask containers containers ;; esac
   ask units units
   ask resolve resolve
   [ -z "${PROBE_ETCD-}" ] || ask etcd etcd

@@ -88,3 +88,9 @@ def _etcd_answer(lines: list[str]) -> EtcdAnswer:
     reasons = [reason for line in lines for reason in _REASON.findall(line)]
     last = lines[-1] if lines else "no answer within 8 s"
     return EtcdAnswer(error=(reasons[-1] if reasons else last)[:_LONGEST_REASON])
+
+
+def read_others(answer: Answer) -> tuple[str, ...]:
+    """Return the containers that no kubelet made, as NAMESPACE/ID."""
+    made = set(answer.lines("!containers-of-kubelets"))
+    return tuple(name for name in answer.lines("!containers") if name not in made)

@@ -43,8 +43,12 @@ def command(
     certificates_dir: str = paths.PKI_DIR,
     endpoint: str = LOCAL,
     timeout: str = "10s",
+    program: str = "etcdctl",
 ) -> str:
-    """Return an etcdctl command line for a script on a host."""
+    """Return an etcdctl command line for a script on a host; `endpoint` may be several, with commas.
+
+    `program` are shell words that stand for etcdctl.
+    """
     certificates = f"{certificates_dir}/etcd"
     flags = [
         *("--endpoints", endpoint),
@@ -57,7 +61,7 @@ def command(
     # The variables of a login would be taken for flags of ours.
     return (
         "unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_USER ETCDCTL_API;"
-        f" PATH=$PATH:/usr/local/bin; etcdctl {shlex.join([*flags, *arguments])}"
+        f" PATH=$PATH:/usr/local/bin; {program} {shlex.join([*flags, *arguments])}"
     )
 
 

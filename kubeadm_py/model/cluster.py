@@ -239,6 +239,13 @@ class ResetSettings:
     dry_run: bool = False
     force: bool = False
     """Do not ask."""
+    certificates_dir: str = ""
+    """Whose content goes where no inventory knows any of it; empty: the cluster's."""
+    cleanup_tmp_dir: bool = False
+    """Remove what kubeadm keeps from upgrades below /etc/kubernetes/tmp, too."""
+    cri_socket: str = ""
+    """Where the pods' runtime listens; empty: as the host's files say."""
+    ignore_preflight_errors: frozenset[str] = frozenset()
     skip_phases: tuple[str, ...] = ()
     unmount_flags: tuple[str, ...] = ()
     """Names of umount2(2)'s flags."""

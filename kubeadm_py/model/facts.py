@@ -158,6 +158,8 @@ class HostFacts:
     images: tuple[ImageFact, ...] = ()
     images_known: bool = False
     """Whether containerd could be asked for its images."""
+    others_containers: tuple[str, ...] = ()
+    """Containers that no kubelet made, as NAMESPACE/ID; asked of containerd only before a reset."""
     files: Mapping[str, FileFact] = field(default_factory=dict)
     """Managed and interesting paths that exist: path -> fact. Directories have sha256 ''."""
     directories: Mapping[str, int] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 KUBERNETES_DIR = "/etc/kubernetes"
 MANIFESTS_DIR = "/etc/kubernetes/manifests"
 TMP_DIR = "/etc/kubernetes/tmp"
@@ -91,3 +93,9 @@ NEVER_REMOVED = frozenset(
 )
 # fmt: on
 """Directories that are shared with the whole system: no inventory, however wrong, takes them away."""
+
+
+def is_systems(path: str) -> bool:
+    """Say whether a path, however it is written, is a directory of the whole system's."""
+    # normpath leaves two leading slashes as they are.
+    return posixpath.normpath("/" + path.lstrip("/")) in NEVER_REMOVED

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 PREFLIGHT = "preflight"
 SHOW_JOIN_COMMAND = "show-join-command"
+REMOVE_ETCD_MEMBER = "remove-etcd-member"
 CLEANUP_NODE = "cleanup-node"
 
 
@@ -149,7 +150,7 @@ JOIN = (
 )
 RESET = (
     Phase(PREFLIGHT, "Look what is there, and ask.", "force ignore-preflight-errors"),
-    Phase("remove-etcd-member", "Take the host's etcd out of its cluster.", "kubeconfig"),
+    Phase(REMOVE_ETCD_MEMBER, "Take the host's etcd out of its cluster.", "kubeconfig"),
     Phase(CLEANUP_NODE, "Remove what the cluster left on the host.", "cert-dir cleanup-tmp-dir cri-socket"),
 )
 WORKFLOWS = {"init": INIT, "join": JOIN, "reset": RESET}

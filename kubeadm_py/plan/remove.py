@@ -205,13 +205,17 @@ class _Removal:
             session = self.run.sessions.get(node.name)
             if session is None:
                 continue
-            actions = reset_steps.plan(
-                session.inventory, session.facts, keep_artifacts=self.wish.keep_artifacts
+            cluster = self.run.cluster
+            host = reset_steps.ResetHost(
+                session.inventory,
+                session.facts,
+                cluster.reset,
+                self.wish.keep_artifacts,
+                certificates_dir=cluster.certificates_dir,
             )
-            if actions:
-                plans.append(HostPlan(node.name, (PlannedStep("reset", "reset", tuple(actions)),)))
-            elif session.facts.ca_public_key_sha256:
-                self.run.warn(f"{node.name}: another tool made this node; what it left there stays")
+            planned = reset_steps.plan(host)
+            if planned:
+                plans.append(HostPlan(node.name, planned))
         return tuple(plans)
 
 

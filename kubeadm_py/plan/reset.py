@@ -3,82 +3,270 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl
+from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node
-from kubeadm_py.model.phases import CLEANUP_NODE, RESET
+from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.phases import CLEANUP_NODE, PREFLIGHT, REMOVE_ETCD_MEMBER, RESET, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.plan import phases
+from kubeadm_py.plan import leaving, phases, preflight
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.steps import etcd_birth
+from kubeadm_py.preflight import run as preflight_run
+from kubeadm_py.preflight.checks import privilege
+from kubeadm_py.steps import etcd_birth, kubeadm_made, leave, reset_left
 from kubeadm_py.steps import reset as steps
+from kubeadm_py.steps.reset import ResetHost
 
 UNNAMED = "kubernetes"
 """The name in the inventory of a host whose cluster nobody named: it tells nothing."""
+_BY_KUBEADM = "kubeadm made this node: what its own reset removes goes, and the pod network's links and rules"
+PARTS = ("system", "files", "network", "units", "containers")
+"""What a reset asks of the probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Say how far a reset goes."""
+
+    keep_artifacts: bool = False
+    whole_file: bool = True
+    """Whether the config names all hosts; else each host is on its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResetReport:
-    """Hold what a reset did; `untouched` hosts held nothing of ours."""
+    """Hold what a reset did; `untouched` hosts held nothing of a cluster."""
 
     plan: Plan
     changed: int
     untouched: tuple[str, ...]
 
 
-def reset(
-    run: Run, targets: Sequence[Node], *, keep_artifacts: bool, confirm: Callable[[Plan], bool]
-) -> ResetReport | None:
-    """Look, ask `confirm`, remove what each inventory lists; None where it was not confirmed.
+def affected(plan: Plan) -> list[str]:
+    """Return the hosts that a plan changes."""
+    return list(dict.fromkeys(host.host for stage in plan.stages for host in stage.hosts))
 
-    Hosts are handled at once and apart from each other. Where a control plane of the file stays, the removed
+
+def reset(
+    run: Run, targets: Sequence[Node], wish: Wish, *, confirm: Callable[[Plan], bool]
+) -> ResetReport | None:
+    """Look, ask `confirm`, take hosts out of etcd, remove what is the cluster's; None where not confirmed.
+
+    Hosts are handled at once and apart from each other; those that cannot be reached are told first, and
+    raise RunFailedError once the others are done. Where a control plane of the file stays, the removed
     hosts' Node objects are deleted there.
     """
-    options = run.options
-    chosen = phases.selection(RESET, options.only_phases, run.cluster.reset.skip_phases, options.skip_phases)
-    if "remove-etcd-member" in chosen.only:
-        raise UsageError(
-            "reset takes no etcd member out of its cluster yet",
-            fix="leave the phase out; the host's etcd goes with its node: reset phase cleanup-node",
+    return _Reset(run, targets, wish).through(confirm)
+
+
+@dataclass
+class _Reset:
+    run: Run
+    targets: Sequence[Node]
+    wish: Wish
+    unreached: list[KubeadmPyError] = field(default_factory=list)
+
+    def through(self, confirm: Callable[[Plan], bool]) -> ResetReport | None:
+        run, options = self.run, self.run.options
+        skipped = (run.cluster.reset.skip_phases, options.skip_phases)
+        chosen = phases.selection(RESET, options.only_phases, *skipped)
+        self._look()
+        self._name()
+        names = list(run.sessions)
+        _refuse_foreign(run)
+        if chosen.wants(PREFLIGHT):
+            _check(run)
+        plan = self._plan(chosen)
+        untouched = tuple(name for name in names if not self._holds_anything(name))
+        if options.dry_run or plan.empty:
+            self._tell_unreached("nothing was removed")
+            return ResetReport(plan, 0, untouched)
+        if not confirm(plan):
+            return None
+        self._carry_out(plan)
+        self._tell_unreached(f"{', '.join(affected(plan))} reset")
+        return ResetReport(plan, sum(changes(stage) for stage in plan.stages), untouched)
+
+    def _look(self) -> None:
+        """Look at the hosts; go on with those that are there."""
+        run = self.run
+        try:
+            run.look(self.targets, lock=not run.options.dry_run, parts=PARTS)
+        except RunFailedError as error:
+            if not run.sessions or any(each.exit_code is not ExitCode.UNREACHABLE for each in error.errors):
+                raise
+            self.unreached = list(error.errors)
+            for each in self.unreached:
+                run.warn(f"cannot be reached, and keeps all that is on it: {each.summary}", each.host)
+
+    def _name(self) -> None:
+        """Call hosts that nothing names by their own names."""
+        run = self.run
+        known = {name: kubeadm_made.node_name(session.facts) for name, session in run.sessions.items()}
+        names = [known.get(node.name) or node.name for node in run.cluster.nodes]
+        if not self.wish.whole_file and len(set(names)) == len(names):
+            nodes = tuple(
+                replace(node, name=name) if node.name_from_host else node
+                for node, name in zip(run.cluster.nodes, names, strict=True)
+            )
+            run.use(replace(run.cluster, nodes=nodes))
+            self.targets = nodes
+
+    def _tell_unreached(self, done: str) -> None:
+        """Raise for hosts that were to be reset and were not."""
+        if self.unreached:
+            self.run.say(done)
+            config = f" --config {self.run.config_name}" if self.run.config_name else ""
+            for error in self.unreached:
+                error.fix = f"once it is back: kubeadm-py reset{config} --host {error.host}"
+            raise RunFailedError(self.unreached)
+
+    def _plan(self, chosen: Selection) -> Plan:
+        run = self.run
+        leave_etcd = leaving.Leave()
+        if chosen.wants(REMOVE_ETCD_MEMBER):
+            leave_etcd = leaving.plan(run, self.targets)
+            self._warn_of_silence(leave_etcd)
+        elif chosen.wants(CLEANUP_NODE):
+            _warn_of_members(run)
+        plans, forgets = [], []
+        for name in run.sessions:
+            host = self._host(name, chosen)
+            if chosen.wants(CLEANUP_NODE) and leave_etcd.others_stay:
+                forgets += self._forgets(name)
+            planned = steps.plan(host)
+            if planned and host.kubeadms:
+                run.bus.emit(Notice("info", _BY_KUBEADM, name))
+            if planned:
+                plans.append(HostPlan(name, planned))
+            if host.keeps and not self.wish.keep_artifacts and planned:
+                others = ", ".join(host.facts.others_containers)
+                run.warn(
+                    f"the container runtime stays, and what prepared the host: others use it ({others})",
+                    name,
+                    "once these containers are gone, reset again",
+                )
+        return Plan(
+            "reset",
+            (
+                # While its own API server still has an etcd to ask.
+                Stage("forget", "delete Nodes", tuple(forgets)),
+                Stage("leave", "leave etcd", leave_etcd.plans),
+                Stage("reset", "remove what the inventory lists", tuple(plans)),
+            ),
         )
-    run.look(targets, lock=not options.dry_run)
-    names = list(run.sessions)
-    _refuse_foreign(run)
-    plans = []
-    for name, session in run.sessions.items():
-        if not chosen.wants(CLEANUP_NODE):
-            continue
-        actions = steps.plan(
+
+    def _host(self, name: str, chosen: Selection) -> ResetHost:
+        session, cluster = self.run.sessions[name], self.run.cluster
+        return ResetHost(
             session.inventory,
             session.facts,
-            keep_artifacts=keep_artifacts,
-            unmount_flags=run.cluster.reset.unmount_flags,
+            cluster.reset,
+            self.wish.keep_artifacts,
+            chosen,
+            certificates_dir=cluster.certificates_dir,
         )
-        if actions:
-            plans.append(HostPlan(name, (PlannedStep("reset", "reset", tuple(actions)),)))
-    stage = Stage("reset", "remove what the inventory lists", tuple(plans))
-    plan = Plan("reset", (stage,))
-    untouched = tuple(name for name in names if run.sessions[name].inventory.empty)
-    if options.dry_run or stage.empty:
-        return ResetReport(plan, 0, untouched)
-    _warn_of_members(run)
-    if not confirm(plan):
-        return None
-    executor = Executor(run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings)
-    result = executor.run(stage)
-    run.changed += sum(result.changed.values())
-    gone = list(result.changed)
-    _forget_nodes(run, [name for name in gone if run.cluster.node(name).ssh is not None])
-    if result.errors:
-        raise RunFailedError(list(result.errors.values()))
-    return ResetReport(plan, changes(stage), untouched)
+
+    def _holds_anything(self, name: str) -> bool:
+        session = self.run.sessions[name]
+        return not session.inventory.empty or kubeadm_made.is_kubeadms(session.inventory, session.facts)
+
+    def _forgets(self, name: str) -> list[HostPlan]:
+        """Let a host that no file names others for delete its own Node, where it has the means."""
+        if self.wish.whole_file:
+            return []
+        run, facts = self.run, self.run.sessions[name].facts
+        kubeconfig = run.options.kubeconfig or paths.ADMIN_CONF
+        if kubeconfig not in facts.files and not run.options.kubeconfig:
+            return []
+        timeout = run.cluster.reset.timeouts.kubernetes_api_call
+        action = leave.forget_itself(kubeadm_made.node_name(facts), kubeconfig, timeout)
+        return [HostPlan(name, (PlannedStep("forget", "delete the Node", (action,)),))]
+
+    def _warn_of_silence(self, found: leaving.Leave) -> None:
+        if found.others_stay:
+            for name in found.silent:
+                self.run.warn(
+                    "etcd does not answer: if others of its cluster live, they go on counting its vote",
+                    name,
+                    _removal(self.run, name),
+                )
+
+    def _carry_out(self, plan: Plan) -> None:
+        run = self.run
+        executor = Executor(
+            run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings
+        )
+        *before, clean = plan.stages
+        for stage in before:
+            left = executor.run(stage)
+            left.raise_first()
+            run.changed += sum(left.changed.values())
+        result = executor.run(clean, probe_after=True)
+        run.changed += sum(result.changed.values())
+        gone = [name for name in result.changed if self._cleaned(plan, name)]
+        for name in gone:
+            self._tell_what_is_left(name)
+        if self.wish.whole_file:
+            self._forget_nodes(gone)
+        if result.errors:
+            raise RunFailedError([*result.errors.values(), *self.unreached])
+
+    def _forget_nodes(self, names: list[str]) -> None:
+        """Delete the Node objects on a control plane that stays; who is gone is no failure."""
+        run, targets = self.run, {node.name for node in self.targets}
+        staying = [node for node in run.cluster.control_planes if node.name not in targets]
+        if not staying or not names:
+            return
+        for node in staying:
+            try:
+                with closing(run.connect(node)) as host:
+                    host.connect()
+                    kubectl.run(
+                        host,
+                        ["delete", "node", "--ignore-not-found", *names],
+                        doing=f"deleting the nodes {', '.join(names)}",
+                    )
+            except KubeadmPyError as error:
+                why = error
+            else:
+                return
+        text = f"the Node objects of {', '.join(names)} may still be there: {why.summary}"
+        run.bus.emit(Notice("warning", text, staying[-1].name, f"kubectl delete node {' '.join(names)}"))
+
+    def _tell_what_is_left(self, name: str) -> None:
+        found = reset_left.left(self.run.sessions[name].facts)
+        if found:
+            self.run.warn(f"left, for it is not known to be the cluster's: {found}", name)
+
+    def _cleaned(self, plan: Plan, name: str) -> bool:
+        done = next(host for host in plan.stages[-1].hosts if host.host == name)
+        return any(step.step == CLEANUP_NODE for step in done.steps)
+
+
+def _check(run: Run) -> None:
+    """Refuse without root, as kubeadm's preflight of reset does: its one check."""
+    ignored = run.options.ignore_preflight_errors | run.cluster.reset.ignore_preflight_errors
+    contexts = preflight.contexts(run, list(run.sessions), verb="join")
+    found = preflight_run.run(Gate.HOST, contexts, ignore=ignored, checks=privilege.CHECKS)
+    run.report_findings(found)
+    preflight.refuse(found, hosts=len(contexts), gate=Gate.HOST)
+
+
+def _removal(run: Run, name: str) -> str:
+    """Return what to type to take a member out whose host is gone."""
+    if run.config_name:
+        return f"kubeadm-py remove {name} --config {run.config_name}"
+    return "on a control plane that lives: etcdctl member list, etcdctl member remove ID"
 
 
 def _warn_of_members(run: Run) -> None:
@@ -87,11 +275,10 @@ def _warn_of_members(run: Run) -> None:
     staying = [node for node in cluster.control_planes if node.name not in run.sessions]
     for name, session in run.sessions.items():
         if staying and cluster.etcd.local is not None and etcd_birth.MANIFEST in session.facts.files:
-            config = f" --config {run.config_name}" if run.config_name else ""
             run.warn(
-                "reset alone leaves this host's etcd member in the cluster, where it costs a vote",
+                "this host's etcd member stays in the cluster, where it costs a vote",
                 name,
-                f"kubeadm-py remove {name}{config}",
+                _removal(run, name),
             )
 
 
@@ -114,23 +301,3 @@ def _refuse_foreign(run: Run) -> None:
 def _login(session: Session) -> str:
     ssh = session.node.ssh
     return f"{ssh.user}@{ssh.host}" if ssh is not None and ssh.user else session.node.address
-
-
-def _forget_nodes(run: Run, names: list[str]) -> None:
-    """Delete the Node objects on a control plane that stays; it may be gone, which is no failure."""
-    staying = [node for node in run.cluster.control_planes if node.name not in run.sessions]
-    if not staying or not names:
-        return
-    host = run.connect(staying[0])
-    try:
-        host.connect()
-        kubectl.run(
-            host,
-            ["delete", "node", "--ignore-not-found", *names],
-            doing=f"deleting the nodes {', '.join(names)}",
-        )
-    except KubeadmPyError as error:
-        text = f"the Node objects of {', '.join(names)} may still be there: {error.summary}"
-        run.bus.emit(Notice("warning", text, staying[0].name, f"kubectl delete node {' '.join(names)}"))
-    finally:
-        host.close()

@@ -24,15 +24,16 @@ def recorded(facts: HostFacts) -> Birth | None:
 
 def in_manifest(facts: HostFacts) -> Birth | None:
     """Return the birth that a host's manifest tells, ours or kubeadm's; `state` is '' where it is silent."""
-    fact = facts.files.get(MANIFEST)
-    flags = _flags((fact.content if fact is not None else None) or b"")
+    flags = manifest_flags(facts)
     members = parse_members(flags.get("initial-cluster", ""))
     return Birth(members, flags.get("initial-cluster-state", "")) if members else None
 
 
-def _flags(manifest: bytes) -> dict[str, str]:
+def manifest_flags(facts: HostFacts) -> dict[str, str]:
+    """Return etcd's flags as a host's manifest gives them, ours or kubeadm's; none where there is none."""
+    fact = facts.files.get(MANIFEST)
     try:
-        pod: Any = yaml.load(manifest, Loader=yaml.CSafeLoader)
+        pod: Any = yaml.load((fact.content if fact is not None else None) or b"", Loader=yaml.CSafeLoader)
         words = [str(word) for word in pod["spec"]["containers"][0]["command"]]
     except (yaml.YAMLError, KeyError, IndexError, TypeError):
         return {}

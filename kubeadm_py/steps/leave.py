@@ -71,3 +71,21 @@ def forget(names: list[str], server: str) -> Action:
         f"{kubectl} delete node --ignore-not-found {shlex.join(names)}",
         reason="they are no part of the cluster any more",
     )
+
+
+def forget_itself(name: str, kubeconfig: str, timeout: timedelta) -> Action:
+    """Delete a host's own Node from there; where that fails it says so, for the host goes in any case."""
+    seconds = max(1, int(timeout.total_seconds()))
+    command = (
+        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(kubeconfig)}"
+        f" --request-timeout {seconds}s delete node --ignore-not-found --wait=false {shlex.quote(name)}"
+    )
+    return RunScript(
+        f"delete Node {name}",
+        # Its kubelet must not report meanwhile.
+        f"""systemctl stop kubelet.service 2>/dev/null || true
+if ! {command}; then
+  kpy_warn "the Node object {name} may still be there; on a control plane: kubectl delete node {name}"
+fi""",
+        reason="it is no part of the cluster any more",
+    )

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from datetime import timedelta
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript
+from kubeadm_py.model.facts import HostFacts
 
 _KUBELETS = "kubelet|kubelite|k3s*|k0s*|rke2*"
 """Names of processes that are a kubelet, or have one inside: their pods are theirs to end."""
+_RUNTIME_ENDPOINT = re.compile(
+    rb"(?:container-runtime-endpoint=|containerRuntimeEndpoint:\s*)[\"']?(unix://[^\s\"']+)"
+)
 
-_FUNCTIONS = f"""runtime() {{
-  if grep -qs crio {paths.CRICTL_CONFIG}; then echo crio.service; else echo containerd.service; fi
+_FUNCTIONS = f"""socket=@SOCKET@
+crictl() {{
+  if [ -n "$socket" ]; then command crictl --runtime-endpoint "$socket" "$@"; else command crictl "$@"; fi
+}}
+runtime() {{
+  case $socket$(cat {paths.CRICTL_CONFIG} 2>/dev/null || true) in
+    *crio*) echo crio.service ;;
+    *cri-dockerd*) echo cri-docker.service ;;
+    *) echo containerd.service ;;
+  esac
 }}
 answers() {{
   command -v crictl >/dev/null 2>&1 && crictl --timeout 5s version >/dev/null 2>&1
+}}
+# Print the pods that a kubelet made; containerd tells them from those of its other users by their label.
+pods_of_kubelets() {{
+  listed=$(crictl pods -q) || return 1
+  [ -n "$listed" ] || return 0
+  if [ "$unit" = containerd.service ] && labelled=$(ctr -a "${{socket#unix://}}" -n k8s.io containers ls -q \
+      'labels."io.kubernetes.pod.uid"' 2>/dev/null); then
+    printf '%s\n' "$listed" | grep -Fx -e "$labelled" || true
+  else
+    printf '%s\n' "$listed"
+  fi
 }}
 # Print pid, pod and command of every process in a cgroup of a pod that the kubelet of this host keeps.
 processes() {{
@@ -51,17 +76,19 @@ if command -v crictl >/dev/null 2>&1 && ! answers; then
 fi
 if answers; then
   for turn in 1 2 3 4 5; do
-    pods=$(crictl pods -q)
+    pods=$(pods_of_kubelets)
     [ -n "$pods" ] || break
     crictl --timeout 30s stopp $pods >/dev/null 2>&1 || true
     crictl --timeout 30s rmp -f $pods >/dev/null 2>&1 || true
   done
-  left=$(crictl pods -q)
+  left=$(pods_of_kubelets)
   if [ -n "$left" ]; then
     echo "these pods do not go: $left" >&2
     echo "look: crictl pods; journalctl -u $unit -e; a reboot ends them, too" >&2
     exit 1
   fi
+  others=$(crictl pods -q | tr '\n' ' ')
+  [ -z "$others" ] || kpy_warn "no kubelet made these pods, so they stay (crictl pods): $others"
 else
   running=$(processes)
   if [ -n "$running" ]; then
@@ -114,15 +141,35 @@ mounts=$(awk '{print $2}' /proc/mounts |
 printf '%s\\n' "$mounts" | while read -r mount; do umount "$(printf '%b' "$mount")"; done"""
 
 
-def stop(*, runtime_stays: bool) -> Action:
-    """Stop the kubelet, then all pods of the runtime; without a runtime what the kubelet's pods run.
+def endpoint(given: str, facts: HostFacts) -> str:
+    """Return where the kubelet's runtime listens: as somebody said, else as the kubelet was told.
 
-    The script fails, naming them, where processes of pods cannot be ended safely. Where the runtime stays,
-    it says what a dead one will remember.
+    Empty leaves it to crictl's own file, which is the host's.
     """
-    forget = f'unit=$(runtime)\nforget="{_FORGET if runtime_stays else ""}"\n'
+    if given:
+        return given
+    for path in (paths.KUBELET_INSTANCE_CONFIG, paths.KUBELET_CONFIG, paths.KUBELET_FLAGS_ENV):
+        fact = facts.files.get(path)
+        told = _RUNTIME_ENDPOINT.search((fact.content if fact is not None else None) or b"")
+        if told:
+            return told[1].decode(errors="replace")
+    return "" if paths.CRICTL_CONFIG in facts.files else paths.CONTAINERD_SOCKET
+
+
+def functions(socket: str) -> str:
+    """Return what scripts need that speak with the runtime; `socket` empty: as crictl's own file says."""
+    return _FUNCTIONS.replace("@SOCKET@", shlex.quote(socket)) + "unit=$(runtime)\n"
+
+
+def stop(socket: str = "", *, runtime_stays: bool) -> Action:
+    """Stop the kubelet, then all its pods; without a runtime what the kubelet's pods run.
+
+    Pods that no kubelet made stay. The script fails, naming them, where processes of pods cannot be ended
+    safely. Where the runtime stays, it says what a dead one will remember.
+    """
+    forget = f'forget="{_FORGET if runtime_stays else ""}"\n'
     return RunScript(
-        "stop the kubelet and the pods", _FUNCTIONS + forget + _STOP, timeout=timedelta(minutes=5)
+        "stop the kubelet and the pods", functions(socket) + forget + _STOP, timeout=timedelta(minutes=5)
     )
 
 

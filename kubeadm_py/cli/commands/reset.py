@@ -10,11 +10,6 @@ from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 from kubeadm_py.cli.syntax import phases_of
 
-_Taken = Annotated[
-    str, typer.Option(help="Taken as kubeadm's; the host's inventory says it.", metavar="PATH")
-]
-"""Flags that say what a host's inventory knows better: nothing else is removed."""
-
 
 def reset(
     ctx: typer.Context,
@@ -32,13 +27,32 @@ def reset(
             rich_help_panel=options.OURS,
         ),
     ] = False,
-    cert_dir: _Taken = "",
+    cert_dir: Annotated[
+        str,
+        typer.Option(
+            help="Directory of certificates to empty; of one that the inventory knows, what it lists goes.",
+            rich_help_panel=options.KUBEADM,
+            metavar="PATH",
+        ),
+    ] = "",
     cleanup_tmp_dir: Annotated[
         bool,
-        typer.Option("--cleanup-tmp-dir", help="Taken as kubeadm's; it goes in any case."),
+        typer.Option(
+            "--cleanup-tmp-dir",
+            help="Remove /etc/kubernetes/tmp, where kubeadm keeps what upgrades replaced.",
+            rich_help_panel=options.KUBEADM,
+        ),
     ] = False,
-    cri_socket: _Taken = "",
-    kubeconfig: _Taken = "",
+    cri_socket: options.CriSocket = "",
+    kubeconfig: Annotated[
+        str,
+        typer.Option(
+            help="Kubeconfig on the host to delete its Node with, without a Cluster document "
+            "(/etc/kubernetes/admin.conf).",
+            rich_help_panel=options.KUBEADM,
+            metavar="FILE",
+        ),
+    ] = "",
     ignore_preflight_errors: options.IgnorePreflight = None,
     skip_phases: options.SkipPhases = None,
     dry_run: options.DryRun = False,
@@ -49,11 +63,17 @@ def reset(
 ) -> None:
     """Take hosts back to what they were.
 
-    What a host's inventory lists is removed, files that were there before are put back. It asks first.
+    What a host's inventory lists is removed, files that were there before are put back; of a node that
+    kubeadm made, what kubeadm's own reset removes, and its network. A control plane leaves etcd first,
+    where others go on. It asks first. Hosts that cannot be reached are named, and the others reset.
     """
     display = Display(format_, no_color, verbosity)
-    taken = {"cert-dir": cert_dir, "cleanup-tmp-dir": cleanup_tmp_dir, "cri-socket": cri_socket}
-    taken |= {"force": force, "kubeconfig": kubeconfig}
+    flags = {
+        "cert-dir": cert_dir,
+        "cleanup-tmp-dir": cleanup_tmp_dir,
+        "cri-socket": cri_socket,
+        "force": force,
+    }
 
     def body() -> None:
         from kubeadm_py.cli.verbs import reset
@@ -62,11 +82,12 @@ def reset(
             display,
             config=config,
             hosts=host or [],
-            yes=yes or force,
+            yes=yes,
             keep_artifacts=keep_artifacts,
             skip_phases=options.split(skip_phases),
             only_phases=phases_of(ctx),
-            flags=[name for name, value in taken.items() if value],
+            flags={name: value for name, value in flags.items() if value},
+            kubeconfig=kubeconfig,
             ignore=options.split(ignore_preflight_errors),
             dry_run=dry_run,
             allow_unknown_fields=allow_unknown_fields,

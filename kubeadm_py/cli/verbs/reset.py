@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import asking, common, plans, reading
-from kubeadm_py.config.flags import from_init_flags, ignored_by_flag
+from kubeadm_py.config.flags import at_hosts, from_reset_flags, ignored_by_flag
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan import reset
 from kubeadm_py.plan.run import Options, running
+
+NOTHING = "nothing that kubeadm-py or kubeadm made is there"
 
 
 def run(
@@ -25,20 +28,31 @@ def run(
     dry_run: bool,
     skip_phases: Sequence[str] = (),
     only_phases: tuple[str, ...] = (),
-    flags: Sequence[str] = (),
+    flags: Mapping[str, Any],
+    kubeconfig: str = "",
     ignore: Sequence[str] = (),
     allow_unknown_fields: bool = False,
 ) -> None:
     """Reset hosts of the config, all of them where none is named, or this very machine."""
-    reading.refuse_mixing(config, flags)
+    reading.refuse_mixing(config, [*flags, *(["kubeconfig"] if kubeconfig else [])])
+    whole_file = False
     if config:
-        cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
-        targets = reading.choose(cluster, hosts) if hosts else list(cluster.nodes)
+        loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        reading.tell_warnings(loaded)
+        whole_file = loaded.has_cluster_document
+        cluster = loaded.cluster if whole_file else at_hosts(loaded.cluster, hosts, joining=True)
+        targets = reading.choose(cluster, hosts) if hosts and whole_file else list(cluster.nodes)
     else:
-        cluster = from_init_flags(hosts=hosts)
+        cluster = from_reset_flags(
+            hosts=hosts, **{name.replace("-", "_"): value for name, value in flags.items()}
+        )
         targets = list(cluster.nodes)
     options = Options(
-        ignored_by_flag(cluster, ignore), tuple(skip_phases), dry_run or cluster.reset.dry_run, only_phases
+        ignored_by_flag(cluster, ignore),
+        tuple(skip_phases),
+        dry_run or cluster.reset.dry_run,
+        only_phases,
+        kubeconfig,
     )
     settings = cluster.reset
     dry_run = dry_run or settings.dry_run
@@ -59,7 +73,7 @@ def run(
         report = reset.reset(
             a_run,
             targets,
-            keep_artifacts=keep_artifacts,
+            reset.Wish(keep_artifacts, whole_file),
             confirm=lambda plan: yes or _ask(plan),
         )
         if report is None:
@@ -69,14 +83,16 @@ def run(
             end.verdict = "nothing was removed (--dry-run)"
         elif only_phases == (PREFLIGHT,):
             there = [name for name in a_run.sessions if name not in report.untouched]
-            found = f"a reset would clean {', '.join(there)}" if there else "nothing of kubeadm-py's is there"
+            found = f"a reset would clean {', '.join(there)}" if there else NOTHING
             end.verdict = f"{found}; nothing was removed"
+        elif only_phases:
+            end.verdict = plans.alone("reset", only_phases, list(a_run.sessions), report.changed)
         elif not report.changed:
-            end.verdict = f"{', '.join(report.untouched)}: nothing of kubeadm-py's is there"
+            end.verdict = f"{', '.join(report.untouched or a_run.sessions)}: {NOTHING}"
         else:
-            end.verdict = f"{', '.join(host.host for host in report.plan.stages[0].hosts)} reset"
+            end.verdict = f"{', '.join(reset.affected(report.plan))} reset"
 
 
 def _ask(plan: Plan) -> bool:
-    names = ", ".join(host.host for host in plan.stages[0].hosts)
+    names = ", ".join(reset.affected(plan))
     return asking.ask("reset", f"This removes the node and all its data from: {names}.")

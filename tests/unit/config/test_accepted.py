@@ -121,6 +121,10 @@ def test_every_kind_of_kubeadms() -> None:
     assert cluster.reset == ResetSettings(
         dry_run=True,
         force=True,
+        certificates_dir="/etc/kubernetes/pki",
+        cleanup_tmp_dir=True,
+        cri_socket="unix:///run/containerd/containerd.sock",
+        ignore_preflight_errors=frozenset({"isprivilegeduser"}),
         skip_phases=("preflight",),
         unmount_flags=("MNT_FORCE", "MNT_DETACH", "UMOUNT_NOFOLLOW"),
         timeouts=Timeouts(etcd_api_call=timedelta(minutes=1)),

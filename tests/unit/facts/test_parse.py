@@ -181,6 +181,12 @@ def test_files_keep_mode_owner_and_content() -> None:
     assert "a line that is none of ours" not in str(messy.files)
 
 
+def test_others_containers_are_those_that_no_kubelet_made() -> None:
+    answer = {"!containers": "k8s.io/a\nk8s.io/b\nmoby/c\n", "!containers-of-kubelets": "k8s.io/a\n"}
+    assert facts_of(answer).others_containers == ("k8s.io/b", "moby/c")
+    assert facts_of({}).others_containers == ()
+
+
 def test_images_are_those_with_names_and_know_whether_they_are_pinned() -> None:
     images = saved("running-control-plane.txt").images
     assert (

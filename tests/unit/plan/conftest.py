@@ -82,6 +82,8 @@ class API:
     """Node name -> whether it is Ready."""
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     etcd_members: list[str] = field(default_factory=lambda: ["cp1=https://10.0.0.11:2380"])
+    silent_members: set[str] = field(default_factory=set)
+    """Members that are not well; etcd_members empty: nobody answers."""
     ca_pem: bytes = b""
     login_refused: bool = False
     signs: bool = False
@@ -158,6 +160,7 @@ class Machine(FakeHost):
         self.errand_fails = False
         self.answer("##kubeadm-py held", self._answer_lock)
         self.answer("##kubeadm-py ca ", self._errand)
+        self.answer("# ask etcd who its members are", self._members)
         self.answer(re.compile(r"^set -eu\nbase64 -w0 "), self._read_keys)
         self.answer(re.compile(r"kubectl .* delete secret "), self._delete)
         self.answer(re.compile("^# stage "), self._stage)
@@ -175,6 +178,17 @@ class Machine(FakeHost):
 
     def _look(self, call: Call) -> Result:
         return Result(0, self.fact_line, b"")
+
+    def _members(self, call: Call) -> Result:
+        listed, health = [], []
+        for index, member in enumerate(self.api.etcd_members):
+            name, _, peer = member.partition("=")
+            client = peer.replace(":2380", ":2379")
+            listed.append({"ID": index + 1, "name": name, "peerURLs": [peer], "clientURLs": [client]})
+            health.append({"endpoint": client, "health": name not in self.api.silent_members})
+        if not listed:
+            return Result(1, b"", b"context deadline exceeded")
+        return Result(0, f"{json.dumps({'members': listed})}\n{json.dumps(health)}\n".encode(), b"")
 
     def _read_keys(self, call: Call) -> Result:
         wanted = re.findall(r"^base64 -w0 (.*)$", call.text, re.MULTILINE)

@@ -19,7 +19,7 @@ def resetting(world, name: str):
         return False
 
     try:
-        return reset.reset(run, run.cluster.control_planes, keep_artifacts=False, confirm=confirm), asked
+        return reset.reset(run, run.cluster.control_planes, reset.Wish(), confirm=confirm), asked
     finally:
         run.close()
 

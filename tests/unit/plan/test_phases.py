@@ -220,12 +220,17 @@ def test_a_phase_stands_for_its_parts(only, skipped, phase, wanted):
     assert Selection(only, skipped).wants(phase) is wanted
 
 
+def titles_of(report) -> list[str]:
+    steps = report.plan.stages[-1].hosts[0].steps
+    return [getattr(action, "title", str(action)) for step in steps for action in step.actions]
+
+
 class TestReset:
     def reset(self, world, **options):
         run = world.a_run("reset", **options)
         targets = [node for node in world.cluster.nodes if node.name == "cp1"]
         try:
-            return reset.reset(run, targets, keep_artifacts=True, confirm=lambda _: True)
+            return reset.reset(run, targets, reset.Wish(keep_artifacts=True), confirm=lambda _: True)
         finally:
             run.close()
 
@@ -239,11 +244,32 @@ class TestReset:
     @pytest.mark.parametrize("options", [{"only_phases": ("cleanup-node",)}, {"skip_phases": ("preflight",)}])
     def test_cleanup_removes(self, make_world, options):
         report = self.reset(make_world(up=True), dry_run=True, **options)
-        assert not report.plan.stages[0].empty
+        assert not report.plan.empty
 
-    def test_a_skipped_cleanup_removes_nothing(self, make_world):
-        assert self.reset(make_world(up=True), skip_phases=("cleanup-node",)).changed == 0
+    def test_nothing_is_left_to_do(self, make_world):
+        skipped = ("cleanup-node", "remove-etcd-member")
+        assert self.reset(make_world(up=True), skip_phases=skipped).changed == 0
 
-    def test_a_phase_that_is_not_there_yet(self, world):
-        with pytest.raises(UsageError, match="takes no etcd member out"):
-            self.reset(world, only_phases=("remove-etcd-member",))
+    @pytest.mark.parametrize(
+        "options", [{"only_phases": ("remove-etcd-member",)}, {"skip_phases": ("cleanup-node",)}]
+    )
+    def test_etcd_alone(self, make_world, options):
+        world = make_world(up=True)
+        before = made(world)
+        report = self.reset(world, **options)
+        assert [step.step for step in report.plan.stages[-1].hosts[0].steps] == ["remove-etcd-member"]
+        gone = before - made(world)
+        assert "/etc/kubernetes/manifests/etcd.yaml" in gone
+        assert not [path for path in gone if path.endswith(".conf")]
+
+    def test_parts_make_the_whole(self, make_world):
+        """Phase by phase a host ends where the whole verb takes it, by the same actions."""
+        whole = self.reset(make_world(up=True), dry_run=True)
+        parts = [
+            self.reset(make_world(up=True), dry_run=True, only_phases=(name,))
+            for name in ("remove-etcd-member", "cleanup-node")
+        ]
+        titles = [titles_of(report) for report in (whole, *parts)]
+        # Alone, the one lets the kubelet go on, and the other notes that etcd's data is still there.
+        assert [*titles[1][:-1], *titles[2][:-1]] == titles[0][:-1]
+        assert (titles[1][-1], titles[2][-1]) == ("let the kubelet go on", "note what is left")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.errors import ExitCode, KubeadmPyError, UnreachableError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, UnreachableError
 from kubeadm_py.model import paths
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.plan.reset import reset
+from kubeadm_py.plan.reset import Wish, affected, reset
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.transport.base import Result
 
@@ -19,7 +19,7 @@ def run_reset(world, *names: str, keep_artifacts: bool = False, confirmed: bool 
     run = world.a_run("reset", **options)
     targets = [node for node in run.cluster.nodes if node.name in names]
     try:
-        return reset(run, targets, keep_artifacts=keep_artifacts, confirm=lambda plan: confirmed)
+        return reset(run, targets, Wish(keep_artifacts), confirm=lambda plan: confirmed)
     finally:
         run.close()
 
@@ -146,3 +146,151 @@ def test_a_broken_inventory_removes_nothing(up):
         run_reset(up, "w1")
     assert w1.facts == before
     assert w1.stages == []
+
+
+def member_id(world, name: str) -> int:
+    names = [member.partition("=")[0] for member in world.api.etcd_members]
+    return names.index(name) + 1
+
+
+class TestEtcd:
+    """Three control planes and a worker."""
+
+    @pytest.fixture
+    def three(self, make_world):
+        world = make_world(up=True, control_planes=3, control_plane_endpoint="api.demo.internal:6443")
+        world.join("cp2", "cp3", "w1")
+        world.forget()
+        return world
+
+    def test_a_control_plane_leaves_where_others_go_on(self, three):
+        run_reset(three, "cp2")
+        cp2 = three.machines["cp2"]
+        assert cp2.trips == ["hold", "run", "leave", "reset"]
+        (left,) = [script for script in cp2.scripts if script.startswith("# stage leave")]
+        assert f"member remove {member_id(three, 'cp2')}\n" in left
+        asked = left.partition("--endpoints ")[2].partition(" ")[0]
+        assert set(asked.split(",")) == {"https://10.0.0.11:2379", "https://10.0.0.13:2379"}
+        assert ours(cp2) == []
+        (warning,) = [event.text for event in three.event(Notice) if event.level == "warning"]
+        assert "etcd survives no further loss" in warning
+
+    def test_one_look_serves_all_that_leave(self, three):
+        run_reset(three, "cp2", "cp3", "w1")
+        asked = [m for m in three.machines.values() for s in m.scripts if "# ask etcd who" in s]
+        assert len(asked) == 1
+        (left,) = [s for m in three.machines.values() for s in m.scripts if s.startswith("# stage leave")]
+        for name in ("cp2", "cp3"):
+            assert f"member remove {member_id(three, name)}\n" in left
+
+    def test_the_whole_cluster_ends_without_farewells(self, three):
+        run_reset(three, "cp1", "cp2", "cp3", "w1")
+        for machine in three.machines.values():
+            assert "leave" not in machine.stages
+            assert ours(machine) == []
+
+    def test_so_it_does_where_one_of_them_is_dead(self, three):
+        three.machines["cp3"].unreachable = UnreachableError("no route to host", host="cp3")
+        with pytest.raises(RunFailedError, match="no route to host") as caught:
+            run_reset(three, "cp1", "cp2", "cp3", "w1")
+        assert caught.value.exit_code is ExitCode.UNREACHABLE
+        assert caught.value.errors[0].fix == "once it is back: kubeadm-py reset --config c.yaml --host cp3"
+        for name in ("cp1", "cp2", "w1"):
+            assert ours(three.machines[name]) == []
+            assert "leave" not in three.machines[name].stages
+
+    def test_who_would_cost_the_others_their_quorum_is_not_touched(self, three):
+        three.api.silent_members.add("cp3")
+        before = three.machines["cp2"].facts
+        with pytest.raises(KubeadmPyError, match="cost etcd its quorum") as caught:
+            run_reset(three, "cp2")
+        assert "--skip-phases remove-etcd-member" in caught.value.fix
+        assert three.machines["cp2"].facts == before
+        run_reset(three, "cp2", skip_phases=("remove-etcd-member",))
+        assert f"{paths.PKI_DIR}/ca.key" not in three.machines["cp2"].content
+
+    def test_a_silent_etcd_is_told_and_stops_nothing(self, three):
+        three.api.etcd_members.clear()
+        run_reset(three, "cp2")
+        (notice,) = [event for event in three.event(Notice) if event.level == "warning"]
+        assert notice.text.startswith("etcd does not answer")
+        assert notice.fix == "kubeadm-py remove cp2 --config c.yaml"
+        assert ours(three.machines["cp2"]) == []
+
+    def test_without_etcdctl_its_pod_is_asked(self, three):
+        cp2 = three.machines["cp2"]
+        cp2.facts = replace(cp2.facts, executables={})
+        run_reset(three, "cp2")
+        assert [script for script in cp2.scripts if "# ask etcd who" in script and "crictl exec" in script]
+
+
+class TestDeadHosts:
+    def test_the_live_ones_are_reset_and_the_dead_named(self, make_world):
+        world = make_world(up=True, workers=2)
+        world.join("w1", "w2")
+        world.machines["w1"].unreachable = UnreachableError("no route to host", host="w1")
+        with pytest.raises(RunFailedError) as caught:
+            run_reset(world, "w1", "w2")
+        assert caught.value.exit_code is ExitCode.UNREACHABLE
+        assert ours(world.machines["w2"]) == []
+        told = [event.text for event in world.event(Notice)]
+        assert told == ["cannot be reached, and keeps all that is on it: no route to host", "w2 reset"]
+
+    def test_nothing_is_done_where_nobody_is_there(self, up):
+        up.machines["w1"].unreachable = UnreachableError("no route to host", host="w1")
+        with pytest.raises(RunFailedError):
+            run_reset(up, "w1")
+
+    def test_another_kind_of_error_stops_it(self, make_world):
+        world = make_world(up=True, workers=2)
+        world.join("w1", "w2")
+        world.machines["w1"].unreachable = LockedError("locked: another", host="w1")
+        with pytest.raises(RunFailedError, match="locked"):
+            run_reset(world, "w1", "w2")
+        assert ours(world.machines["w2"]) != []
+
+    def test_nodes_are_deleted_by_a_control_plane_that_lives(self, make_world):
+        world = make_world(up=True, control_planes=2, control_plane_endpoint="api.demo.internal:6443")
+        world.join("cp2", "w1")
+        world.machines["cp1"].unreachable = UnreachableError("no route to host", host="cp1")
+        run_reset(world, "w1")
+        assert [s for s in world.machines["cp2"].scripts if "delete node --ignore-not-found w1" in s]
+
+
+class TestAHostByItself:
+    """Without a file that names the others."""
+
+    def reset(self, world, **options):
+        run = world.a_run("reset", **options)
+        run.config_name = ""
+        node = world.cluster.node("cp1")
+        run.cluster = replace(world.cluster, nodes=(node,))
+        try:
+            return reset(run, [node], Wish(whole_file=False), confirm=lambda _: True)
+        finally:
+            run.close()
+
+    def test_the_last_of_its_cluster_just_goes(self, up):
+        self.reset(up)
+        assert not [script for script in up.machines["cp1"].scripts if "delete node" in script]
+
+    def test_one_of_several_deletes_its_own_node(self, up):
+        up.api.etcd_members.append("cp2=https://10.0.0.12:2380")
+        self.reset(up)
+        (script,) = [s for s in up.machines["cp1"].scripts if s.startswith("# stage forget")]
+        assert up.machines["cp1"].stages == ["forget", "leave", "reset"]
+        assert f"--kubeconfig {paths.ADMIN_CONF} --request-timeout 60s delete node" in script
+
+    def test_it_goes_by_its_own_name(self, up):
+        cluster = replace(up.cluster, nodes=(replace(up.cluster.node("cp1"), name="", name_from_host=True),))
+        up.machines[""] = up.machines["cp1"]
+        up.api.etcd_members.append("cp2=https://10.0.0.12:2380")
+        run = up.a_run("reset", cluster=cluster)
+        report = reset(run, cluster.nodes, Wish(whole_file=False), confirm=lambda _: True)
+        run.close()
+        assert affected(report.plan) == [up.machines["cp1"].facts.hostname]
+
+    def test_with_the_kubeconfig_that_is_named(self, up):
+        up.api.etcd_members.append("cp2=https://10.0.0.12:2380")
+        self.reset(up, kubeconfig="/root/admin.conf")
+        assert "--kubeconfig /root/admin.conf " in "".join(up.machines["cp1"].scripts)

@@ -17,8 +17,10 @@ from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import files as pki_files
 from kubeadm_py.pki import requests as pki_requests
-from kubeadm_py.steps import kubelet_start, reset
+from kubeadm_py.steps import kubelet_start
 from kubeadm_py.steps.base import StepContext
+
+from . import resetting
 
 FOREIGN = """\
 *filter
@@ -59,7 +61,7 @@ COMMIT
 
 def rules_script() -> str:
     inventory = Inventory("demo", files={"/etc/x": {"sha256": "", "mode": "0644", "made": True}})
-    actions = reset.plan(inventory, HostFacts(), keep_artifacts=True)
+    actions = resetting.actions(inventory, HostFacts(), keep_artifacts=True)
     return next(
         a.script for a in actions if isinstance(a, RunScript) and a.title.startswith("remove the rules")
     )
@@ -124,9 +126,10 @@ def test_somebody_elses_load_balancer_stays() -> None:
     before, _, after = rules_script().partition("ipvsadm --clear")
     assert "[ -e /sys/class/net/kube-ipvs0 ] &&" in before.splitlines()[-2]
     assert after
+    inventory = Inventory("x", units=["kubelet.service"])
     titles = [
         action.title
-        for action in reset.plan(Inventory("x", units=["kubelet.service"]), HostFacts(), keep_artifacts=True)
+        for action in resetting.actions(inventory, HostFacts(), keep_artifacts=True)
         if isinstance(action, RunScript)
     ]
     # The link tells whose table it is, so it goes last.
@@ -139,7 +142,7 @@ def test_somebody_elses_load_balancer_stays() -> None:
 def test_a_directory_is_no_file_that_we_wrote(path: str) -> None:
     inventory = Inventory("demo", files={path: {"sha256": "", "mode": "0644", "made": True}})
     facts = HostFacts(files={path: FileFact(path, 0o755, "root:root", directory=True)})
-    for action in reset.plan(inventory, facts, keep_artifacts=False):
+    for action in resetting.actions(inventory, facts, keep_artifacts=False):
         assert not (isinstance(action, Remove) and path in action.paths)
 
 
@@ -155,7 +158,7 @@ def test_keys_outside_the_usual_place_do_not_stay_with_the_runtime() -> None:
     inventory = Inventory(
         "demo", {path: {"sha256": "", "mode": "0600", "made": True} for path in ours | hosts}
     )
-    actions = reset.plan(inventory, HostFacts(), keep_artifacts=True)
+    actions = resetting.actions(inventory, HostFacts(), keep_artifacts=True)
     removed = {path for action in actions if isinstance(action, Remove) for path in action.paths}
     assert removed >= ours
     assert not removed & hosts
@@ -179,7 +182,7 @@ def test_what_a_cluster_wrote_under_any_name_goes_with_it(control_plane: StepCon
         actions = kubelet_start.plan(replace(control_plane, cluster=cluster, joined=joined))
     inventory = Inventory("demo", {"/srv/host.crt": {"sha256": "", "mode": "0644", "made": True}})
     inventory.extend(actions, HostFacts(), {})
-    planned = reset.plan(inventory, HostFacts(), keep_artifacts=True)
+    planned = resetting.actions(inventory, HostFacts(), keep_artifacts=True)
     (kept,) = (spec for action in planned if isinstance(action, WriteFiles) for spec in action.files)
     assert isinstance(kept.content, bytes)
     assert set(Inventory.parse(kept.content).files) == {"/srv/host.crt"}
@@ -204,7 +207,7 @@ OTHERS_ROUTES = (
 def network_script(subnet_env: bytes, interfaces: tuple[str, ...] = ()) -> str:
     known = FileFact(paths.FLANNEL_SUBNET_ENV, 0o644, "root:root", content=subnet_env)
     facts = HostFacts(files={known.path: known}, interfaces=tuple(Interface(name) for name in interfaces))
-    actions = reset.plan(Inventory("x", units=["kubelet.service"]), facts, keep_artifacts=True)
+    actions = resetting.actions(Inventory("x", units=["kubelet.service"]), facts, keep_artifacts=True)
     scripts = [a.script for a in actions if isinstance(a, RunScript)]
     return "\n".join(script for script in scripts if "ip " in script)
 

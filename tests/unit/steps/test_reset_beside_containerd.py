@@ -8,11 +8,12 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import RunScript
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.steps import reset
+
+from . import resetting
 
 
 def _prune(inventory, *, keep_artifacts):
-    actions = reset.plan(inventory, HostFacts(), keep_artifacts=keep_artifacts)
+    actions = resetting.actions(inventory, HostFacts(), keep_artifacts=keep_artifacts)
     (script,) = [
         action.script
         for action in actions

@@ -11,7 +11,9 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Remove, RunScript
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.steps import reset, reset_pods
+from kubeadm_py.steps import reset_pods
+
+from . import resetting
 
 POD = "1f2e3d4c-0000-4000-8000-00000000000a"
 STATIC = "79f535064de5d40d4b9f87f4a827d9c7"
@@ -105,6 +107,27 @@ def test_with_a_runtime_its_pods_go(host):
     assert host.warnings == []
 
 
+def test_pods_that_no_kubelet_made_stay_and_are_told(host):
+    host.command(
+        "crictl", 'case "$*" in *pods*-q) [ -e $F/gone ] || echo p1; echo p2 ;; *rmp*) touch $F/gone ;; esac'
+    )
+    host.command("ctr", "echo p1")
+    assert host.stop() == (0, "")
+    (removed,) = [line for line in host.done if " rmp " in line]
+    assert removed.endswith(" rmp -f p1")
+    assert host.warnings == ["no kubelet made these pods, so they stay (crictl pods): p2 "]
+
+
+def test_another_runtimes_pods_are_not_looked_up_in_containerd(host):
+    (host.folder / "crictl.yaml").write_text("runtime-endpoint: unix:///var/run/crio/crio.sock\n")
+    host.command(
+        "crictl", 'case "$*" in "pods -q") [ -e $F/gone ] || echo p1 ;; *rmp*) touch $F/gone ;; esac'
+    )
+    host.command("ctr", "true")
+    assert host.stop() == (0, "")
+    assert "crictl --timeout 30s rmp -f p1" in host.done
+
+
 def test_pods_that_do_not_go_are_named(host):
     host.command("crictl", 'case "$*" in "pods -q") echo p1 ;; esac')
     code, said = host.stop()
@@ -193,7 +216,7 @@ def test_a_host_without_runtime_and_pods_is_no_news(host):
 
 def plan(**made: bool) -> list:
     entries = {path: {"sha256": "", "mode": "0644", "made": ours} for path, ours in made.items()}
-    return reset.plan(Inventory("demo", entries), HostFacts(), keep_artifacts=False)
+    return resetting.actions(Inventory("demo", entries), HostFacts(), keep_artifacts=False)
 
 
 def script_of(actions: list, title: str) -> str:
@@ -280,7 +303,7 @@ def test_unmount_flags_become_umounts_own() -> None:
     inventory = Inventory("demo", {f"{paths.ADMIN_CONF}": {"sha256": "", "mode": "0600", "made": True}})
 
     def umount(*flags: str) -> str:
-        actions = reset.plan(inventory, HostFacts(), keep_artifacts=False, unmount_flags=flags)
+        actions = resetting.actions(inventory, HostFacts(), keep_artifacts=False, unmount_flags=flags)
         (script,) = [
             a.script for a in actions if isinstance(a, RunScript) and a.title.startswith("unmount what pods")
         ]

@@ -1,0 +1,140 @@
+"""Find out what becomes of etcd when hosts are reset: who leaves it, in which order, who stays."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from kubeadm_py.engine.session import Session
+from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.kube import etcd
+from kubeadm_py.model import paths, ports, quorum
+from kubeadm_py.model.actions import Action
+from kubeadm_py.model.cluster import Node, join_host_port
+from kubeadm_py.model.etcd import parse_members
+from kubeadm_py.model.phases import REMOVE_ETCD_MEMBER
+from kubeadm_py.model.quorum import Member
+from kubeadm_py.model.stages import HostPlan, PlannedStep
+from kubeadm_py.plan.run import Run
+from kubeadm_py.steps import etcd_birth, leave
+from kubeadm_py.steps.etcd_cluster import peer_url
+
+LOOK_SECONDS = 60.0
+_IN_ITS_POD = "crictl exec $(crictl ps -q --name '^etcd$' | head -n 1) etcdctl"
+"""For hosts that have no etcdctl of their own: its image has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Hold who leaves etcd, by whose hand."""
+
+    plans: tuple[HostPlan, ...] = ()
+    others_stay: bool = True
+    """Whether the cluster goes on without the hosts: False where they are all of it."""
+    silent: tuple[str, ...] = ()
+    """Hosts with an etcd that nobody could ask."""
+
+
+def plan(run: Run, targets: Sequence[Node]) -> Leave:
+    """Ask etcd once who its members are, and plan who of the reached targets leaves it.
+
+    Nobody leaves where all members are targets: their cluster ends. Raise KubeadmPyError where those that
+    stay would have no quorum.
+    """
+    holders = [session for session in run.sessions.values() if etcd_birth.manifest_flags(session.facts)]
+    if not holders:
+        return Leave(others_stay=_others_in_file(run, targets))
+    for session in holders:
+        members = _members(run, session)
+        if members:
+            return _judged(run, targets, holders, session, members)
+    return Leave(others_stay=_others_in_file(run, targets), silent=tuple(each.name for each in holders))
+
+
+def _others_in_file(run: Run, targets: Sequence[Node]) -> bool:
+    names = {node.name for node in targets}
+    # A host that is reset by itself says nothing about the others of its cluster.
+    return len(run.cluster.nodes) == 1 or any(node.name not in names for node in run.cluster.control_planes)
+
+
+def _judged(
+    run: Run, targets: Sequence[Node], holders: Sequence[Session], speaker: Session, members: list[Member]
+) -> Leave:
+    leaving = [member for session in holders if (member := _own(session, members)) is not None]
+    unreached = [node for node in targets if node.name not in run.sessions]
+    lost = [member for member in members if any(_is_of(member, node) for node in unreached)]
+    gone = {member.id for member in (*leaving, *lost)}
+    staying = [member for member in members if member.id not in gone]
+    if not staying or not leaving:
+        return Leave(others_stay=bool(staying))
+    verdict = quorum.judge(members, [member.name or member.id for member in leaving])
+    if verdict.refused:
+        raise KubeadmPyError(
+            verdict.refused,
+            host=speaker.name,
+            fix=f"{verdict.fix}; to reset all the same and leave the member behind: "
+            f"--skip-phases {REMOVE_ETCD_MEMBER}",
+        )
+    for warning in verdict.warnings:
+        run.warn(warning)
+    endpoints = [url for member in staying if member.healthy for url in member.client_urls]
+    command = _etcdctl(speaker, endpoints, f"{_seconds(run)}s")
+    by_name = {member.name or member.id: member for member in leaving}
+    actions: list[Action] = []
+    for change in verdict.order:
+        actions += leave.leave_etcd(by_name[change.name], command)
+    step = PlannedStep(REMOVE_ETCD_MEMBER, "leave etcd", tuple(actions))
+    return Leave((HostPlan(speaker.name, (step,)),))
+
+
+def _seconds(run: Run) -> int:
+    return max(1, int(run.cluster.reset.timeouts.etcd_api_call.total_seconds()))
+
+
+def _own(session: Session, members: Sequence[Member]) -> Member | None:
+    """Return the member that a host's manifest describes."""
+    flags = etcd_birth.manifest_flags(session.facts)
+    urls = flags.get("initial-advertise-peer-urls", "").split(",")
+    by_url = next((each for each in members if set(urls) & set(each.peer_urls)), None)
+    return by_url or next((each for each in members if each.name == flags.get("name")), None)
+
+
+def _is_of(member: Member, node: Node) -> bool:
+    known = bool(node.advertise_address or node.addresses)
+    return member.name == node.name or (known and peer_url(node) in member.peer_urls)
+
+
+def _members(run: Run, session: Session) -> list[Member]:
+    """Ask a host's own etcd, or one of those it was born with; nobody where none of them answers."""
+    flags = etcd_birth.manifest_flags(session.facts)
+    hosts = (urlsplit(url).hostname for _, url in parse_members(flags.get("initial-cluster", "")))
+    others = [f"https://{join_host_port(host, ports.ETCD_CLIENT)}" for host in hosts if host]
+    command = _etcdctl(session, [etcd.LOCAL, *others], "5s")
+    script = f"""# ask etcd who its members are
+{command} member list -w json || exit 1
+{command} endpoint health --cluster -w json 2>/dev/null || true
+"""
+    try:
+        result = session.host.run(script, timeout=LOOK_SECONDS)
+    except KubeadmPyError as error:
+        run.warn(f"etcd could not be asked who its members are: {error.summary}", session.name)
+        return []
+    listed, _, health = result.stdout.strip().partition(b"\n")
+    return etcd.members(listed, etcd.healthy(health)) if result.ok else []
+
+
+def _etcdctl(session: Session, endpoints: Sequence[str], timeout: str) -> str:
+    """Return an etcdctl command line without its words, with the certificates that the manifest names."""
+    flags = etcd_birth.manifest_flags(session.facts)
+    # .../pki/etcd/ca.crt
+    authority = flags.get("trusted-ca-file", f"{paths.PKI_DIR}/etcd/ca.crt")
+    program = "etcdctl" if "etcdctl" in session.facts.executables else _IN_ITS_POD
+    return etcd.command(
+        (),
+        certificates_dir=posixpath.dirname(posixpath.dirname(authority)),
+        endpoint=",".join(dict.fromkeys(endpoints)),
+        timeout=timeout,
+        program=program,
+    )

@@ -1,0 +1,22 @@
+"""Plan a host's reset and look at its actions alone."""
+
+from __future__ import annotations
+
+from kubeadm_py.model.actions import Action
+from kubeadm_py.model.cluster import ResetSettings
+from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.phases import EVERYTHING, Selection
+from kubeadm_py.steps import reset
+
+
+def actions(
+    inventory: Inventory,
+    facts: HostFacts,
+    *,
+    keep_artifacts: bool = False,
+    phases: Selection = EVERYTHING,
+    **settings,
+) -> list[Action]:
+    host = reset.ResetHost(inventory, facts, ResetSettings(**settings), keep_artifacts, phases)
+    return [action for step in reset.plan(host) for action in step.actions]
