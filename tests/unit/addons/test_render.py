@@ -85,6 +85,13 @@ def test_objects_are_the_recorded_ones(case, make_cluster):
 
 
 @pytest.mark.parametrize("case", EXTREMES)
+def test_nothing_leans_on_a_hook(case, make_cluster):
+    # A kubelet that restarts while postStart runs never runs it again: what it was to do is missing for good.
+    objects, _ = rendered(case, make_cluster)
+    assert "postStart" not in json.dumps(objects)
+
+
+@pytest.mark.parametrize("case", EXTREMES)
 def test_images_are_declared_and_used(case, make_cluster):
     objects, declared = rendered(case, make_cluster)
     text = json.dumps(objects)
