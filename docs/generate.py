@@ -74,7 +74,7 @@ BEHAVIOUR = (
         "plugins and kube-proxy's mode do not take, are refused.",
         "Accepted; the component does not start.",
         "The refusal names the release that removed the flag and what to use now. The tables are made from the "
-        "binaries of 1.36; of 1.35 only flags known to be gone are refused.",
+        "binaries of 1.35.4 and 1.36.3.",
     ),
     (
         "Values that a component or the API refuses later are refused at once: an unknown phase, taint effect, pathType "

@@ -106,12 +106,10 @@ MINIMUM_CONTAINERD = Version(1, 7, 0)
 CONTAINERD_RUNTIME_CONFIG_SINCE = Version(2, 0, 0)
 """containerd answers the CRI call RuntimeConfig from here on (check ContainerRuntimeVersion)."""
 KUBELET_REFUSES_CGROUP_V1_SINCE = Version(1, 35, 0)
-EXTRA_ARGS_KEEP_ORDER_SINCE = Version(1, 36, 0, "0")
-"""Extra flags follow the sorted defaults in the user's order; before, kubeadm sorted them all.
+FLEX_VOLUME_DIR_UNTIL = Version(1, 36, 0, "0")
+"""kube-controller-manager mounts the flex volume plugins only below this version.
 
 The pre-release `0` of this and the next constants comes before a minor's first build."""
-FLEX_VOLUME_DIR_UNTIL = Version(1, 36, 0, "0")
-"""kube-controller-manager mounts the flex volume plugins only below this version."""
 KUBELET_CLIENT_BINDING_SINCE = Version(1, 36, 0, "0")
 """The API server's kubelet client gets its rights by a binding of its own, not as a cluster admin."""
 ETCD_FEATURE_GATES_SINCE = Version(3, 6, 0, "0")

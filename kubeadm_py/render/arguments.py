@@ -7,19 +7,17 @@ from typing import Any
 
 from kubeadm_py.model.cluster import Arg
 from kubeadm_py.model.facts import WITHHELD_USER
-from kubeadm_py.model.versions import EXTRA_ARGS_KEEP_ORDER_SINCE, Version
 
 
-def flags(defaults: Mapping[str, str], extra: Sequence[Arg], version: Version) -> list[str]:
+def flags(defaults: Mapping[str, str], extra: Sequence[Arg]) -> list[str]:
     """Return `--name=value` flags: defaults sorted by name, then the extra ones in the user's order.
 
-    An extra flag replaces every default of its name; repeated extra flags all stay. Before 1.36 kubeadm
-    sorted the whole list.
+    An extra flag replaces every default of its name; repeated extra flags all stay.
     """
     overridden = {arg.name for arg in extra}
     merged = [f"--{name}={defaults[name]}" for name in sorted(defaults) if name not in overridden]
     merged += [f"--{arg.name}={arg.value}" for arg in extra]
-    return merged if version >= EXTRA_ARGS_KEEP_ORDER_SINCE else sorted(merged)
+    return merged
 
 
 def extra_value(extra: Iterable[Arg], name: str) -> str | None:

@@ -72,7 +72,7 @@ def flags_env(cluster: ResolvedCluster, node: Node, facts: HostFacts, *, joining
         defaults["node-ip"] = ",".join(addresses)
     if joining and node.role is Role.WORKER and node.effective_taints:
         defaults["register-with-taints"] = ",".join(str(taint) for taint in node.effective_taints)
-    arguments = flags(defaults, node.kubelet_extra_args, cluster.kubernetes_version)
+    arguments = flags(defaults, node.kubelet_extra_args)
     line = " ".join(_systemd_word(argument, node) for argument in arguments)
     text = engine.render_text("kubelet/kubeadm-flags.env.j2", arguments=line)
     return FileSpec(paths.KUBELET_FLAGS_ENV, text.encode())

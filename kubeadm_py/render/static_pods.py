@@ -156,7 +156,7 @@ class _Builder:
         return self._render(
             "etcd",
             image=images.etcd_image(self._cluster),
-            command=["etcd", *flags(defaults, local.extra_args, self._cluster.kubernetes_version)],
+            command=["etcd", *flags(defaults, local.extra_args)],
             env=merge_variables(local.extra_envs),
             mounts=mounted,
             volumes=sorted(mounted, key=lambda path: path.name),
@@ -178,7 +178,7 @@ class _Builder:
         return self._render(
             name,
             image=images.kubernetes_image(self._cluster, name),
-            command=[name, *flags(defaults, component.extra_args, self._cluster.kubernetes_version)],
+            command=[name, *flags(defaults, component.extra_args)],
             env=merge_variables(self._proxies, component.extra_envs),
             mounts=mounted,
             volumes=mounted,

@@ -5,12 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeadm_py.model.cluster import Arg
-from kubeadm_py.model.versions import Version
 from kubeadm_py.render import component_flags
 from kubeadm_py.render.arguments import extra_value, flags, merge_variables, proxy_variables
-
-V136 = Version.parse("v1.36.3")
-V135 = Version.parse("v1.35.4")
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 EXTRAS = st.lists(st.builds(Arg, NAMES, st.sampled_from(["1", "2"])), max_size=6)
@@ -26,34 +22,22 @@ def args(*pairs: tuple[str, str]) -> tuple[Arg, ...]:
 
 
 def test_defaults_are_sorted_and_extra_flags_follow_in_the_users_order() -> None:
-    merged = flags({"b": "2", "a": "1"}, args(("z", "9"), ("c", "3")), V136)
+    merged = flags({"b": "2", "a": "1"}, args(("z", "9"), ("c", "3")))
     assert merged == ["--a=1", "--b=2", "--z=9", "--c=3"]
 
 
 def test_an_extra_flag_replaces_the_default_and_may_be_repeated() -> None:
-    merged = flags({"b": "2", "a": "1"}, args(("a", "x"), ("a", "y")), V136)
+    merged = flags({"b": "2", "a": "1"}, args(("a", "x"), ("a", "y")))
     assert merged == ["--b=2", "--a=x", "--a=y"]
-
-
-@pytest.mark.parametrize("version", ["v1.35.4", "v1.35.0"])
-def test_before_1_36_the_whole_list_is_sorted(version: str) -> None:
-    merged = flags({"b": "2", "d": "4"}, args(("z", "9"), ("c", "3")), Version.parse(version))
-    assert merged == ["--b=2", "--c=3", "--d=4", "--z=9"]
-
-
-def test_pre_releases_of_1_36_keep_the_users_order() -> None:
-    merged = flags({}, args(("z", "9"), ("c", "3")), Version.parse("v1.36.0-rc.1"))
-    assert merged == ["--z=9", "--c=3"]
 
 
 @given(DEFAULTS, EXTRAS)
 def test_every_extra_flag_stays_and_no_overridden_default(defaults: dict[str, str], extra: list[Arg]) -> None:
-    merged = flags(defaults, extra, V136)
+    merged = flags(defaults, extra)
     tail = [f"--{arg.name}={arg.value}" for arg in extra]
     assert merged[len(merged) - len(tail) :] == tail
     kept = {name for name in defaults if name not in {arg.name for arg in extra}}
     assert merged[: len(merged) - len(tail)] == [f"--{name}=default" for name in sorted(kept)]
-    assert flags(defaults, extra, V135) == sorted(merged)
 
 
 def test_a_component_obeys_the_last_of_equal_flags() -> None:

@@ -11,7 +11,6 @@ from kubeadm_py.errors import ExitCode, UsageError
 from kubeadm_py.model.actions import FileSpec
 from kubeadm_py.model.cluster import Arg, Node, ResolvedCluster, Role, Taint
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.model.versions import Version
 from kubeadm_py.render import kubelet
 
 
@@ -110,12 +109,6 @@ def test_the_users_node_ip_and_flags_win(cluster: ResolvedCluster, node: Node, f
         "--v=3",
         "--node-ip=::",
         "--cert-dir=/srv",
-    ]
-    older = replace(cluster, kubernetes_version=Version.parse("v1.35.4"))
-    assert words(kubelet.flags_env(older, own, facts, joining=False)) == [
-        "--cert-dir=/srv",
-        "--node-ip=::",
-        "--v=3",
     ]
 
 
