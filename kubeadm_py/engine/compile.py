@@ -21,12 +21,14 @@ from kubeadm_py.model.actions import (
     ApplyObjects,
     EtcdMember,
     FileSpec,
+    Guard,
     ImportImages,
     LocalFile,
     MakeDirectories,
     Remove,
     RestartStaticPod,
     RunScript,
+    Settle,
     Unit,
     Wait,
     WriteFiles,
@@ -75,8 +77,8 @@ class StageScript:
 
 
 @cache
-def _runtime() -> str:
-    return resources.files("kubeadm_py.engine").joinpath("runtime.sh").read_text()
+def _shell(name: str) -> str:
+    return resources.files("kubeadm_py.engine").joinpath(name).read_text()
 
 
 def compile_stage(
@@ -108,7 +110,11 @@ def compile_stage(
         "kpy_stop": stop_file,
         "kpy_lock_wait": str(STAGE_LOCK_WAIT_SECONDS),
     }
-    parts = [*(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()), _runtime()]
+    parts = [*(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()), _shell("runtime.sh")]
+    if any(isinstance(action, Guard) for step in plan.steps for action in step.actions):
+        parts.append(_shell("guard.sh"))
+        # As it was: it is extended before anything is kept.
+        parts.append(f'cp -a {paths.INVENTORY} "$kpy_tmp/inventory" 2>/dev/null\n')
     if inventory is not None:
         spec = FileSpec(paths.INVENTORY, inventory, 0o600)
         body = f"mkdir -p -m 0700 {paths.STATE_DIR}\n" + _write_files(compiled, (spec,), resolve, frozenset())
@@ -124,6 +130,8 @@ def compile_stage(
             body = _body(compiled, action, resolve, open_images, existing)
             if index == stay_before:
                 parts.append("while :; do kpy_mark held; sleep 0.2; done\n")
+            if isinstance(action, Guard):
+                parts.append(_recover(compiled, action))
             parts.append(
                 f'kpy_begin {index}\n(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1 8>&-\nkpy_end {index} $?\n'
             )
@@ -145,6 +153,8 @@ def _longest(action: Action) -> float:
             return action.deadline.total_seconds() + ACTION_SECONDS
         case RunScript() | EtcdMember():
             return action.timeout.total_seconds()
+        case Guard():
+            return ACTION_SECONDS + sum(map(_longest, action.recover))
         case _:
             return ACTION_SECONDS
 
@@ -172,6 +182,8 @@ def _describe(action: Action) -> tuple[str, str, str]:
             return f"restart {action.component}", action.reason, f"crictl ps -a --name {action.component}"
         case ImportImages():
             return f"import {len(action.images)} images", action.reason, ""
+        case Guard() | Settle():
+            return action.title, "", ""
 
 
 def _body(
@@ -202,6 +214,10 @@ def _body(
             return f"kpy_restart_pod {shlex.quote(action.component)} {action.grace}\n"
         case ImportImages():
             return _import_images(compiled, action, open_images)
+        case Guard():
+            return _guard(action)
+        case Settle():
+            return "kpy_settle\necho unchanged\n"
 
 
 def _removable(path: str) -> str:
@@ -384,6 +400,29 @@ def _wait(action: Wait) -> str:
         + (f"sleep {action.delay:g}\n" if action.delay else "")
         + f"kpy_wait {max(1, int(action.deadline.total_seconds()))} {action.interval:g}\n"
     )
+
+
+def _guard(action: Guard) -> str:
+    kept = shlex.join([*action.files, paths.INVENTORY])
+    pods = f"kpy_guard_pods {shlex.join(action.pods)}\n" if action.pods else ""
+    return f"kpy_guard_keep {kept}\n{pods}kpy_guard_arm\necho unchanged\n"
+
+
+def _recover(compiled: StageScript, guard: Guard) -> str:
+    """Return the function that lets the host work again once its files are back."""
+
+    def no_late(late: Any) -> bytes:
+        raise TypeError(f"nothing is sent any more where a stage has failed: {late}")
+
+    def no_images(images: ImportImages) -> tuple[int, Iterable[bytes]]:
+        raise TypeError(f"nothing is sent any more where a stage has failed: {images}")
+
+    size = compiled.size
+    bodies = [_body(compiled, action, no_late, no_images, frozenset()) for action in guard.recover]
+    if compiled.size != size:
+        raise TypeError(f"a guard's recovery reads nothing: {guard.recover}")
+    calls = "".join(f"(\nset -eu\n{body})\n[ $? -eq 0 ] || return 1\n" for body in bodies)
+    return f"kpy_recover() {{\n{calls}return 0\n}}\n"
 
 
 def _import_images(compiled: StageScript, action: ImportImages, open_images: OpenImages) -> str:

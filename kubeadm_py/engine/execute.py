@@ -206,6 +206,10 @@ def _hash(spec: FileSpec, resolve: Callable[[Late], bytes]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class RolledBackError(KubeadmPyError):
+    """Report a host on which a change did not work and was taken back."""
+
+
 class _MarkerReader:
     """Turn a stage script's marker lines into events, and its failure into an error."""
 
@@ -219,6 +223,10 @@ class _MarkerReader:
         self._note = ""
         self._stopped_before: int | None = None
         self._busy = False
+        self._put_back: int | None = None
+        """How many files a failed stage put back; None where it put none back, or not to its end."""
+        self._recovery: list[str] | None = None
+        """What putting back said, once it has begun."""
 
     def line(self, text: str) -> None:
         if not text.startswith(_MARK):
@@ -246,7 +254,12 @@ class _MarkerReader:
             index, _, code = rest.partition(" ")
             self._failed = self._index(index), int(code)
         elif word == "output":
-            self._output.append(rest)
+            (self._output if self._recovery is None else self._recovery).append(rest)
+        elif word == "rolling-back":
+            self._recovery = []
+            self._bus.emit(HostProgress(self._stage, self._host, "it failed: putting back what was there"))
+        elif word == "rolled-back":
+            self._put_back = int(rest)
         elif word == "stopped":
             self._stopped_before = self._index(rest)
         elif word == "busy":
@@ -292,6 +305,8 @@ class _MarkerReader:
         index, code = self._failed
         action = self.actions[index]
         output = tuple(line for line in self._output if line.strip())
+        if self._recovery is not None:
+            raise self._rolled_back(action, code, output)
         if code == _STOPPED:
             raise self._interrupted(index)
         if code == _WAIT_HOPELESS and action.is_wait:
@@ -307,6 +322,26 @@ class _MarkerReader:
             host=self._host,
             details=output[-20:],
             fix=action.look or "run the command again once the cause is mended: it goes on where it stopped",
+        )
+
+    def _rolled_back(self, action: CompiledAction, code: int, output: tuple[str, ...]) -> RolledBackError:
+        """Return what is told of a host that a guard has put back, or could not."""
+        why, *details = output or (f"exit code {code}",)
+        if action.is_wait and code == _WAIT_OUT_OF_TIME:
+            why = f"not within its time; {self._note or why}"
+        recovery = [line for line in self._recovery or () if line.strip()]
+        if self._put_back is not None:
+            now = f"{self._host} is as before: {self._put_back} files are put back, and all of it works again"
+            fix = "correct the config and run the same command again"
+        else:
+            now = f"{self._host} is NOT as before: putting back what was there failed"
+            fix = f"mend it, then run the same command again; what was there lies in {paths.KEPT_DIR}"
+        look = f"look: {action.look}     " if action.look else ""
+        return RolledBackError(
+            f"{action.title}: {why}",
+            host=self._host,
+            details=[*details, now, *recovery[-10:]],
+            fix=look + fix,
         )
 
     def _interrupted(self, index: int) -> InterruptedRunError:

@@ -52,6 +52,8 @@ kpy_end() {
   if [ "$2" -ne 0 ]; then
     kpy_mark "failed $1 $2"
     tail -n 60 "$kpy_tmp/out" | sed 's/^/##kubeadm-py output /' >&3
+    # A stop leaves things as they are: the next run goes on with them.
+    if [ -e "$kpy_tmp/armed" ] && [ "$2" -ne 130 ]; then kpy_roll_back; fi
     exit 1
   fi
   if grep -qx unchanged "$kpy_tmp/out"; then

@@ -38,7 +38,9 @@ class Part:
     provides: tuple[str, ...] = ()
     """What its steps may provide: there from the start where none of them has anything to do."""
     after: tuple[str, ...] = ()
-    """Parts that must have ended on all of their hosts, well or not."""
+    """Parts that must have ended on all of their hosts, well or not; well where a host's plan is guarded."""
+    at_once: int = 1
+    """How many hosts with guarded plans are at work at a time, once the first of them has gone well."""
     probe_after: bool = False
     """Whether hosts are looked at again where anything was done, for parts that come later."""
 
@@ -80,6 +82,8 @@ class _Progress:
     began: float = 0.0
     changed: int = 0
     failed: bool = False
+    turning: set[str] = field(default_factory=set)
+    """Hosts with guarded plans that are at work."""
     refused: KubeadmPyError | None = None
     """Why it could not be planned: all its hosts end with this one error."""
 
@@ -185,6 +189,8 @@ class Schedule:
         if not plan.steps:
             self._idle(part, host)
             return 0
+        if plan.guarded:
+            self._take_turn(part, host)
         with self._slots:
             self._interrupt.check()
             self._begin(part)
@@ -223,6 +229,27 @@ class Schedule:
                 if self._gone & set(before):
                     raise _NotItsTurnError("another host failed before it")
                 self._changed.wait(_LOOK_SECONDS)
+
+    def _take_turn(self, part: Part, host: str) -> None:
+        """Wait until a host where something that works is changed may begin: first one, then a few at a time.
+
+        Once it did not work on one, no other begins.
+        """
+        progress = self._progress[part.id]
+        with self._changed:
+            while True:
+                if self._interrupt.asked:
+                    raise self._stopped
+                if progress.failed or any(self._failed(each) for each in part.after):
+                    raise _NotItsTurnError("another host failed before it")
+                proven = any(progress.plans[each].guarded for each in progress.well if each in progress.plans)
+                if len(progress.turning - progress.ended) < (part.at_once if proven else 1):
+                    progress.turning.add(host)
+                    return
+                self._changed.wait(_LOOK_SECONDS)
+
+    def _failed(self, part: str) -> bool:
+        return self._progress[part].failed or part in self._outcome.left_out
 
     def _idle(self, part: Part, host: str) -> None:
         progress = self._progress[part.id]

@@ -197,6 +197,29 @@ class ImportImages:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Keep files aside, so that all is put back should a later action of the stage fail.
+
+    `recover` is what makes the host work again once the files are back: pods and units started anew, waits.
+    What is kept outlives a run that is cut off: the next one's guard adds to it, and puts back as it was
+    before either.
+    """
+
+    files: tuple[str, ...]
+    pods: tuple[str, ...] = ()
+    """Static pods of which it is noted which one runs: a wait tells by that whether it was replaced."""
+    recover: tuple[Action, ...] = ()
+    title: str = "keep what changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """End the guard: the host works, what was kept is dropped, and a later failure puts nothing back."""
+
+    title: str = "all of it works"
+
+
 Action = (
     WriteFiles
     | MakeDirectories
@@ -208,4 +231,6 @@ Action = (
     | Remove
     | RestartStaticPod
     | ImportImages
+    | Guard
+    | Settle
 )

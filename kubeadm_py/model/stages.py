@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubeadm_py.model.actions import Action, Wait
+from kubeadm_py.model.actions import Action, Guard, Settle, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,12 @@ class HostPlan:
     @property
     def changes(self) -> int:
         """Count the actions that change something: waits only look."""
-        return sum(not isinstance(action, Wait) for step in self.steps for action in step.actions)
+        return sum(not isinstance(action, Wait | Guard | Settle) for step in self.steps for action in step.actions)
+
+    @property
+    def guarded(self) -> bool:
+        """Say whether something that works is changed here: such hosts go by turns."""
+        return any(isinstance(action, Guard) for step in self.steps for action in step.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class Stage:
     id: str
     title: str
     hosts: tuple[HostPlan, ...]
+
+    @property
+    def guarded(self) -> bool:
+        """Say whether something that works is changed on any host."""
+        return any(host.guarded for host in self.hosts)
 
     @property
     def empty(self) -> bool:

@@ -38,6 +38,9 @@ from kubeadm_py.render import engine
 from kubeadm_py.steps import addon_objects, addons_ready, cluster_objects, control_plane_prepare
 from kubeadm_py.steps.prepare import text
 
+ROLLED_SHARE = 10
+"""Of so many workers one may be changed at a time, once the first has gone well."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
@@ -152,11 +155,11 @@ class _Apply:
             Part(
                 CONTROL_PLANES.id,
                 CONTROL_PLANES.title,
-                members.control_planes,
+                members.in_turn,
                 lambda hosts: self._checked(self._control(hosts)),
                 # Founders need each other; of a cluster that runs only one member may be away at a time.
                 together=True,
-                in_turn=lambda stage: members.running and changes(stage) > 0,
+                in_turn=lambda stage: members.running and (stage.guarded or changes(stage) > 0),
                 provides=(cluster_objects.OBJECTS,),
                 # Who joins, or moves, takes over what is there by then.
                 probe_after=bool(members.births.late) or members.moving,
@@ -168,6 +171,9 @@ class _Apply:
                 self._later,
                 lambda hosts: self._checked(self._join(hosts)),
                 needs=(cluster_objects.OBJECTS, *([cluster_objects.MOVED] if members.moving else ())),
+                # Of a running cluster one thing changes at a time: who joins needs its members, too.
+                after=(CONTROL_PLANES.id,) if members.running else (),
+                at_once=max(1, len(members.workers) // ROLLED_SHARE),
             ),
             Part(
                 FINISH.id,

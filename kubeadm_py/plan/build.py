@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan.workflows import StageDefinition
+from kubeadm_py.steps import rolling
 from kubeadm_py.steps.base import Step, StepContext
 
 
@@ -15,8 +16,14 @@ def build_stage(definition: StageDefinition, contexts: Iterable[StepContext]) ->
     return Stage(
         definition.id,
         definition.title,
-        tuple(HostPlan(ctx.node.name, _steps(definition.steps, ctx)) for ctx in contexts),
+        tuple(HostPlan(ctx.node.name, _planned(definition, ctx)) for ctx in contexts),
     )
+
+
+def _planned(definition: StageDefinition, ctx: StepContext) -> tuple[PlannedStep, ...]:
+    changing = _steps(definition.rolled, ctx)
+    others = _steps(definition.steps[len(definition.rolled) :], ctx)
+    return (*(rolling.guarded(ctx, changing) if definition.rolled else changing), *others)
 
 
 def together(*stages: Stage) -> Stage:

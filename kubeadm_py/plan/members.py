@@ -110,6 +110,11 @@ class Members:
         return tuple(name for name in names if name not in self.births.late)
 
     @property
+    def in_turn(self) -> tuple[str, ...]:
+        """Return the same in the order of their turns: who does not serve goes first, then nobody is lost."""
+        return tuple(sorted(self.control_planes, key=lambda name: serves(self.run.sessions[name])))
+
+    @property
     def workers(self) -> tuple[str, ...]:
         """Return the workers' names."""
         return tuple(node.name for node in self.run.cluster.workers)
@@ -343,11 +348,15 @@ def _leader(sessions: Sequence[Session]) -> Session:
     """Return the control plane that knows what was applied and serves the API; at the beginning the first."""
 
     def fitness(session: Session) -> tuple[bool, bool]:
-        serves = session.facts.listens(session.node.bind_port)
         noted = applied.AUTHORITY in session.facts.files
-        return (noted and serves, noted)
+        return (noted and serves(session), noted)
 
     return max(sessions, key=fitness)
+
+
+def serves(session: Session) -> bool:
+    """Say whether an API server listened on this host when it was looked at."""
+    return session.facts.listens(session.node.bind_port)
 
 
 def _joins(session: Session) -> bool:

@@ -13,12 +13,14 @@ from kubeadm_py.model.actions import (
     Action,
     ApplyObjects,
     EtcdMember,
+    Guard,
     ImportImages,
     Late,
     MakeDirectories,
     Remove,
     RestartStaticPod,
     RunScript,
+    Settle,
     Unit,
     Wait,
     WriteFiles,
@@ -121,7 +123,7 @@ def _of_action(action: Action, before: Before | None, kind: str) -> Iterator[Cha
                 # What goes along with its group and is as it shall be is no change.
                 if found is None or name not in found.there or found.differs(name):
                     yield _of_object(item, action, before)
-        case Wait():
+        case Wait() | Guard() | Settle():
             return
         case Remove():
             for path in action.paths:

@@ -39,6 +39,8 @@ class StageDefinition:
     id: str
     title: str
     steps: tuple[Step, ...]
+    rolled: tuple[Step, ...] = ()
+    """The first of these steps, which together change what may be at work: see steps.rolling."""
 
 
 def ahead(*stages: StageDefinition) -> StagesAhead:
@@ -52,7 +54,7 @@ PREPARE = StageDefinition(
     (*prepare.STEPS, own_files.STEP, permissions.STEP, etcd_birth.RECORD),
 )
 
-_CONTROL_PLANE = (
+_CHANGING = (
     prepare.DIRECTORIES,
     certs.STEP,
     kubeconfigs.STEP,
@@ -62,6 +64,9 @@ _CONTROL_PLANE = (
     kubelet_start.STEP,
     wait_control_plane.STEP,
     certs.STEP_SERVED,
+)
+_CONTROL_PLANE = (
+    *_CHANGING,
     etcd_birth.STARTED,
     cluster_objects.STEP,
     upload_certs.STEP,
@@ -72,10 +77,13 @@ _CONTROL_PLANE = (
     own_files.STEP_PODS,
 )
 CONTROL_PLANE = StageDefinition(
-    "control", "control plane, add-ons", (*_CONTROL_PLANE, addons_ready.STEP, custom_resources.STEP)
+    "control",
+    "control plane, add-ons",
+    (*_CONTROL_PLANE, addons_ready.STEP, custom_resources.STEP),
+    _CHANGING,
 )
 """What init does on the first control plane."""
-CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE)
+CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE, _CHANGING)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
 
 ENDPOINT_WAY = StageDefinition(
@@ -98,17 +106,17 @@ MOVE = (ENDPOINT_WAY, ENDPOINT_USERS, ENDPOINT_OBJECTS, ENDPOINT_OLD)
 BEFORE_THE_MOVE = (CONTROL_PLANES, ENDPOINT_WAY)
 """Stages that leave the old endpoint beside the new one."""
 
+_CHANGING_WORKER = (prepare.DIRECTORIES, endpoint.STEP, kubelet_start.STEP)
 JOIN_WORKER = StageDefinition(
     "join",
     "kubelet joins the cluster",
     (
-        prepare.DIRECTORIES,
-        endpoint.STEP,
-        kubelet_start.STEP,
+        *_CHANGING_WORKER,
         endpoint.STEP_BALANCER,
         kubelet_bootstrap.STEP,
         own_files.STEP_PODS,
     ),
+    _CHANGING_WORKER,
 )
 
 JOIN_CONTROL_PLANE = StageDefinition(

@@ -20,9 +20,10 @@ RENEWED_KUBECONFIG = f"{KUBECONFIG}.renewed"
 """Its Late.args is (the client certificate's request, the kubeconfig's path)."""
 _TOGETHER = ("kube-apiserver", "etcd")
 """The API server first: without its etcd it takes half a minute to end, and etcd waits for its clients."""
+USUAL_GRACE = 30
 _AFTER = ("kube-controller-manager", "kube-scheduler")
 """What ends by itself where the API is away when it starts, and is then started later and later."""
-_GRACE = {"kube-apiserver": 10}
+GRACE = {"kube-apiserver": 10}
 """Requests are answered in less; what it waits for longer are watches, which begin anew elsewhere."""
 COMPONENTS = (*_TOGETHER, *_AFTER)
 """The static pods that read certificates, in the order of their restarts."""
@@ -122,7 +123,7 @@ def plan(ctx: StepContext, decision: Decision) -> list[Action]:
     for group in (_TOGETHER, _AFTER):
         restarted = [component for component in group if component in users]
         actions += [
-            RestartStaticPod(component, _reason(decision, component), _GRACE.get(component, 30))
+            RestartStaticPod(component, _reason(decision, component), GRACE.get(component, USUAL_GRACE))
             for component in restarted
         ]
         actions += _waits(ctx, restarted)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import shlex
+from collections.abc import Collection, Iterable
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
@@ -55,18 +56,30 @@ def _take_over(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
     """
     unit = ctx.facts.units.get("kubelet.service")
     running = unit is not None and unit.active_state == "active"
-    served = ctx.facts.listens(ctx.node.bind_port)
-    changed = [spec.path for spec in differing(files, ctx.facts) if spec.path in ctx.facts.files]
-    if not changed or not running or served:
+    changed = [_component(spec) for spec in differing(files, ctx.facts) if spec.path in ctx.facts.files]
+    if not changed or not running or is_served(ctx):
         return []
-    names = " ".join(path.removeprefix(f"{paths.MANIFESTS_DIR}/").removesuffix(".yaml") for path in changed)
     return [
         RunScript(
             "replace the pods of changed manifests",
-            _REPLACE.format(names=names),
+            replacing(changed),
             reason="without an API server the kubelet keeps the old ones",
         )
     ]
+
+
+def is_served(ctx: StepContext) -> bool:
+    """Say whether an API server listened on this host when it was looked at."""
+    return ctx.facts.listens(ctx.node.bind_port)
+
+
+def replacing(components: Iterable[str]) -> str:
+    """Return the script that ends static pods, so that the kubelet starts what their manifests say now."""
+    return _REPLACE.format(names=shlex.join(components))
+
+
+def _component(manifest: FileSpec) -> str:
+    return manifest.path.removeprefix(f"{paths.MANIFESTS_DIR}/").removesuffix(".yaml")
 
 
 def _manifests(ctx: StepContext, wanted: Collection[str]) -> list[FileSpec]:

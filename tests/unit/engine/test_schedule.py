@@ -9,7 +9,7 @@ import pytest
 from kubeadm_py.engine.events import HostDone, HostStarted, StageDone, StageStarted
 from kubeadm_py.engine.schedule import Outcome, Part
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.actions import RunScript
+from kubeadm_py.model.actions import Guard, RunScript
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost
@@ -257,3 +257,87 @@ def test_no_more_scripts_at_once_than_the_limit():
     work.executor.limit = 2
     work.executor.schedule([part("prepare", *(host.name for host in hosts))])
     assert most[0] == 2
+
+
+GUARDED = lines("begin 0", "done 0 unchanged", "begin 1", "done 1 changed")
+LOST = lines("begin 0", "done 0 unchanged", "begin 1", "failed 1 1", "output it did not work", code=1)
+
+
+def guarding(stage: str, *, free=()):
+    """Return a plan that changes what works on each host; the `free` ones are new."""
+
+    def plan(hosts):
+        act = RunScript("act", ":")
+        plans = (
+            HostPlan(name, (PlannedStep("step", "a step", (act,) if name in free else (Guard(()), act)),))
+            for name in hosts
+        )
+        return Stage(stage, stage, tuple(plans))
+
+    return plan
+
+
+def rolled(*names: str, lost=(), **more) -> tuple[Work, Outcome, int]:
+    """Roll through hosts; return also how many were at work at most."""
+    running, most = [0], [0]
+    lock = threading.Lock()
+
+    def answer(_call, reply) -> Result:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        threading.Event().wait(0.05)
+        with lock:
+            running[0] -= 1
+        return reply
+
+    hosts = [FakeHost(name) for name in names]
+    for host in hosts:
+        reply = LOST if host.name in lost else DONE if host.name in more.get("free", ()) else GUARDED
+        host.answer("# stage", lambda call, reply=reply: answer(call, reply))
+    work = Work(*hosts)
+    plan = guarding("join", free=more.pop("free", ()))
+    outcome = work.executor.schedule([part("join", *names, plan=plan, **more)])
+    return work, outcome, most[0]
+
+
+def test_what_works_is_changed_on_one_host_at_a_time():
+    _, outcome, most = rolled("w1", "w2", "w3", "w4")
+    assert most == 1
+    assert outcome.changed == dict.fromkeys(("w1", "w2", "w3", "w4"), 1)
+
+
+def test_once_the_first_has_gone_well_a_few_go_at_a_time():
+    names = tuple(f"w{number}" for number in range(8))
+    work, _, most = rolled(*names, at_once=3)
+    assert most == 3
+    first, second = [
+        type(event).__name__ for event in work.events if isinstance(event, HostStarted | HostDone)
+    ][:2]
+    assert (first, second) == ("HostStarted", "HostDone"), "the first goes alone"
+
+
+def test_after_one_that_failed_no_other_is_begun():
+    _, outcome, _ = rolled("w1", "w2", "w3", lost=("w1", "w2", "w3"), at_once=3)
+    assert len(outcome.errors) == 1
+    assert len(outcome.left_out["join"]) == 2
+
+
+def test_who_is_new_waits_for_nobodys_turn():
+    _, outcome, most = rolled("w1", "w2", "w3", free=("w2", "w3"))
+    assert most > 1
+    assert len(outcome.changed) == 3
+
+
+def test_a_change_that_failed_on_a_control_plane_reaches_no_worker():
+    cp1, w1, w2 = a_host("cp1", control=FAILED), FakeHost("w1"), a_host("w2")
+    w1.answer("# stage", GUARDED)
+    work = Work(cp1, w1, w2)
+    outcome = work.executor.schedule(
+        [
+            part("control", "cp1"),
+            part("join", "w1", "w2", plan=guarding("join", free=("w2",)), after=("control",)),
+        ]
+    )
+    assert order(work) == [("control", "cp1"), ("join", "w2")]
+    assert outcome.left_out == {"join": ["w1"]}

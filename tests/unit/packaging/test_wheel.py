@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 DATA = ("templates", "pki", "addons")
 SHIPPED_BESIDE_CODE = {
+    "kubeadm_py/engine/guard.sh",
     "kubeadm_py/engine/runtime.sh",
     "kubeadm_py/facts/probe.sh",
     "kubeadm_py/verify/suite/test_hosts.py",

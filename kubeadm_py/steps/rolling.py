@@ -1,0 +1,206 @@
+"""Guard what changes on a host that works: one thing after the other, waited for, put back on failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import (
+    Action,
+    FileSpec,
+    Guard,
+    Remove,
+    RestartStaticPod,
+    RunScript,
+    Settle,
+    Unit,
+    Wait,
+    WriteFiles,
+)
+from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.stages import PlannedStep
+from kubeadm_py.pki.requests import kubeconfig_requests, leaf_requests
+from kubeadm_py.pki.table import table
+from kubeadm_py.render import endpoint, kubelet
+from kubeadm_py.steps import (
+    addons_ready,
+    certs,
+    kubeconfigs,
+    kubelet_start,
+    renew,
+    rolling_waits,
+    static_pods,
+    wait_control_plane,
+)
+from kubeadm_py.steps.base import StepContext
+
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+"""Static pods of a control plane in the order in which they are replaced: each needs the ones before it."""
+_BALANCERS = (endpoint.HAPROXY, endpoint.KEEPALIVED)
+_KUBELET_FILES = (paths.KUBELET_CONFIG, paths.KUBELET_INSTANCE_CONFIG, paths.KUBELET_FLAGS_ENV)
+_BEFORE_ETCD = ("directories", certs.STEP.id, kubeconfigs.STEP.id, static_pods.STEP_ETCD.id)
+_FROM_KUBELET = (kubelet_start.STEP.id, wait_control_plane.STEP.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Hold what a host's steps change of what is at work there."""
+
+    files: tuple[str, ...]
+    pods: tuple[str, ...]
+    """Static pods that their kubelet replaces, for their manifests differ."""
+    written: frozenset[str]
+    """Those of them whose manifests are written now: others were before, by a run that was cut off."""
+    restarted: tuple[str, ...]
+    """Static pods that are started anew, for what they read differs."""
+    kubelet: bool
+
+
+def guarded(ctx: StepContext, planned: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """Return the steps, with a guard around them and waits between where they change what works."""
+    change = _change(ctx, planned)
+    if change is None:
+        return tuple(planned)
+    etcd = [name for name in COMPONENTS if name == "etcd"]
+    later = [*(name for name in COMPONENTS if name not in etcd), *_BALANCERS]
+    opening: list[Action] = [
+        *rolling_waits.others_healthy(ctx, change.pods + change.restarted),
+        _guard(ctx, change),
+    ]
+    closing: list[Action] = []
+    if change.kubelet:
+        if not any(step.step == kubelet_start.STEP.id for step in planned):
+            closing.append(
+                Unit(kubelet_start.UNIT, state="restarted", reason="a run before this one was cut off")
+            )
+        closing.append(_kubelet_works(ctx))
+    closing.append(Settle())
+    listed = [
+        _step("keep what changes", opening),
+        *(step for step in planned if step.step in _BEFORE_ETCD),
+        _step("etcd is replaced", _roll(ctx, change, etcd)),
+        *(step for step in planned if step.step not in (*_BEFORE_ETCD, *_FROM_KUBELET)),
+        _step("static pods are replaced", _roll(ctx, change, later)),
+        *(step for step in planned if step.step in _FROM_KUBELET),
+        _step("the host works", closing),
+    ]
+    return tuple(step for step in listed if step.actions)
+
+
+def _step(title: str, actions: Iterable[Action]) -> PlannedStep:
+    return PlannedStep("rolling", title, tuple(actions))
+
+
+def _change(ctx: StepContext, planned: Sequence[PlannedStep]) -> _Change | None:
+    """Return what changes; None where nothing does, or where nothing is at work yet."""
+    actions = [action for step in planned for action in step.actions]
+    begun = _begun(ctx)
+    written = {
+        spec.path: spec for action in actions if isinstance(action, WriteFiles) for spec in action.files
+    }
+    removed = [path for action in actions if isinstance(action, Remove) for path in action.paths]
+    files = tuple(dict.fromkeys((*begun, *written, *removed)))
+    if ctx.phases.only or not files or not _works(ctx, begun):
+        return None
+    pods = tuple(
+        name
+        for name in (*COMPONENTS, *_BALANCERS)
+        if (path := endpoint.manifest_path(name)) in files
+        and path not in removed
+        and not _means_the_same(ctx, path, written.get(path), begun)
+    )
+    restarted = tuple(name for name in COMPONENTS if name in _users(ctx, files) and name not in pods)
+    kubelet_changed = any(path in begun for path in _KUBELET_FILES) or any(
+        isinstance(action, Unit) and action.name == kubelet_start.UNIT for action in actions
+    )
+    now = frozenset(name for name in pods if endpoint.manifest_path(name) in written)
+    return _Change(files, pods, now, restarted, kubelet_changed)
+
+
+def _begun(ctx: StepContext) -> tuple[str, ...]:
+    """Return what a run that was cut off has changed, or was about to change."""
+    fact = ctx.facts.files.get(paths.KEPT_LIST)
+    lines = ((fact.content if fact is not None else None) or b"").decode(errors="replace").splitlines()
+    listed = (line.partition(" ")[2] for line in lines)
+    return tuple(path for path in listed if path.startswith("/") and path != paths.INVENTORY)
+
+
+def _works(ctx: StepContext, begun: tuple[str, ...]) -> bool:
+    """Say whether there is something on the host that works, to which one could go back."""
+    unit = ctx.facts.units.get(kubelet_start.UNIT)
+    if paths.KUBELET_CONF not in ctx.facts.files or paths.BOOTSTRAP_KUBELET_CONF in ctx.facts.files:
+        return False
+    if ctx.node.role is not Role.CONTROL_PLANE:
+        return bool(begun) or (unit is not None and unit.active_state == "active")
+    if ctx.birth is not None and not ctx.birth.started:
+        return False
+    return bool(begun) or static_pods.is_served(ctx)
+
+
+def _means_the_same(ctx: StepContext, path: str, spec: FileSpec | None, begun: tuple[str, ...]) -> bool:
+    """Say whether a manifest that is written differs in its text alone: its pod stays then."""
+    fact = ctx.facts.files.get(path)
+    if path in begun or spec is None or fact is None or not isinstance(spec.content, bytes):
+        return False
+    return bool(_parsed(fact.content or b"") == _parsed(spec.content))
+
+
+def _parsed(manifest: bytes) -> Any:
+    try:
+        return yaml.load(manifest, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return manifest
+
+
+def _users(ctx: StepContext, files: Iterable[str]) -> set[str]:
+    """Return the static pods that read some of these files."""
+    if ctx.node.role is not Role.CONTROL_PLANE:
+        return set()
+    named = {
+        path: request.name
+        for request in leaf_requests(ctx.cluster, ctx.node)
+        for path in (request.certificate_path, request.key_path)
+    }
+    named |= {request.path: request.name for request in kubeconfig_requests(ctx.cluster, ctx.node)}
+    return {user for path in files if path in named for user in table().used_by(named[path])}
+
+
+def _guard(ctx: StepContext, change: _Change) -> Guard:
+    recover: list[Action] = [_restart(name, "what it reads is put back") for name in change.restarted]
+    if change.pods and ctx.node.role is Role.CONTROL_PLANE and not static_pods.is_served(ctx):
+        recover.append(RunScript("replace pods", static_pods.replacing(change.pods)))
+    if change.kubelet:
+        recover.append(Unit(kubelet_start.UNIT, state="restarted"))
+    back = replace(change, written=frozenset())
+    recover += [wait for name in (*change.pods, *change.restarted) for wait in _works_again(ctx, back, name)]
+    if change.kubelet:
+        recover.append(_kubelet_works(ctx))
+    return Guard(change.files, change.pods, tuple(recover))
+
+
+def _roll(ctx: StepContext, change: _Change, names: Sequence[str]) -> Iterator[Action]:
+    """Replace these static pods, or start them anew, one after the other."""
+    for name in names:
+        if name in change.restarted:
+            yield _restart(name, "what it reads has changed")
+        yield from _works_again(ctx, change, name)
+
+
+def _restart(name: str, reason: str) -> RestartStaticPod:
+    return RestartStaticPod(name, reason, renew.GRACE.get(name, renew.USUAL_GRACE))
+
+
+def _works_again(ctx: StepContext, change: _Change, name: str) -> list[Wait]:
+    if name in change.pods:
+        return [rolling_waits.replaced(ctx, name, written=name in change.written)]
+    return [rolling_waits.restarted(ctx, name)] if name in change.restarted else []
+
+
+def _kubelet_works(ctx: StepContext) -> Wait:
+    port = kubelet.healthz_port(ctx.cluster, ctx.node, ctx.facts)
+    # Where another tool brings the pod network nobody knows whether the node was Ready before.
+    return rolling_waits.kubelet(ctx, port, ready=addons_ready.has_network(ctx))

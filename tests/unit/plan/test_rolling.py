@@ -1,0 +1,210 @@
+"""An edited file on a cluster that runs: what is guarded, in which order, and who waits for whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kubeadm_py.engine.events import HostDone, HostStarted
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import Guard, RestartStaticPod, Settle, Unit, Wait, WriteFiles
+from kubeadm_py.model.cluster import Arg, Component
+from kubeadm_py.model.facts import FileFact, Listener
+from kubeadm_py.plan.run import RunFailedError
+
+MANIFESTS = paths.MANIFESTS_DIR
+APISERVER = f"{MANIFESTS}/kube-apiserver.yaml"
+
+
+@pytest.fixture
+def running(make_world):
+    """Three control planes and two workers that serve."""
+    world = make_world(control_planes=3, workers=2, control_plane_endpoint="10.0.0.11:6443")
+    world.apply()
+    serve(world)
+    world.forget()
+    return world
+
+
+def serve(world, *names: str) -> None:
+    for name, machine in world.machines.items():
+        if name.startswith("cp") and (not names or name in names):
+            machine.facts = replace(machine.facts, listeners=(Listener("tcp", "0.0.0.0", 6443),))
+
+
+def edit(world, **changes) -> None:
+    world.cluster = replace(world.cluster, **changes)
+
+
+def api_server(**flags: str) -> Component:
+    return Component(extra_args=tuple(Arg(*each) for each in flags.items()))
+
+
+def planned(world, stage: str, host: str) -> list:
+    """Return what a dry run would do on a host in a stage."""
+    plan = world.apply(dry_run=True).plan
+    [found] = [each for each in plan.stages if each.id == stage]
+    [mine] = [each for each in found.hosts if each.host == host]
+    return [action for step in mine.steps for action in step.actions]
+
+
+def titles(actions) -> list[str]:
+    def title(each) -> str:
+        return getattr(each, "title", "") or getattr(each, "name", "")
+
+    return [f"{type(each).__name__} {title(each)}" for each in actions]
+
+
+def kinds(actions, *wanted) -> list[str]:
+    return [name for name, each in zip(titles(actions), actions, strict=True) if isinstance(each, wanted)]
+
+
+def test_without_an_edit_nothing_is_guarded(running):
+    assert not kinds(planned(running, "control", "cp2"), Guard, Settle)
+    assert planned(running, "join", "w1") == []
+
+
+def test_a_changed_manifest_is_written_waited_for_and_settled(running):
+    edit(running, api_server=api_server(v="2"))
+    actions = planned(running, "control", "cp2")
+    assert titles(actions)[:6] == [
+        "Wait wait for the other control planes",
+        "Guard keep what changes",
+        "WriteFiles static pod manifests",
+        "Wait wait for kube-apiserver to be replaced",
+        "Wait wait for the kubelet",
+        "Wait wait for kube-apiserver",
+    ]
+    assert titles(actions)[6] == "Settle all of it works"
+    [guard] = [each for each in actions if isinstance(each, Guard)]
+    assert guard.files == (APISERVER,)
+    assert guard.pods == ("kube-apiserver",)
+    assert kinds(guard.recover, Wait) == ["Wait wait for kube-apiserver to be replaced"]
+    asked, _, etcd = actions[0].until.partition("own_client=")
+    assert "https://10.0.0.11:6443" in asked
+    assert "https://10.0.0.13:6443" in asked
+    assert "https://10.0.0.12:6443" not in asked
+    assert "endpoint health --cluster" in etcd
+
+
+def test_etcd_is_replaced_before_the_api_server_is_touched(running):
+    local = replace(running.cluster.etcd.local, extra_args=(Arg("heartbeat-interval", "200"),))
+    edit(
+        running,
+        etcd=replace(running.cluster.etcd, local=local),
+        api_server=api_server(v="2"),
+        scheduler=api_server(v="2"),
+        controller_manager=api_server(v="2"),
+    )
+    waits = kinds(planned(running, "control", "cp1"), Wait, WriteFiles)
+    assert waits[1:7] == [
+        "WriteFiles etcd's manifest",
+        "Wait wait for etcd to be replaced",
+        "WriteFiles static pod manifests",
+        "Wait wait for kube-apiserver to be replaced",
+        "Wait wait for kube-controller-manager to be replaced",
+        "Wait wait for kube-scheduler to be replaced",
+    ]
+
+
+def test_what_reads_a_changed_certificate_is_started_anew(running):
+    edit(running, api_server_cert_sans=("api.example",))
+    actions = planned(running, "control", "cp3")
+    assert [each.component for each in actions if isinstance(each, RestartStaticPod)] == ["kube-apiserver"]
+    assert "Wait wait for kube-apiserver to be back" in titles(actions)
+    [guard] = [each for each in actions if isinstance(each, Guard)]
+    assert f"{paths.PKI_DIR}/apiserver.key" in guard.files
+    assert [type(each) for each in guard.recover] == [RestartStaticPod, Wait]
+
+
+@pytest.mark.parametrize(("stage", "host"), [("control", "cp1"), ("join", "w1")])
+def test_a_kubelet_is_restarted_and_its_node_told_of(running, stage, host):
+    edit(running, kubelet_config={**running.cluster.kubelet_config, "maxPods": 99})
+    actions = planned(running, stage, host)
+    [guard] = [each for each in actions if isinstance(each, Guard)]
+    assert guard.files == (paths.KUBELET_CONFIG,)
+    assert [type(each) for each in guard.recover] == [Unit, Wait]
+    tail = titles(actions)
+    start = tail.index("WriteFiles kubelet configuration")
+    assert tail[start + 1] == "Unit kubelet.service"
+    assert tail[tail.index("Settle all of it works") - 1] == "Wait wait for the kubelet to be back"
+
+
+def test_a_manifest_that_means_the_same_keeps_its_pod(running):
+    machine = running.machines["cp2"]
+    machine._put(APISERVER, machine.content[APISERVER] + b"\n# a note\n", 0o600, "root:root")
+    actions = planned(running, "control", "cp2")
+    assert "WriteFiles static pod manifests" in titles(actions)
+    assert not any("to be replaced" in title for title in titles(actions))
+
+
+def test_workers_go_one_by_one_after_the_control_planes(running):
+    edit(running, kubelet_config={**running.cluster.kubelet_config, "maxPods": 99})
+    running.apply()
+    at_work: list[str] = []
+    for event in running.events:
+        if isinstance(event, HostStarted | HostDone) and event.stage in ("control", "join"):
+            at_work.append(f"{'+' if isinstance(event, HostStarted) else '-'}{event.host}")
+    assert at_work == [sign + host for host in ("cp1", "cp2", "cp3", "w1", "w2") for sign in "+-"]
+
+
+def test_after_a_control_plane_that_failed_nobody_is_begun(running):
+    edit(running, kubelet_config={**running.cluster.kubelet_config, "maxPods": 99})
+    running.machines["cp2"].kill("control", 2)
+    with pytest.raises(RunFailedError):
+        running.apply()
+    assert running.machines["cp1"].stages == ["control", "ready"]
+    assert running.machines["cp3"].stages == running.machines["w1"].stages == []
+
+
+def test_who_does_not_serve_goes_first(running):
+    edit(running, api_server=api_server(v="2"))
+    machine = running.machines["cp2"]
+    machine.facts = replace(machine.facts, listeners=())
+    running.apply()
+    begun = [event.host for event in running.event(HostStarted) if event.stage == "control"]
+    assert begun == ["cp2", "cp1", "cp3"]
+
+
+def cut_off(world, host: str, *lines: str) -> None:
+    """Leave what a run that was killed on a host leaves."""
+    machine = world.machines[host]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    fact = FileFact(paths.KEPT_LIST, 0o600, "root:root", "0" * 64, len(content), content)
+    machine.facts = replace(machine.facts, files={**machine.facts.files, paths.KEPT_LIST: fact})
+
+
+def test_what_a_killed_run_began_is_gone_on_with(running):
+    cut_off(running, "cp2", f"kept {APISERVER}", f"kept {paths.KUBELET_CONFIG}", f"kept {paths.INVENTORY}")
+    actions = planned(running, "control", "cp2")
+    [guard] = [each for each in actions if isinstance(each, Guard)]
+    assert guard.files == (APISERVER, paths.KUBELET_CONFIG)
+    assert not kinds(actions, WriteFiles), "all of it was written"
+    assert "Wait wait for kube-apiserver to be replaced" in titles(actions)
+    assert "Unit kubelet.service" in titles(actions), "nobody knows whether it was restarted"
+    assert titles(actions)[titles(actions).index("Settle all of it works") - 1] == (
+        "Wait wait for the kubelet to be back"
+    )
+
+
+def test_an_api_server_that_a_killed_run_broke_can_go_back(running):
+    """It serves nothing now; its kubelet would keep the broken pod."""
+    cut_off(running, "cp2", f"kept {APISERVER}")
+    machine = running.machines["cp2"]
+    machine.facts = replace(machine.facts, listeners=())
+    actions = planned(running, "control", "cp2")
+    assert "Wait wait for the other control planes" not in titles(actions), "it is away already"
+    [guard] = [each for each in actions if isinstance(each, Guard)]
+    assert titles(guard.recover) == ["RunScript replace pods", "Wait wait for kube-apiserver to be replaced"]
+
+
+def test_founders_wait_for_nobody(make_world):
+    """A founding that was cut off has kubelets that run, and nothing that one could go back to."""
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    world.machines["cp1"].kill("control", 6)
+    with pytest.raises(RunFailedError):
+        world.apply()
+    edit(world, api_server=api_server(v="2"))
+    for name in world.machines:
+        assert not kinds(planned(world, "control", name), Guard)
