@@ -39,6 +39,8 @@ STAGE_LOCK_WAIT_SECONDS = 300
 ACTION_SECONDS = 300.0
 """What any other action may take, besides the time for what is sent."""
 SLOWEST_BYTES_PER_SECOND = 64 << 10
+PUT_BACK_MANAGER = "kubeadm-py-put-back"
+"""Who owns what a guard put back: a later apply of ours does not take away what it does not set."""
 
 Resolve = Callable[[Any], bytes]
 """Turn a Late into its content."""
@@ -131,7 +133,7 @@ def compile_stage(
             if index == stay_before:
                 parts.append("while :; do kpy_mark held; sleep 0.2; done\n")
             if isinstance(action, Guard):
-                parts.append(_recover(compiled, action))
+                parts.append(_before_guard(compiled, action))
             parts.append(
                 f'kpy_begin {index}\n(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1 8>&-\nkpy_end {index} $?\n'
             )
@@ -364,17 +366,26 @@ def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve
     content = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
     compiled.payload.append(lambda: (content,))
     compiled.size += len(content)
-    server = f" --server {shlex.quote(action.server)}" if action.server else ""
     seconds = int(action.patience.total_seconds())
-    kubectl = (
-        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(action.kubeconfig)}{server}"
-    )
+    kubectl = _kubectl(action.kubeconfig, action.server)
     return (
         f"kpy_save {len(content)}\n"
         + "".join(f"kpy_keep_replicas {seconds} {words} {kubectl}\n" for words in _scaled(items))
-        + f"kpy_apply {seconds} {kubectl} apply --server-side --force-conflicts "
-        f'--field-manager {shlex.quote(action.field_manager)} -f "$kpy_tmp/input"\n'
+        + _apply_file(action, "$kpy_tmp/input")
     )
+
+
+def _apply_file(action: ApplyObjects, file: str) -> str:
+    return (
+        f"kpy_apply {int(action.patience.total_seconds())} "
+        f"{_kubectl(action.kubeconfig, action.server)} apply --server-side --force-conflicts "
+        f'--field-manager {shlex.quote(action.field_manager)} -f "{file}"\n'
+    )
+
+
+def _kubectl(kubeconfig: str, server: str) -> str:
+    where = f" --server {shlex.quote(server)}" if server else ""
+    return f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(kubeconfig)}{where}"
 
 
 def _scaled(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -403,13 +414,19 @@ def _wait(action: Wait) -> str:
 
 
 def _guard(action: Guard) -> str:
-    kept = shlex.join([*action.files, paths.INVENTORY])
-    pods = f"kpy_guard_pods {shlex.join(action.pods)}\n" if action.pods else ""
-    return f"kpy_guard_keep {kept}\n{pods}kpy_guard_arm\necho unchanged\n"
+    lines = []
+    if action.files:
+        lines.append(f"kpy_guard_keep {shlex.join([*action.files, paths.INVENTORY])}\n")
+    if action.pods:
+        lines.append(f"kpy_guard_pods {shlex.join(action.pods)}\n")
+    if (kept := action.objects) is not None:
+        asked = f"{_kubectl(kept.kubeconfig, kept.server)} -n {shlex.quote(kept.namespace)} get"
+        lines.append(f"kpy_guard_objects {asked} {shlex.join(kept.names)}\n")
+    return "".join([*lines, "kpy_guard_arm\necho unchanged\n"])
 
 
-def _recover(compiled: StageScript, guard: Guard) -> str:
-    """Return the function that lets the host work again once its files are back."""
+def _before_guard(compiled: StageScript, guard: Guard) -> str:
+    """Return what a guard needs outside its own action: where it keeps, how it puts back and recovers."""
 
     def no_late(late: Any) -> bytes:
         raise TypeError(f"nothing is sent any more where a stage has failed: {late}")
@@ -422,7 +439,13 @@ def _recover(compiled: StageScript, guard: Guard) -> str:
     if compiled.size != size:
         raise TypeError(f"a guard's recovery reads nothing: {guard.recover}")
     calls = "".join(f"(\nset -eu\n{body})\n[ $? -eq 0 ] || return 1\n" for body in bodies)
-    return f"kpy_recover() {{\n{calls}return 0\n}}\n"
+    functions = f"kpy_kept_dir={paths.KEPT_DIR}/{guard.name}\nkpy_recover() {{\n{calls}return 0\n}}\n"
+    if (kept := guard.objects) is not None:
+        put = ApplyObjects(
+            "", (), server=kept.server, kubeconfig=kept.kubeconfig, field_manager=PUT_BACK_MANAGER
+        )
+        functions += f"kpy_put_objects() {{\n{_apply_file(put, '$1')}}}\n"
+    return functions
 
 
 def _import_images(compiled: StageScript, action: ImportImages, open_images: OpenImages) -> str:

@@ -223,8 +223,8 @@ class _MarkerReader:
         self._note = ""
         self._stopped_before: int | None = None
         self._busy = False
-        self._put_back: int | None = None
-        """How many files a failed stage put back; None where it put none back, or not to its end."""
+        self._put_back = False
+        """Whether a stage that failed has put everything back."""
         self._recovery: list[str] | None = None
         """What putting back said, once it has begun."""
 
@@ -259,7 +259,7 @@ class _MarkerReader:
             self._recovery = []
             self._bus.emit(HostProgress(self._stage, self._host, "it failed: putting back what was there"))
         elif word == "rolled-back":
-            self._put_back = int(rest)
+            self._put_back = True
         elif word == "stopped":
             self._stopped_before = self._index(rest)
         elif word == "busy":
@@ -330,8 +330,8 @@ class _MarkerReader:
         if action.is_wait and code == _WAIT_OUT_OF_TIME:
             why = f"not within its time; {self._note or why}"
         recovery = [line for line in self._recovery or () if line.strip()]
-        if self._put_back is not None:
-            now = f"{self._host} is as before: {self._put_back} files are put back, and all of it works again"
+        if self._put_back:
+            now = f"{self._host} is as before: what was there is put back, and it works again"
             fix = "correct the config and run the same command again"
         else:
             now = f"{self._host} is NOT as before: putting back what was there failed"

@@ -1,7 +1,8 @@
 # The guard of a stage: files kept aside, pods noted, all of it put back where a later action fails.
-# kept/list has a line a path: `kept PATH`, whose copy is below kept/files, or `absent PATH`. It outlives the
-# run: the next one adds what is new to it, and finishes what a killed one began or puts the same things back.
-kpy_kept_dir=$kpy_state/kept
+# compile.py sets kpy_kept_dir to the guard's own directory, and kpy_recover to what lets the host work again.
+# Its list has a line a path: `kept PATH`, whose copy is below files, or `absent PATH`; and `objects` for what
+# is in objects.json. It outlives the run: the next one adds what is new to it, and finishes what a killed one
+# began or puts the same things back.
 
 # kpy_guard_keep PATH...: a path that is listed already stays as it was kept: as it last worked.
 kpy_guard_keep() {
@@ -39,6 +40,16 @@ kpy_guard_pods() {
   done
 }
 
+# kpy_guard_objects KUBECTL...: keep what this command gets, without what only the API may say.
+kpy_guard_objects() {
+  mkdir -p -m 0700 "$kpy_kept_dir"
+  if grep -qx objects "$kpy_kept_dir/list" 2>/dev/null; then return; fi
+  "$@" -o json >"$kpy_tmp/objects"
+  sed -e '/^ *"\(resourceVersion\|uid\|creationTimestamp\|generation\)":/d' "$kpy_tmp/objects" \
+    >"$kpy_kept_dir/objects.json"
+  echo objects >>"$kpy_kept_dir/list"
+}
+
 # kpy_guard_arm: from here on a failure puts everything back.
 kpy_guard_arm() {
   : >"$kpy_tmp/armed"
@@ -48,12 +59,16 @@ kpy_guard_arm() {
 kpy_settle() {
   rm -f "$kpy_kept_dir/list" "$kpy_tmp/armed"
   rm -rf "$kpy_kept_dir"
+  rmdir "${kpy_kept_dir%/*}" 2>/dev/null || :
 }
 
 # kpy_put_back: make the files what they were.
 kpy_put_back() {
-  kpy_count=0
   while read -r kpy_how kpy_path; do
+    if [ "$kpy_how" = objects ]; then
+      kpy_put_objects "$kpy_kept_dir/objects.json"
+      continue
+    fi
     kpy_new=${kpy_path%/*}/.${kpy_path##*/}.kubeadm-py-new
     rm -rf -- "$kpy_new"
     case $kpy_how in
@@ -65,25 +80,23 @@ kpy_put_back() {
         ;;
       absent) rm -rf -- "$kpy_path" ;;
     esac
-    kpy_count=$((kpy_count + 1))
   done <"$kpy_kept_dir/list"
 }
 
 # kpy_roll_back: put all back and let the host work as before; what a person stops now is stopped already.
 kpy_roll_back() {
   kpy_mark rolling-back
-  # How long it was waited before says nothing about what is waited for now.
-  rm -f "$kpy_stop" "$kpy_tmp/armed" "$kpy_tmp"/begun.* "$kpy_tmp"/ended.*
-  : >"$kpy_tmp/back"
+  # How long was waited before, and what fell, says nothing about what is waited for now.
+  rm -f "$kpy_stop" "$kpy_tmp/armed"
+  for kpy_what in begun ended hurried exits first; do rm -f "$kpy_tmp/$kpy_what".*; done
   (
     set -eu
     kpy_put_back
-    echo "$kpy_count" >"$kpy_tmp/back"
   ) >"$kpy_tmp/out" 2>&1 8>&-
   if [ $? -eq 0 ]; then
     kpy_recover >"$kpy_tmp/out" 2>&1 8>&-
     if [ $? -eq 0 ]; then
-      kpy_mark "rolled-back $(cat "$kpy_tmp/back")"
+      kpy_mark rolled-back
       kpy_settle
       return
     fi
@@ -134,8 +147,9 @@ kpy_is_replaced() {
   fi
 }
 
-# kpy_replaced COMPONENT MANIFEST WRITTEN PATIENCE: the same as a condition that says what is missing. A manifest
-# that differs only in what the kubelet does not see keeps its pod: after PATIENCE seconds that pod is ended.
+# kpy_replaced COMPONENT MANIFEST WRITTEN PATIENCE GRACE: the same as a condition that says what is missing. The
+# old container is given GRACE seconds to end, where that is less than its pod's own. A manifest that differs
+# only in what the kubelet does not see keeps its pod: after PATIENCE seconds that pod is ended.
 kpy_replaced() {
   kpy_clock
   [ -s "$kpy_tmp/begun.$1" ] || echo "$kpy_seconds" >"$kpy_tmp/begun.$1"
@@ -143,10 +157,16 @@ kpy_replaced() {
     if [ -s "$kpy_tmp/ended.$1" ] && [ "$kpy_made" -ge "$(cat "$kpy_tmp/ended.$1")" ]; then
       :
     else
+      if [ -n "$5" ] && [ ! -e "$kpy_tmp/hurried.$1" ] && [ -n "$kpy_id" ] \
+        && [ "$kpy_seconds" -ge $(($(cat "$kpy_tmp/begun.$1") + 2)) ]; then
+        : >"$kpy_tmp/hurried.$1"
+        crictl --timeout "$(($5 + 30))s" stop --timeout "$5" "$kpy_id" >/dev/null 2>&1
+      fi
       if [ "$kpy_seconds" -ge $(($(cat "$kpy_tmp/begun.$1") + $4)) ] && [ ! -e "$kpy_tmp/ended.$1" ]; then
         date +%s >"$kpy_tmp/ended.$1"
         kpy_restart_pod "$1" 10 >/dev/null 2>&1
       fi
+      rm -f "$kpy_tmp/exits.$1"
       echo "$1 is not replaced yet"
       return 1
     fi

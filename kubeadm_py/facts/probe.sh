@@ -423,7 +423,7 @@ show_as() {
     /etc/containerd/*.toml | /etc/sysctl.d/*kube* | /etc/modules-load.d/*) mode=text ;;
     *.service | *.service.d/*.conf | /etc/default/kubelet | /etc/sysconfig/kubelet) mode=text ;;
     /etc/crictl.yaml | /etc/hosts | /etc/fstab) mode=text ;;
-    /var/lib/kubeadm-py/etcd-birth | /var/lib/kubeadm-py/applied/node-* | /var/lib/kubeadm-py/kept/list) mode=text ;;
+    /var/lib/kubeadm-py/etcd-birth | /var/lib/kubeadm-py/applied/node-* | /var/lib/kubeadm-py/kept/*/list) mode=text ;;
     /etc/ufw/ufw.conf | /etc/selinux/config | *zram* | /run/flannel/subnet.env) mode=text ;;
     *) mode= ;;
   esac

@@ -197,20 +197,36 @@ class ImportImages:
     reason: str = ""
 
 
+HOST_GUARD = "host"
+"""The guard of what a host itself consists of."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptObjects:
+    """Name API objects of one namespace, as KIND/NAME, and how this host asks for them."""
+
+    names: tuple[str, ...]
+    namespace: str
+    kubeconfig: str
+    server: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Keep files aside, so that all is put back should a later action of the stage fail.
+    """Keep files and objects aside, so that all is put back should a later action of the stage fail.
 
-    `recover` is what makes the host work again once the files are back: pods and units started anew, waits.
-    What is kept outlives a run that is cut off: the next one's guard adds to it, and puts back as it was
+    `recover` is what makes it work again once they are back: pods and units started anew, waits. What is kept
+    outlives a run that is cut off: the next one's guard of that name adds to it, and puts back as it was
     before either.
     """
 
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
     pods: tuple[str, ...] = ()
     """Static pods of which it is noted which one runs: a wait tells by that whether it was replaced."""
+    objects: KeptObjects | None = None
     recover: tuple[Action, ...] = ()
     title: str = "keep what changes"
+    name: str = HOST_GUARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ class HostPlan:
     @property
     def changes(self) -> int:
         """Count the actions that change something: waits only look."""
-        return sum(not isinstance(action, Wait | Guard | Settle) for step in self.steps for action in step.actions)
+        looks = Wait | Guard | Settle
+        return sum(not isinstance(action, looks) for step in self.steps for action in step.actions)
 
     @property
     def guarded(self) -> bool:

@@ -6,17 +6,25 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from kubeadm_py.model import live, paths
-from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, Late, RunScript
+from kubeadm_py.model.actions import (
+    Action,
+    ApplyObjects,
+    FileSpec,
+    Guard,
+    KeptObjects,
+    Late,
+    RunScript,
+    Settle,
+)
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
-from kubeadm_py.steps import addon_objects, applied, waits
+from kubeadm_py.steps import addon_objects, applied, proxy_waits, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
 from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
@@ -30,7 +38,9 @@ COREDNS_PRODUCER = "coredns"
 """Its Late.args is the Deployment; the producer puts in the live number of replicas."""
 
 ROLL_MANAGER = "kubeadm-py-roll"
-ROLL_DEADLINE = timedelta(minutes=5)
+PROXY_READY_SECONDS = 5
+"""How long a kube-proxy has to run on a node before the next one is replaced."""
+_PROXY = ("configmap/kube-proxy", "daemonset/kube-proxy")
 
 ADMIN_RBAC = "admin-rbac"
 BY_HAND = "changed by hand (drift)"
@@ -169,11 +179,29 @@ def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
             chosen.append(fitting)
         if fitting.everything or not as_noted:
             markers.append(group.marker)
-    phases = ", ".join(group.phase for group in chosen)
-    # The note comes last: a run that was cut before has the pods replaced by the next one.
-    rolled = [action for group in among if _holds(chosen, group) for action in _roll(ctx, group)]
-    note = write(markers, ctx.facts, title="note what was applied", reason=phases)
-    return [*_in_stages(ctx, chosen, why), *rolled, *note]
+    rolled = [group for group in among if known and _is_at_work(group, ctx) and _holds(chosen, group)]
+    phases = [group.phase for group in rolled]
+    others = [group for group in chosen if group.phase not in phases]
+    own = [group.marker for group in rolled]
+    return [
+        *_in_stages(ctx, others, why),
+        *_note(ctx, [marker for marker in markers if marker not in own], others),
+        *(
+            action
+            for group in rolled
+            for action in _roll(ctx, group, [each for each in chosen if each.phase == group.phase], why)
+        ),
+    ]
+
+
+def _note(ctx: StepContext, markers: list[FileSpec], chosen: Sequence[Group]) -> list[Action]:
+    reason = ", ".join(group.phase for group in chosen)
+    return write(markers, ctx.facts, title="note what was applied", reason=reason)
+
+
+def _is_at_work(group: Group, ctx: StepContext) -> bool:
+    """Say whether pods of this group run with the configuration that changes."""
+    return group.phase == KUBE_PROXY and group.marker.path in ctx.facts.files
 
 
 def _is_plain(group: Group, ctx: StepContext) -> bool:
@@ -233,37 +261,38 @@ def _form(item: Mapping[str, Any] | Late, ctx: StepContext) -> Mapping[str, Any]
     return None
 
 
-def _roll(ctx: StepContext, group: Group) -> list[Action]:
+def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping[str, str]) -> list[Action]:
     """Have kube-proxy's pods replaced, node by node, where their ConfigMap changes: they read it at start.
 
-    What says so is an annotation that is no part of the object: the next apply leaves it alone.
+    What says so is an annotation that is no part of the object, and so is how long one has to run before the
+    next is replaced: the next apply leaves both alone. Where one does not run, all is put back.
     """
-    before = ctx.facts.files.get(group.marker.path)
-    if group.phase != KUBE_PROXY or before is None or not applied.same_cluster(ctx):
-        return []
     config_map = next(
         item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "ConfigMap"
     )
     digest = sha256(json.dumps(config_map["data"], sort_keys=True).encode())[:16]
+    if ctx.live is not None and ctx.live.differs(name(config_map)):
+        # Pods may have read what somebody wrote meanwhile, and are annotated as the right ones are.
+        digest += f"-{ctx.now:%Y%m%d%H%M%S}"
     template = {"metadata": {"annotations": {CONFIG_ANNOTATION: digest}}}
-    kubectl = waits.kubectl(admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}")
-    patch = shlex.quote(json.dumps({"spec": {"template": template}}))
-    workload = waits.Workload("DaemonSet", "kube-system", "kube-proxy")
+    patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": PROXY_READY_SECONDS, "template": template}}))
+    kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
+    wait = proxy_waits.rolled(len(ctx.cluster.nodes), kubeconfig, server)
+    kept = KeptObjects(_PROXY, "kube-system", kubeconfig, server)
     return [
+        Guard(objects=kept, recover=(wait,), name="kube-proxy"),
+        *_in_stages(ctx, fitting, why),
         RunScript(
             "replace kube-proxy's pods",
-            f"answer=$({kubectl} patch {workload.resource} -n {workload.namespace}"
+            f"answer=$({waits.kubectl(kubeconfig, server)} patch daemonset/kube-proxy -n kube-system"
             f" --field-manager {ROLL_MANAGER} -p {patch})\n"
             "case $answer in *'(no change)'*) echo unchanged ;; esac",
             reason="their ConfigMap changed",
         ),
-        waits.rolled_out(
-            "wait for kube-proxy on every node",
-            workload,
-            admin_kubeconfig(ctx),
-            f"https://{ctx.node.local_endpoint}",
-            ROLL_DEADLINE,
-        ),
+        wait,
+        Settle(),
+        # The note comes last: a run that was cut before has the pods replaced by the next one.
+        *_note(ctx, [group.marker], fitting),
     ]
 
 

@@ -40,10 +40,12 @@ from kubeadm_py.steps.base import StepContext
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 """Static pods of a control plane in the order in which they are replaced: each needs the ones before it."""
+_READ_ANEW = (certs.API_SERVER, "etcd-server", "etcd-peer")
+"""Certificates that whoever serves them reads again without a restart."""
 _BALANCERS = (endpoint.HAPROXY, endpoint.KEEPALIVED)
 _KUBELET_FILES = (paths.KUBELET_CONFIG, paths.KUBELET_INSTANCE_CONFIG, paths.KUBELET_FLAGS_ENV)
 _BEFORE_ETCD = ("directories", certs.STEP.id, kubeconfigs.STEP.id, static_pods.STEP_ETCD.id)
-_FROM_KUBELET = (kubelet_start.STEP.id, wait_control_plane.STEP.id)
+_FROM_KUBELET = (kubelet_start.STEP.id, wait_control_plane.STEP.id, certs.STEP_SERVED.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,8 @@ def _users(ctx: StepContext, files: Iterable[str]) -> set[str]:
         for path in (request.certificate_path, request.key_path)
     }
     named |= {request.path: request.name for request in kubeconfig_requests(ctx.cluster, ctx.node)}
-    return {user for path in files if path in named for user in table().used_by(named[path])}
+    names = {named[path] for path in files if path in named} - set(_READ_ANEW)
+    return {user for name in names for user in table().used_by(name)}
 
 
 def _guard(ctx: StepContext, change: _Change) -> Guard:
@@ -179,7 +182,7 @@ def _guard(ctx: StepContext, change: _Change) -> Guard:
     recover += [wait for name in (*change.pods, *change.restarted) for wait in _works_again(ctx, back, name)]
     if change.kubelet:
         recover.append(_kubelet_works(ctx))
-    return Guard(change.files, change.pods, tuple(recover))
+    return Guard(change.files, change.pods, recover=tuple(recover))
 
 
 def _roll(ctx: StepContext, change: _Change, names: Sequence[str]) -> Iterator[Action]:

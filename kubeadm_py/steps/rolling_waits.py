@@ -11,7 +11,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Wait
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.render import endpoint, probes
-from kubeadm_py.steps import etcd_cluster, static_pods, wait_control_plane, waits
+from kubeadm_py.steps import etcd_cluster, renew, static_pods, wait_control_plane, waits
 from kubeadm_py.steps.base import StepContext
 
 STEADY_SECONDS = 5
@@ -29,7 +29,8 @@ def replaced(ctx: StepContext, name: str, *, written: bool) -> Wait:
     `written` says that the manifest is written in this stage.
     """
     manifest = endpoint.manifest_path(name)
-    words = shlex.join([name, manifest, "1" if written else "", str(_UNCHANGED_PATIENCE)])
+    grace = str(renew.GRACE.get(name, ""))
+    words = shlex.join([name, manifest, "1" if written else "", str(_UNCHANGED_PATIENCE), grace])
     # What a failed stage takes away again is not waited for.
     gone = f"[ -e {manifest} ] || return 0\n"
     return _steady(ctx, name, f"{gone}kpy_replaced {words} || return 1", f"wait for {name} to be replaced")

@@ -222,22 +222,6 @@ return 1""",
     )
 
 
-def rolled_out(title: str, workload: Workload, kubeconfig: str, server: str, deadline: timedelta) -> Wait:
-    """Wait until every pod of a DaemonSet is of its newest template and available."""
-    command = kubectl(kubeconfig, server)
-    watched = f"rollout status {workload.resource} -n {workload.namespace} --timeout {_WATCH_SECONDS}s"
-    return Wait(
-        title,
-        f"""answer=$({command} {watched} 2>&1) && return 0
-printf '%s\n' "$answer" | grep -v '^error: timed out' | tail -n 1 | cut -c 1-300
-return 1""",
-        deadline,
-        diagnose=f"{command} get pods -n {workload.namespace} -l k8s-app={workload.name} -o wide 2>&1"
-        " | cut -c 1-200",
-        look=f"kubectl -n {workload.namespace} describe {workload.resource}",
-    )
-
-
 def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
     """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless.
 

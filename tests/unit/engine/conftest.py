@@ -106,6 +106,7 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
         ("INVENTORY", paths.STATE_DIR),
         ("MADE_DIRECTORIES", paths.STATE_DIR),
         ("SETTLED", paths.STATE_DIR),
+        ("KEPT_DIR", paths.STATE_DIR),
     ):
         monkeypatch.setattr(paths, name, f"{parent}/{Path(getattr(paths, name)).name}")
     for directory in (paths.RUN_DIR, paths.STATE_DIR):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ BREAKS = RunScript("break", "echo 'it is broken'; exit 7")
 
 @pytest.fixture
 def kept(sandbox) -> Path:
-    return Path(f"{paths.STATE_DIR}/kept")
+    return Path(f"{paths.KEPT_DIR}/host")
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def pair(sandbox) -> tuple[Path, Path]:
 
 def change(sandbox, *after, recover=(), pods=()):
     files = (sandbox.file("etc/old", b"changed\n"), sandbox.file("etc/new", b"made\n"))
-    guard = Guard(tuple(spec.path for spec in files), pods, recover)
+    guard = Guard(tuple(spec.path for spec in files), pods, recover=recover)
     return (guard, WriteFiles(files), *after)
 
 
@@ -54,7 +55,7 @@ def test_a_failure_puts_everything_back(sandbox, pair, kept):
     assert (old.read_bytes(), old.stat().st_mode & 0o7777) == (b"old\n", 0o640)
     assert old.stat().st_mtime_ns == inode, "it is the same in all that can be seen"
     assert not new.exists()
-    assert sandbox.markers[-4:] == ["failed 2 7", "output it is broken", "rolling-back", "rolled-back 3"]
+    assert sandbox.markers[-4:] == ["failed 2 7", "output it is broken", "rolling-back", "rolled-back"]
     assert not kept.exists()
     assert os.listdir(old.parent) == ["old"], "nothing half-made stays"
 
@@ -84,7 +85,7 @@ def test_the_host_is_made_to_work_again(sandbox, pair):
     waits = Wait("wait", f"[ -e {sandbox.path('log')} ]", timedelta(seconds=5))
     sandbox.run(*change(sandbox, BREAKS, recover=(Unit("kubelet.service", state="restarted"), waits)))
     assert "restart kubelet.service\nold\n" in sandbox.log, "after the files are back"
-    assert sandbox.markers[-1] == "rolled-back 3"
+    assert sandbox.markers[-1] == "rolled-back"
 
 
 def test_what_cannot_be_made_to_work_again_is_told_and_stays_kept(sandbox, pair, kept):
@@ -126,7 +127,7 @@ def test_the_next_run_puts_back_what_was_there_before_the_first(sandbox, pair, k
     assert (old.read_bytes(), old.stat().st_mode & 0o7777) == (b"old\n", 0o640)
     assert not new.exists()
     assert not Path(third.path).exists()
-    assert sandbox.markers[-1] == "rolled-back 4"
+    assert sandbox.markers[-1] == "rolled-back"
 
 
 def test_the_next_run_settles_what_a_killed_one_began(sandbox, pair, kept):
@@ -215,10 +216,10 @@ def runtime(sandbox) -> Runtime:
     return made
 
 
-def scheduler(sandbox, content: bytes | None, script: str, *, written=True, patience=60, seconds=2):
+def scheduler(sandbox, content: bytes | None, script: str, *, written=True, patience=60, seconds=2, grace=""):
     """Guard the scheduler, write its manifest, change what runs, and wait."""
     path = sandbox.path(MANIFEST)
-    words = f"kube-scheduler {path} '{'1' if written else ''}' {patience}"
+    words = f"kube-scheduler {path} '{'1' if written else ''}' {patience} '{grace}'"
     wait = Wait(
         "wait",
         f"kpy_replaced {words} || return 1\nkpy_steady kube-scheduler 1",
@@ -298,3 +299,26 @@ def test_a_pod_that_the_kubelet_keeps_is_ended(sandbox, runtime):
     ps = f'[ "$2" = --pod ] || cat {runtime.file}'
     sandbox.command("crictl", f"case $* in pods*) echo sandbox ;; *rmp*) {anew} ;; ps*) {ps} ;; esac")
     assert sandbox.run(*scheduler(sandbox, b"first ", ":", patience=0, seconds=9)).ok, sandbox.markers
+
+
+def test_an_old_pod_that_takes_its_time_is_hurried(sandbox, runtime):
+    new = swap(runtime, "new", ("two", 0, "RUNNING", 0), ("one", 4, "EXITED", 100))
+    sandbox.command(
+        "crictl", f'echo "$*" >>$LOG; case $* in *stop*) {new} ;; ps*) cat {runtime.file} ;; esac'
+    )
+    assert sandbox.run(*scheduler(sandbox, b"second", ":", seconds=9, grace="7")).ok, sandbox.markers
+    assert sandbox.log.count("--timeout 37s stop --timeout 7 one-4") == 1
+
+
+def test_what_fell_is_nothing_to_the_pod_that_comes_back(sandbox, runtime):
+    """Until the kubelet has started the old pod again, the newest container is one that fell."""
+    falls = swap(runtime, "falls", ("two", 2, "EXITED", 1))
+    first = swap(runtime, "first", ("two", 0, "EXITED", 1))
+    back = swap(runtime, "back", ("one", 5, "RUNNING", 0), ("two", 2, "EXITED", 5))
+    guard, write, _, wait, settle = scheduler(sandbox, b"second", ":", seconds=12)
+    recover = (RunScript("kubelet", f"(sleep 4; {back}) >/dev/null 2>&1 &"), wait)
+    guard = replace(guard, recover=recover)
+    script = RunScript("kubelet", f"{first}; (sleep 1; {falls}) >/dev/null 2>&1 &")
+    sandbox.run(guard, write, script, wait, settle)
+    assert "failed 3 10" in sandbox.markers
+    assert sandbox.markers[-1] == "rolled-back"

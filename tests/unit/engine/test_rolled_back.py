@@ -34,7 +34,7 @@ def test_component_why_and_that_the_host_is_as_before():
         "output kube-apiserver says:",
         "output   Error: invalid argument",
         "rolling-back",
-        "rolled-back 2",
+        "rolled-back",
     )
     assert str(error) == (
         "cp1: wait for kube-apiserver to be replaced: kube-apiserver cannot run: it ended 3 times"
@@ -42,14 +42,14 @@ def test_component_why_and_that_the_host_is_as_before():
     assert error.details == (
         "kube-apiserver says:",
         "  Error: invalid argument",
-        "cp1 is as before: 2 files are put back, and all of it works again",
+        "cp1 is as before: what was there is put back, and it works again",
     )
     assert error.fix == "look: crictl ps -a     correct the config and run the same command again"
     assert "putting back" in work.of(HostProgress)[-1].message
 
 
 def test_a_wait_that_ran_out_failed_the_run_too():
-    error, _ = failed("note etcd is not ready", "failed 1 9", "output etcd", "rolling-back", "rolled-back 1")
+    error, _ = failed("note etcd is not ready", "failed 1 9", "output etcd", "rolling-back", "rolled-back")
     assert "not within its time; etcd is not ready" in error.summary
     assert error.exit_code is ExitCode.FAILED, "the host was put back: no waiting would help"
 

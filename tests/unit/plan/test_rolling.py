@@ -108,14 +108,26 @@ def test_etcd_is_replaced_before_the_api_server_is_touched(running):
     ]
 
 
-def test_what_reads_a_changed_certificate_is_started_anew(running):
+def test_what_reads_a_changed_kubeconfig_is_started_anew(running):
+    machine = running.machines["cp3"]
+    machine._remove(paths.CONTROLLER_MANAGER_CONF)
+    actions = planned(running, "control", "cp3")
+    restarted = [each.component for each in actions if isinstance(each, RestartStaticPod)]
+    assert restarted == ["kube-controller-manager"]
+    assert "Wait wait for kube-controller-manager to be back" in titles(actions)
+    [guard] = [each for each in actions if isinstance(each, Guard)]
+    assert guard.files == (paths.CONTROLLER_MANAGER_CONF,)
+    assert [type(each) for each in guard.recover] == [RestartStaticPod, Wait]
+
+
+def test_a_certificate_that_is_read_anew_restarts_nothing(running):
     edit(running, api_server_cert_sans=("api.example",))
     actions = planned(running, "control", "cp3")
-    assert [each.component for each in actions if isinstance(each, RestartStaticPod)] == ["kube-apiserver"]
-    assert "Wait wait for kube-apiserver to be back" in titles(actions)
+    assert not kinds(actions, RestartStaticPod)
     [guard] = [each for each in actions if isinstance(each, Guard)]
     assert f"{paths.PKI_DIR}/apiserver.key" in guard.files
-    assert [type(each) for each in guard.recover] == [RestartStaticPod, Wait]
+    served = titles(actions).index("Settle all of it works") - 1
+    assert "api.example" in titles(actions)[served], "it is put back where it is not served"
 
 
 @pytest.mark.parametrize(("stage", "host"), [("control", "cp1"), ("join", "w1")])
@@ -146,7 +158,9 @@ def test_workers_go_one_by_one_after_the_control_planes(running):
     for event in running.events:
         if isinstance(event, HostStarted | HostDone) and event.stage in ("control", "join"):
             at_work.append(f"{'+' if isinstance(event, HostStarted) else '-'}{event.host}")
-    assert at_work == [sign + host for host in ("cp1", "cp2", "cp3", "w1", "w2") for sign in "+-"]
+    assert all(begin[1:] == end[1:] for begin, end in zip(at_work[::2], at_work[1::2], strict=True))
+    assert [each[1:] for each in at_work[:6:2]] == ["cp1", "cp2", "cp3"]
+    assert {each[1:] for each in at_work[6:]} == {"w1", "w2"}
 
 
 def test_after_a_control_plane_that_failed_nobody_is_begun(running):
@@ -208,3 +222,33 @@ def test_founders_wait_for_nobody(make_world):
     edit(world, api_server=api_server(v="2"))
     for name in world.machines:
         assert not kinds(planned(world, "control", name), Guard)
+
+
+def proxied(world) -> list:
+    edit(world, kube_proxy_config={**world.cluster.kube_proxy_config, "mode": "nftables"})
+    return planned(world, "control", "cp1")
+
+
+def test_kube_proxy_is_rolled_node_by_node_and_put_back_where_it_falls(running):
+    actions = proxied(running)
+    start = titles(actions).index("Guard keep what changes")
+    assert [title.partition(" ")[0] for title in titles(actions[start : start + 6])] == [
+        "Guard",
+        "ApplyObjects",
+        "RunScript",
+        "Wait",
+        "Settle",
+        "WriteFiles",
+    ]
+    guard, apply, patch, wait, _, note = actions[start : start + 6]
+    assert '"minReadySeconds": 5' in patch.script
+    assert guard.objects.names == ("configmap/kube-proxy", "daemonset/kube-proxy")
+    assert guard.files == ()
+    assert guard.recover == (wait,), "the same is waited for once the old configuration is back"
+    assert apply.reason == "addon/kube-proxy"
+    assert [spec.path for spec in note.files] == [f"{paths.APPLIED_DIR}/addon-kube-proxy"]
+
+
+def test_a_new_cluster_waits_for_no_roll(make_world):
+    world = make_world(control_planes=1, workers=1)
+    assert not kinds(planned(world, "control", "cp1"), Guard)
