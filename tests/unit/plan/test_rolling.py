@@ -108,18 +108,6 @@ def test_etcd_is_replaced_before_the_api_server_is_touched(running):
     ]
 
 
-def test_what_reads_a_changed_kubeconfig_is_started_anew(running):
-    machine = running.machines["cp3"]
-    machine._remove(paths.CONTROLLER_MANAGER_CONF)
-    actions = planned(running, "control", "cp3")
-    restarted = [each.component for each in actions if isinstance(each, RestartStaticPod)]
-    assert restarted == ["kube-controller-manager"]
-    assert "Wait wait for kube-controller-manager to be back" in titles(actions)
-    [guard] = [each for each in actions if isinstance(each, Guard)]
-    assert guard.files == (paths.CONTROLLER_MANAGER_CONF,)
-    assert [type(each) for each in guard.recover] == [RestartStaticPod, Wait]
-
-
 def test_a_certificate_that_is_read_anew_restarts_nothing(running):
     edit(running, api_server_cert_sans=("api.example",))
     actions = planned(running, "control", "cp3")
