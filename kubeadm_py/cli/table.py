@@ -7,6 +7,7 @@ COMMANDS = {
     "join": "join:join",
     "apply": "apply:apply",
     "plan": "plan:plan",
+    "status": "status:status",
     "verify": "verify:verify",
     "reset": "reset:reset",
     "remove": "remove:remove",

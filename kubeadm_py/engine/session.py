@@ -49,6 +49,8 @@ class Session:
     """What the last look's probe printed: its JSON, as facts.profiles.load_saved reads it."""
     under_way: str = ""
     """Whose run held the host when it was looked at without a lock; empty where nobody's did."""
+    output: bytes = b""
+    """All that was printed when it was looked at without a lock."""
 
     @property
     def name(self) -> str:
@@ -104,7 +106,9 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
         facts = facts_in(result.stdout, node.name, time.monotonic() - started)
         inventory = Inventory.parse(facts.inventory, node.name)
         answer, under_way = answer_in(result.stdout), _under_way(result.stdout)
-        return Session(node, host, facts, inventory, probe, answer=answer, under_way=under_way)
+        return Session(
+            node, host, facts, inventory, probe, answer=answer, under_way=under_way, output=result.stdout
+        )
     timeout = PROBE_TIMEOUT_SECONDS + STAGE_PATIENCE_SECONDS
     held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=timeout)
     round_trip = time.monotonic() - started

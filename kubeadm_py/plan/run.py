@@ -93,10 +93,12 @@ class Run:
         lock: bool = True,
         parts: Sequence[str] = (),
         meanwhile: Callable[[], object] = lambda: None,
+        also: Callable[[Node], str] = lambda _: "",
     ) -> None:
         """Reach, lock and probe hosts, all at once; raise RunFailedError that names every one that failed.
 
-        Of the probe only `parts` are asked, by default all. `meanwhile` is called while they answer.
+        Of the probe only `parts` are asked, by default all. `meanwhile` is called while they answer. What
+        the script `also` prints on a host is in its session's `output`; it needs a look without a lock.
         """
         targets = [node for node in nodes if node.name not in self.sessions]
         if not targets:
@@ -106,7 +108,7 @@ class Run:
         self.bus.emit(StageStarted("look", "reach and probe", tuple(node.name for node in targets)))
 
         def look_at(node: Node) -> Session:
-            return self._look_at(node, lock=lock, parts=parts)
+            return self._look_at(node, lock=lock, parts=parts, also=also(node))
 
         outcomes = fan_out(targets, look_at, meanwhile=meanwhile)
         self._contend(targets, outcomes, look_at)
@@ -143,14 +145,14 @@ class Run:
             time.sleep(_CONTEND_EVERY_SECONDS)
             outcomes.update(fan_out(locked, look_at))
 
-    def _look_at(self, node: Node, *, lock: bool, parts: Sequence[str]) -> Session:
+    def _look_at(self, node: Node, *, lock: bool, parts: Sequence[str], also: str) -> Session:
         started = time.monotonic()
         self.bus.emit(HostStarted("look", node.name))
         error = ""
         host = self.connect(node)
         try:
             probe = probe_of(self.cluster, node, parts)
-            session = open_session(node, host, probe, verb=self.verb, lock=lock)
+            session = open_session(node, host, probe + also, verb=self.verb, lock=lock)
         except KubeadmPyError as problem:
             error = problem.summary
             host.close()

@@ -1,0 +1,41 @@
+"""Define `status` and its flags."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kubeadm_py.cli import options
+from kubeadm_py.cli.frame import Display, guarded
+from kubeadm_py.errors import ExitCode
+
+
+def status(
+    config: options.Config = "",
+    last: Annotated[
+        bool,
+        typer.Option(
+            "--last", help="Show the last run again; reaches no host.", rich_help_panel=options.OURS
+        ),
+    ] = False,
+    timing: Annotated[
+        bool,
+        typer.Option("--timing", help="Show where the last run's time went.", rich_help_panel=options.OURS),
+    ] = False,
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+) -> None:
+    """Show what a cluster is like at the moment; changes nothing."""
+    display = Display(format_, no_color)
+
+    def body() -> ExitCode | None:
+        from kubeadm_py.cli.verbs import status
+
+        if last or timing:
+            status.last(display, timing=timing)
+            return None
+        return status.run(display, config=config, allow_unknown_fields=allow_unknown_fields)
+
+    guarded(display, body)

@@ -1,0 +1,101 @@
+"""Put together what `status` asks a host besides the probe, and take the answers apart."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import shlex
+from typing import Any
+
+from kubeadm_py.kube import etcd
+from kubeadm_py.model import paths, ports
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+
+_SAID = "##kubeadm-py said "
+PROXY_MODE = "proxy-mode"
+READY, VERSION, NODES, PODS, CONFIG_MAP = "readyz", "version", "nodes", "pods", "kube-proxy"
+DAEMON_SETS, DEPLOYMENTS, STATEFUL_SETS = "daemonsets", "deployments", "statefulsets"
+ETCD_MEMBERS, ETCD_STATUS = "etcd-members", "etcd-status"
+WORKLOADS = {DAEMON_SETS: "DaemonSet", DEPLOYMENTS: "Deployment", STATEFUL_SETS: "StatefulSet"}
+
+_PATHS = {
+    READY: "/readyz",
+    VERSION: "/version",
+    NODES: "/api/v1/nodes",
+    PODS: "/api/v1/namespaces/kube-system/pods",
+    CONFIG_MAP: "/api/v1/namespaces/kube-system/configmaps/kube-proxy",
+    **{name: f"/apis/apps/v1/{name}" for name in WORKLOADS},
+}
+_SECONDS = 10
+
+
+def questions(cluster: ResolvedCluster, node: Node) -> str:
+    """Return the script; its parts run at the same time, for each kubectl takes a while to start."""
+    asked = {PROXY_MODE: _proxy_mode(cluster)}
+    if node.role is Role.CONTROL_PLANE:
+        kubectl = (
+            f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {paths.ADMIN_CONF}"
+            f" --server https://{node.local_endpoint} --request-timeout {_SECONDS}s get --raw"
+        )
+        asked |= {name: f"{kubectl} {shlex.quote(path)}" for name, path in _PATHS.items()}
+        if cluster.etcd.local is not None:
+            pki = cluster.certificates_dir
+            asked[ETCD_MEMBERS] = etcd.command(["member", "list", "-w", "json"], certificates_dir=pki)
+            words = ["endpoint", "status", "--cluster", "-w", "json"]
+            asked[ETCD_STATUS] = etcd.command(words, certificates_dir=pki)
+    begun = "".join(
+        f'({command}) </dev/null >"$answers/{name}" 2>/dev/null &\n' for name, command in asked.items()
+    )
+    return f"""
+answers=$(mktemp -d {paths.RUN_DIR}/ask.XXXXXX 2>/dev/null || mktemp -d) || exit 1
+trap 'rm -rf "$answers"' EXIT
+trap 'exit 129' HUP INT PIPE TERM
+{begun}wait
+for file in "$answers"/*; do
+  [ -s "$file" ] || continue
+  printf '{_SAID}%s ' "${{file##*/}}"
+  base64 -w0 "$file"
+  echo
+done
+"""
+
+
+def _proxy_mode(cluster: ResolvedCluster) -> str:
+    given = str(cluster.kube_proxy_config.get("metricsBindAddress") or "")
+    loopback = "[::1]" if ":" in str(cluster.kube_proxy_config.get("bindAddress") or "") else "127.0.0.1"
+    place = given if given.rpartition(":")[2].isdecimal() else f"{loopback}:{ports.KUBE_PROXY_METRICS}"
+    place = place.replace("0.0.0.0:", "127.0.0.1:")
+    url = shlex.quote(f"http://{place}")
+    return (
+        f"curl --disable --silent --fail --noproxy '*' --max-time 3 {url}/proxyMode"
+        f" || kubectl --kubeconfig /dev/null --server {url} --request-timeout 3s get --raw /proxyMode"
+    )
+
+
+def answers(output: bytes) -> dict[str, bytes]:
+    """Return what a host said, by question; what was not answered is not in it."""
+    found: dict[str, bytes] = {}
+    for line in output.splitlines():
+        if line.startswith(_SAID.encode()):
+            name, _, encoded = line[len(_SAID) :].decode(errors="replace").partition(" ")
+            try:
+                found[name] = base64.b64decode(encoded, validate=True)
+            except (binascii.Error, ValueError):
+                continue
+    return found
+
+
+def document(raw: bytes | None) -> dict[str, Any]:
+    """Return the object that was answered; empty where there is none."""
+    try:
+        found = json.loads(raw or b"")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def items(raw: bytes | None) -> list[dict[str, Any]]:
+    """Return the objects of a list that was answered."""
+    found = document(raw).get("items")
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

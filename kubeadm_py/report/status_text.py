@@ -1,0 +1,131 @@
+"""Lay out what a cluster is like: one verdict, a line a host, then what is worth a word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from kubeadm_py.model.status import ClusterStatus, HostStatus
+from kubeadm_py.report.text import Glyphs, advice, cut, pad, plural, width_of, wrap
+
+SOON_DAYS = 30
+_GAP = "  "
+_Column = tuple[str, Callable[[HostStatus], str], int]
+"""Heading, cell, and rank: where the line is too long the highest go first."""
+
+_COLUMNS: tuple[_Column, ...] = (
+    ("NAME", lambda host: host.name, 0),
+    ("ROLE", lambda host: host.role, 5),
+    ("READY", lambda host: _ready(host), 0),
+    ("VERSION", lambda host: host.version or "-", 2),
+    ("API", lambda host: "-" if host.api is None else "ready" if host.api else "NOT ready", 1),
+    ("ETCD", lambda host: host.etcd or "-", 1),
+    ("PROXY", lambda host: host.proxy_mode or "-", 1),
+    ("CERTS", lambda host: "-" if host.days is None else f"{host.days}d", 4),
+    ("RUNTIME", lambda host: host.runtime or "-", 6),
+)
+
+
+def lines(status: ClusterStatus, width: int | None, glyphs: Glyphs) -> list[str]:
+    """Return the lines for people; none is wider than `width` but for a command that is to be typed."""
+    troubles = list(_troubles(status))
+    mark = glyphs.failed if troubles else glyphs.done
+    found = wrap(glyphs.text(_verdict(status)), width, f"{mark} ")
+    found += ["", *_table(status, width, glyphs), ""]
+    if status.workloads:
+        pods = ", ".join(f"{each.name} {each.ready}/{each.wanted}" for each in status.workloads)
+        found += wrap(pods, width, "  pods   ")
+    found += wrap(_certificates(status), width, "  certs  ")
+    for where, text, fix in troubles:
+        found += ["", *wrap(glyphs.text(text), width, f"  {where + ': ' if where else ''}", "    ")]
+        if fix:
+            found += advice(glyphs.text(fix), width, f"    {glyphs.arrow} ")
+    return [line.rstrip() for line in found]
+
+
+def _verdict(status: ClusterStatus) -> str:
+    ready = sum(bool(host.ready) for host in status.hosts)
+    parts = [f"{ready} of {plural(len(status.hosts), 'node')} Ready"]
+    members = [host for host in status.hosts if host.etcd]
+    if members:
+        well = sum(host.etcd in ("leader", "member") for host in members)
+        parts.append(f"{well} of {plural(len(members), 'etcd member')} well")
+    version = f" · Kubernetes {status.version}" if status.version else ""
+    return f"{status.cluster}{version} · {', '.join(parts)}"
+
+
+def _table(status: ClusterStatus, width: int | None, glyphs: Glyphs) -> Iterator[str]:
+    columns = list(_COLUMNS)
+    cells = {heading: [glyphs.text(cell(host)) for host in status.hosts] for heading, cell, _ in columns}
+
+    def size(heading: str) -> int:
+        return max(map(width_of, [heading, *cells[heading]]))
+
+    def total() -> int:
+        return 2 + sum(size(heading) + len(_GAP) for heading, _, _ in columns) - len(_GAP)
+
+    while width is not None and total() > width and any(rank for _, _, rank in columns):
+        columns.remove(max(columns, key=lambda column: column[2]))
+    for row in range(-1, len(status.hosts)):
+        texts = [pad(heading if row < 0 else cells[heading][row], size(heading)) for heading, _, _ in columns]
+        line = "  " + _GAP.join(texts).rstrip()
+        yield line if width is None else cut(line, width, glyphs.more)
+
+
+def _ready(host: HostStatus) -> str:
+    if host.problem:
+        return "not reached"
+    return {None: "unknown", True: "yes", False: "NO"}[host.ready]
+
+
+def _certificates(status: ClusterStatus) -> str:
+    known = [host for host in status.hosts if host.days is not None]
+    if not known:
+        return "nothing is known of certificates"
+    first = min(known, key=lambda host: host.days or 0)
+    return f"the first to end is {first.certificate} on {first.name}: {first.ends[:10]}, in {first.days} days"
+
+
+def _troubles(status: ClusterStatus) -> Iterator[tuple[str, str, str]]:
+    """Yield (host, what is wrong, what to type)."""
+    for host in status.hosts:
+        yield from _of_host(host)
+    for pod in status.old_pods:
+        text = (
+            f"{pod.name} runs with the configuration before that of {pod.changed}"
+            f" (ConfigMap {pod.namespace}/{pod.config_map})"
+        )
+        yield pod.node, text, f"kubectl -n {pod.namespace} delete pod {pod.name}"
+    short = [each for each in status.workloads if each.ready < each.wanted]
+    for each in short:
+        text = f"{each.name}: {each.ready} of {plural(each.wanted, 'pod')} ready"
+        yield "", text, f"kubectl -n {each.namespace} get pods -o wide"
+    if status.strangers:
+        names = ", ".join(status.strangers)
+        yield "", f"nodes that the file does not name: {names}", "add them to the file, or: kubeadm-py remove"
+
+
+def _of_host(host: HostStatus) -> Iterator[tuple[str, str, str]]:
+    if host.problem:
+        yield host.name, host.problem, ""
+        return
+    if host.under_way:
+        yield host.name, f"a run is under way: {host.under_way}", ""
+    elif host.unsettled:
+        text = "a change was cut off; the next run finishes it or takes it back"
+        yield host.name, text, "kubeadm-py apply"
+    if host.ready is None:
+        yield host.name, "the cluster has no such node, or no API server answers", "kubectl get nodes"
+    elif not host.ready:
+        yield host.name, f"its node is not Ready: {host.why}", f"kubectl describe node {host.name}"
+    if host.api is False:
+        yield host.name, "its API server is not ready", "crictl ps -a --name kube-apiserver"
+    wrong = [f"{name} ({how})" for name, how in (host.components or {}).items() if " " in how]
+    if wrong and host.api is not False:
+        yield host.name, f"not well: {', '.join(wrong)}", "crictl ps -a"
+    if host.etcd not in ("", "leader", "member"):
+        yield host.name, f"its etcd member: {host.etcd}", "kubeadm-py etcd status"
+    if host.ready and not host.proxy_mode:
+        yield host.name, "kube-proxy does not say what it does", "crictl ps -a --name kube-proxy"
+    if host.days is not None and host.days < SOON_DAYS:
+        text = f"{host.certificate} ends in {host.days} days, on {host.ends}"
+        yield host.name, text, "kubeadm-py certs renew all"
