@@ -72,7 +72,7 @@ PROBED_FILES = (
     paths.MODULES_FILE,
     paths.SYSCTL_FILE,
     MASKED_SWAP_UNITS,
-    paths.KEPT_LIST,
+    paths.KEPT_DIR,
     FSTAB,
     paths.SETTLED,
 )

@@ -18,7 +18,7 @@ def read(lines: Iterable[str]) -> Iterator[Event]:
     for line in lines:
         try:
             found = _event(json.loads(line))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
         if found is not None:
             yield found

@@ -1,0 +1,96 @@
+"""How `status` reads: what is wrong first to the eye, no line wider than the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kubeadm_py.model.status import ClusterStatus, HostStatus, OldPod, WorkloadStatus
+from kubeadm_py.report.status_text import lines
+from kubeadm_py.report.text import ASCII, UNICODE, width_of
+
+CP1 = HostStatus(
+    "cp1",
+    "control-plane",
+    ready=True,
+    version="v1.36.3",
+    runtime="containerd 2.3.7",
+    proxy_mode="nftables",
+    api=True,
+    etcd="leader",
+    components={"kube-apiserver": "v1.36.3"},
+    certificate="apiserver",
+    ends="2027-11-30T00:00:00Z",
+    days=364,
+)
+W1 = HostStatus(
+    "w1", "worker", ready=True, version="v1.36.3", runtime="containerd 2.3.7", proxy_mode="nftables"
+)
+WELL = ClusterStatus("demo", "v1.36.3", (CP1, W1), (WorkloadStatus("kube-proxy", "kube-system", 2, 2),))
+
+
+def text(status: ClusterStatus, width: int | None = None) -> str:
+    return "\n".join(lines(status, width, UNICODE))
+
+
+def test_a_cluster_that_is_well():
+    assert text(WELL).splitlines() == [
+        "✓ demo · Kubernetes v1.36.3 · 2 of 2 nodes Ready, 1 of 1 etcd member well",
+        "",
+        "  NAME  ROLE           READY  VERSION  API    ETCD    PROXY     CERTS  RUNTIME",
+        "  cp1   control-plane  yes    v1.36.3  ready  leader  nftables  364d   containerd 2.3.7",
+        "  w1    worker         yes    v1.36.3  -      -       nftables  -      containerd 2.3.7",
+        "",
+        "  pods   kube-proxy 2/2",
+        "  certs  the first to end is apiserver on cp1: 2027-11-30, in 364 days",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_no_line_is_wider_than_the_terminal(width):
+    worse = replace(W1, name="worker-with-a-long-name-0001", ready=False, why="word " * 40)
+    status = replace(WELL, hosts=(CP1, worse), strangers=tuple(f"node-{number}" for number in range(30)))
+    found = lines(status, width, UNICODE)
+    assert all(width_of(line) <= width for line in found), found
+    assert "NAME" in "\n".join(found)
+    assert "nftables" in "\n".join(found), "what matters stays where there is little room"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"ready": False, "why": "no network"}, "w1: its node is not Ready: no network"),
+        ({"ready": None}, "w1: the cluster has no such node"),
+        ({"problem": "connection refused"}, "w1: connection refused"),
+        ({"proxy_mode": ""}, "w1: kube-proxy does not say what it does"),
+        ({"under_way": "kubeadm-py apply by jane@laptop since 10:00"}, "w1: a run is under way: kubeadm-py"),
+        ({"unsettled": True}, "w1: a change was cut off"),
+        ({"etcd": "does not answer"}, "w1: its etcd member: does not answer"),
+        (
+            {"days": 3, "certificate": "apiserver", "ends": "2026-12-03T00:00:00Z"},
+            "w1: apiserver ends in 3 days",
+        ),
+        ({"api": False}, "w1: its API server is not ready"),
+        (
+            {"components": {"kube-scheduler": "v1.36.3 not ready"}},
+            "w1: not well: kube-scheduler (v1.36.3 not",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_what_to_type(change, told):
+    found = text(replace(WELL, hosts=(CP1, replace(W1, **change))))
+    assert found.startswith("✗ demo")
+    assert told in found
+
+
+def test_old_pods_are_named_with_the_way_to_new_ones():
+    old = OldPod("kube-proxy-x", "kube-system", "w1", "kube-proxy", "2026-11-30T10:00:00Z")
+    found = text(replace(WELL, old_pods=(old,)))
+    assert "w1: kube-proxy-x runs with the configuration before that of 2026-11-30T10:00:00Z" in found
+    assert "kubectl -n kube-system delete pod kube-proxy-x" in found
+
+
+def test_words_of_hosts_steer_no_terminal():
+    found = lines(replace(WELL, hosts=(replace(CP1, ready=False, why="\x1b[31mred\x07"),)), None, ASCII)
+    assert all(line.isascii() and line.isprintable() for line in found)
