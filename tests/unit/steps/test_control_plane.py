@@ -11,7 +11,17 @@ import pytest
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import ApplyObjects, Late, MakeDirectories, RunScript, Unit, Wait, WriteFiles
+from kubeadm_py.model.actions import (
+    ApplyObjects,
+    Guard,
+    Late,
+    MakeDirectories,
+    RunScript,
+    Settle,
+    Unit,
+    Wait,
+    WriteFiles,
+)
 from kubeadm_py.model.cluster import (
     AddonRequest,
     Arg,
@@ -365,7 +375,9 @@ class TestObjects:
     def test_only_the_groups_that_changed(self, control_plane, carry):
         after = settled(control_plane, carry)
         changed = with_cluster(after, kube_proxy_config={"mode": "nftables"})
-        apply, roll, wait, note = cluster_objects.plan(changed)
+        guard, apply, roll, wait, settle, note = cluster_objects.plan(changed)
+        assert isinstance(guard, Guard)
+        assert isinstance(settle, Settle)
         assert apply.reason == "addon/kube-proxy"
         # Its pods read the ConfigMap when they start; a killed run has noted nothing and does it again.
         assert isinstance(roll, RunScript)
