@@ -265,7 +265,7 @@ containers() {
 runtime() {
   if [ -S "$socket" ] && has crictl; then
     section '!runtime'
-    answer=$(timeout 4 crictl --timeout 2s -r "unix://$socket" info) && echo answered
+    answer=$(timeout 12 crictl --timeout 10s -r "unix://$socket" info) && echo answered
     set -f
     for line in $answer; do
       case $line in

@@ -41,7 +41,7 @@ def read_runtime(answer: Answer) -> Runtime:
         return Runtime(sandbox_image=sandbox)
     text = answer.text("!runtime")
     if not text.startswith("answered"):
-        return Runtime(False, "it does not answer on its socket within 2 s", sandbox)
+        return Runtime(False, "it does not answer on its socket within 10 s", sandbox)
     asked = _SANDBOX.search(text)
     ready, message = _condition(text)
     return Runtime(ready, message, asked[1] if asked else sandbox)

@@ -143,7 +143,9 @@ def _keepalived(
         check=paths.KEEPALIVED_CHECK,
         interface=interface_of(own, facts),
         address=own,
-        peers=[endpoint.own_address(peer) for peer in cluster.control_planes if peer.name != node.name],
+        # Without a peer keepalived speaks to everybody by multicast: who is alone speaks to itself, unheard.
+        peers=[endpoint.own_address(peer) for peer in cluster.control_planes if peer.name != node.name]
+        or ["::1" if ":" in own else endpoint.LOOPBACK],
         # One router an address: of hosts that know an old and a new one, and of those that know the old one
         # only, one holds each.
         instances=[

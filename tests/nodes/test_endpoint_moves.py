@@ -6,6 +6,7 @@ Only the file is edited. Clients ask all the time, at the old address and, where
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -229,9 +230,22 @@ def test_the_address_gets_a_balancer_behind_it_and_another_port(small: World) ->
         small.after(config, f"https://{VIP}:{port}")
 
 
-def test_the_address_becomes_another(small: World) -> None:
+CUTS = (
+    {"type": "stage-started", "stage": "endpoint"},
+    {"type": "action-done", "stage": "endpoint-users", "host": "w1", "title": "kubelet.conf"},
+    {"type": "action-done", "stage": "endpoint-objects", "title": "replace kube-proxy's pods"},
+    {"type": "stage-started", "stage": "endpoint-old"},
+)
+
+
+def test_the_address_becomes_another_although_the_tool_is_killed_again_and_again(small: World) -> None:
     config = small.config("vip-101", EVERYBODY, {"loadBalancer": "vip", "vip": ANOTHER_VIP, "port": 9443})
     old, server = kubelet_server(small.lab.node("w1")), f"https://{ANOTHER_VIP}:9443"
+    for cut in CUTS:
+        running = small.cli.start("apply", "--config", config)
+        running.until(**cut)
+        running.signal(signal.SIGKILL)
+        assert running.end().code == -signal.SIGKILL
     small.move(config, old, server)
     small.after(config, server)
     for node in small.lab.nodes:
