@@ -49,7 +49,7 @@ class Client:
     """
 
     def __init__(self, node: Node, path: str, server: str = "", other: str = "") -> None:
-        self._node = node
+        self._node, self.path = node, path
         server = server or kubelet_server(node)
         self.about = f"{path} from {node.name} at {server}" + (f", else {other}" if other else "")
         self._file = f"/run/asked-{abs(hash(self.about))}"

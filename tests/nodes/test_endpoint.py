@@ -35,6 +35,8 @@ KINDS = {
 }
 WITHOUT_ETCD = "/version"
 BACK_SECONDS = 120
+ONE_TRY = 1.0
+"""What a client may lose by a try at an API server whose etcd has no leader yet."""
 DOWN_SECONDS = 20
 
 
@@ -79,6 +81,11 @@ def test_the_api_outlives_any_control_plane(config: Path, lab: Lab, cli: Cli) ->
     clients = [
         Client(lab.node(name), path) for name in WORKERS for path in (WITHOUT_ETCD, f"/api/v1/nodes/{name}")
     ]
+    # What etcd needs to have a leader again no endpoint can shorten: so much is known by asking beside it.
+    beside = {
+        name: Client(lab.node("w1"), "/api/v1/nodes/w1", f"https://{lab.node(name).address}:6443")
+        for name in CONTROL_PLANES
+    }
     time.sleep(2)
     killed: list[tuple[str, float]] = []
     for _ in CONTROL_PLANES:
@@ -89,7 +96,7 @@ def test_the_api_outlives_any_control_plane(config: Path, lab: Lab, cli: Cli) ->
             if each and each.name not in gone
         )
         witness = next(lab.node(name) for name in CONTROL_PLANES if name != victim.name)
-        sys.stdout.write(f"kill {victim.name}: vip at {holder(lab)}, etcd led by {leader(lab)}\n")
+        note(f"kill {victim.name}: vip at {name_of(holder(lab))}, etcd led by {name_of(leader(lab))}")
         killed.append((victim.name, time.time()))
         subprocess.run(["docker", "kill", victim.container], check=True, capture_output=True)
         time.sleep(DOWN_SECONDS)
@@ -100,16 +107,28 @@ def test_the_api_outlives_any_control_plane(config: Path, lab: Lab, cli: Cli) ->
         wait_until_all_are_ready(witness, BACK_SECONDS, f"{victim.name} is back by itself")
         time.sleep(5)
     found = {client: client.stop() for client in clients}
+    directly = {name: client.stop() for name, client in beside.items()}
     for client, requests in found.items():
-        silences = [longest_silence(requests, at - 2, at + 30) for _, at in killed]
-        sys.stdout.write(
-            f"{client.about}: silent at most {', '.join(f'{each.seconds:.2f} s' for each in silences)}\n"
-        )
+        for name, at in killed:
+            silent = longest_silence(requests, at - 2, at + 30).seconds
+            etcd = min(
+                longest_silence(directly[each], at - 2, at + 30).seconds
+                for each in CONTROL_PLANES
+                if each != name
+            )
+            note(
+                f"{client.about}, {name} killed: silent for {silent:.2f} s; beside the endpoint {etcd:.2f} s"
+            )
     for client, requests in found.items():
-        for victim_name, at in killed:
-            about = f"{client.about}, after {victim_name} was killed"
-            assert longest_silence(requests, at - 2, at + 30).seconds <= SILENT_SECONDS, about
-            assert not failed_twice(requests, at + SILENT_SECONDS, at + 30), about
+        for name, at in killed:
+            allowed = SILENT_SECONDS
+            if client.path != WITHOUT_ETCD:
+                others = [each for each in CONTROL_PLANES if each != name]
+                etcd = min(longest_silence(directly[each], at - 2, at + 30).seconds for each in others)
+                allowed = max(allowed, etcd + ONE_TRY)
+            about = f"{client.about}, after {name} was killed"
+            assert longest_silence(requests, at - 2, at + 30).seconds <= allowed, about
+            assert not failed_twice(requests, at + allowed, at + 30), about
     assert "checks passed on 5 hosts" in cli.run("verify", "--config", config, "--level", "cluster").out
 
 
@@ -120,9 +139,15 @@ def test_all_nodes_come_back_from_a_reboot_at_once(config: Path, lab: Lab) -> No
     subprocess.run(["docker", "restart", "--time", "1", *containers], check=True, capture_output=True)
     down = time.time()
     wait_until_all_are_ready(witness, BACK_SECONDS, "all are Ready after a reboot", since=down)
-    sys.stdout.write(
-        f"all Ready {time.time() - down:.0f} s after docker restart, which took {down - began:.0f} s\n"
-    )
+    note(f"all Ready {time.time() - down:.0f} s after docker restart, which took {down - began:.0f} s")
+
+
+def note(figure: str) -> None:
+    sys.stdout.write(f"{figure}\n")
+
+
+def name_of(node: Node | None) -> str:
+    return node.name if node is not None else "nobody"
 
 
 def holder(lab: Lab) -> Node | None:

