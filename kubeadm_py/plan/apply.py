@@ -19,7 +19,7 @@ from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan import moving, phases
-from kubeadm_py.plan.build import build_stage, changes, together
+from kubeadm_py.plan.build import build_stage, changes, once, together
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
 from kubeadm_py.plan.remote_types import RemoteTypes
@@ -192,12 +192,14 @@ class _Apply:
     def _as_it_is_now(self) -> tuple[Stage, ...]:
         """Plan all stages from what the hosts are like now."""
         members = self.members
-        return (
-            self._stage(PREPARE, tuple(self.run.sessions)),
-            self._stage(CONTROL_PLANES, members.control_planes),
-            *(moving.as_it_is_now(members) if members.moving else ()),
-            self._join_stage(self._later),
-            self._stage(FINISH, (members.leader.name,), present=self._later),
+        return once(
+            [
+                self._stage(PREPARE, tuple(self.run.sessions)),
+                self._stage(CONTROL_PLANES, members.control_planes),
+                *(moving.as_it_is_now(members) if members.moving else ()),
+                self._join_stage(self._later),
+                self._stage(FINISH, (members.leader.name,), present=self._later),
+            ]
         )
 
     def _control(self, hosts: Sequence[str]) -> Stage:

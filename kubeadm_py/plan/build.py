@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from kubeadm_py.model.actions import Action, Wait
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan.workflows import StageDefinition
@@ -30,6 +32,25 @@ def together(*stages: Stage) -> Stage:
     """Return one stage of all these hosts; its name is the first one's that has any."""
     first = next((stage for stage in stages if stage.hosts), stages[0])
     return Stage(first.id, first.title, tuple(host for stage in stages for host in stage.hosts))
+
+
+def once(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """Leave out of stages that were planned together what an earlier one does on the same host already."""
+    done: dict[str, list[Action]] = {}
+    found = []
+    for stage in stages:
+        hosts = []
+        for plan in stage.hosts:
+            known = done.setdefault(plan.host, [])
+            steps = []
+            for step in plan.steps:
+                # What is waited for is waited for again: it may be another state by then.
+                actions = tuple(each for each in step.actions if isinstance(each, Wait) or each not in known)
+                known += actions
+                steps += [replace(step, actions=actions)] if actions else []
+            hosts.append(replace(plan, steps=tuple(steps)))
+        found.append(replace(stage, hosts=tuple(hosts)))
+    return tuple(found)
 
 
 def _steps(steps: Sequence[Step], ctx: StepContext) -> tuple[PlannedStep, ...]:

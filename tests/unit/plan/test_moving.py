@@ -13,6 +13,7 @@ from cryptography import x509
 
 from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.model import paths
+from kubeadm_py.model.actions import WriteFiles
 from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster, Role
 from kubeadm_py.model.facts import Interface, Listener
 from kubeadm_py.pki import kubeconfig
@@ -148,6 +149,25 @@ def test_nothing_of_the_running_control_plane_is_replaced(small):
     assert cp1.content[paths.KUBELET_CONF] == credentials["cp1"]
     moved = credentials["w1"].replace(b"https://10.0.0.11:6443", b"https://api.demo.internal:6443")
     assert small.machines["w1"].content[paths.KUBELET_CONF] == moved
+
+
+def test_a_plan_names_each_change_once_and_touches_nothing(small):
+    before = {name: dict(machine.content) for name, machine in small.machines.items()}
+    report = small.apply(cluster=replace(small.cluster, **VIP), dry_run=True)
+    assert {name: machine.content for name, machine in small.machines.items()} == before
+    written = [
+        (host.host, spec.path)
+        for stage in report.plan.stages
+        for host in stage.hosts
+        for step in host.steps
+        for action in step.actions
+        if isinstance(action, WriteFiles)
+        for spec in action.files
+    ]
+    assert len(written) == len(set(written))
+    assert ("cp1", paths.KEEPALIVED_CONFIG) in written
+    assert ("w1", paths.KUBELET_CONF) in written
+    assert "endpoint-users" in [stage.id for stage in report.plan.stages]
 
 
 MOVES = [(one, other) for one in KINDS for other in KINDS if one != other]
