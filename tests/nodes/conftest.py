@@ -27,6 +27,7 @@ ORDER = (
     "test_journey",  # from bare nodes; leaves a cluster of all three
     "test_breakages",
     "test_token_join",  # w2 comes and goes
+    "test_interop",
     "test_reset",
     "test_refusals",
     "test_transport",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,6 @@ Documents = dict[str, dict[str, Any]]
 """Kind -> document of a config file."""
 
 ADMIN = "/etc/kubernetes/admin.conf"
-KUBECTL = ("kubectl", "--kubeconfig", ADMIN, "--cache-dir", "/run/kubectl-cache-of-tests")
-"""A cache below root's home would be a change that no product made."""
 _INVENTORY = "/var/lib/kubeadm-py/inventory.json"
 _TRACES = "/etc/kubernetes/pki /etc/kubernetes/kubelet.conf /var/lib/kubelet/config.yaml /var/lib/etcd/member"
 """What says that a node is, or was about to become, a member of a cluster."""
@@ -47,7 +46,7 @@ class Cluster:
 
     def kubectl(self, *argv: str, stdin: str = "", timeout: float = 120) -> str:
         """Run kubectl on the control plane, without the tool under test."""
-        command = [*KUBECTL, *argv]
+        command = ["kubectl", "--kubeconfig", ADMIN, *argv]
         return nodes.exec(self.control_plane, command, stdin=stdin, timeout=timeout).stdout
 
     def node_names(self) -> list[str]:
@@ -117,6 +116,35 @@ class Fleet:
         if "cp1" in wanted:
             self._cache.set(_RUNNING, "")
 
+    @contextmanager
+    def grown(self, *names: str) -> Iterator[Lab]:
+        """Lend a lab of other nodes for a while: members of nothing, and all of them in its config.
+
+        With several control planes that names the first one's address as the endpoint. The lab's own file
+        stays the one that other tests know.
+        """
+        self.bare()
+        lab = nodes.up(self.lab.name, names)
+        config = self._folder / "grown.yaml"
+        config.write_text(lab.cluster_yaml.read_text())
+        nodes.up(self.lab.name, [node.name for node in self.lab.nodes])
+        try:
+            yield replace(lab, cluster_yaml=config)
+        finally:
+            for node in lab.nodes:
+                nodes.run(["docker", "start", node.container])
+            self._cli.run("reset", "--config", config, "--yes", "--keep-artifacts")
+            self._cache.set(_RUNNING, "")
+
+    def let_in(self, *where: Node) -> None:
+        """Have the operator's own ssh configuration say how nodes are reached, as those of no file are."""
+        folder = self._cli.home / ".ssh"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        ssh = self.lab.ssh
+        how = [f"IdentityFile {ssh.key}", f"UserKnownHostsFile {ssh.known_hosts}"]
+        lines = [line for node in where for line in (f"Host {node.address}", *how)]
+        (folder / "config").write_text("\n".join(lines) + "\n")
+
     def reset(self, *names: str, artifacts: bool = True) -> Done:
         """Reset nodes through the tool itself."""
         keep = ["--keep-artifacts"] if artifacts else []
@@ -128,7 +156,7 @@ class Fleet:
 
     def _members(self) -> tuple[set[str], set[str]]:
         """Return the names of the nodes that are Ready, and of all nodes that the API knows."""
-        command = [*KUBECTL, "--request-timeout=10s", "get", "nodes", "-o", "json"]
+        command = ["kubectl", "--kubeconfig", ADMIN, "--request-timeout=10s", "get", "nodes", "-o", "json"]
         answer = nodes.exec(self.control_plane, command, check=False)
         if answer.returncode != 0:
             return set(), set()

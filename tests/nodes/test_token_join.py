@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import pytest
 import yaml
-from lab import artifacts, nodes
+from lab import nodes
 from lab.topology import Node
 
 from . import hostview
 from .cli import Cli, Done
 from .fleet import Cluster, Fleet
+from .kubeadm import CGROUP_V1, kubeadm_on
 
 pytestmark = pytest.mark.cluster(control_plane=1, workers=1)
 
-CGROUP_V1 = ("--ignore-preflight-errors", "SystemVerification")
 NOBODYS_PORT, SILENT_PORT = 6444, 6445
 
 
@@ -34,15 +34,11 @@ class Ticket:
 
 
 @pytest.fixture
-def new_host(cluster: Cluster, fleet: Fleet, cli: Cli) -> Node:
+def new_host(cluster: Cluster, fleet: Fleet) -> Node:
     """A prepared host that is a member of nothing; the operator reaches it as ~/.ssh/config says."""
     fleet.bare("w2")
     node = fleet.node("w2")
-    folder = cli.home / ".ssh"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    ssh = fleet.lab.ssh
-    lines = [f"Host {node.address}", f"IdentityFile {ssh.key}", f"UserKnownHostsFile {ssh.known_hosts}"]
-    (folder / "config").write_text("\n".join(lines) + "\n")
+    fleet.let_in(node)
     return node
 
 
@@ -202,19 +198,13 @@ def test_tokens_are_listed_and_deleted(cluster, cli):
 
 
 def test_real_kubeadm_joins_with_our_token(cluster, cli, new_host, ticket):
-    binary = "/usr/local/bin/kubeadm"
-    nodes.run(["docker", "cp", str(artifacts.oracle()), f"{new_host.container}:{binary}"])
     trust = ["--discovery-token-ca-cert-hash", ticket.ca_hash]
-    try:
-        nodes.exec(
-            new_host,
-            [binary, "join", ticket.endpoint, "--token", ticket.token, *trust, *CGROUP_V1],
-            timeout=240,
-        )
-        cluster.kubectl("wait", "--for=create", "--timeout=60s", "node/w2")
-        cluster.kubectl("wait", "--for=condition=Ready", "--timeout=120s", "node/w2", timeout=150)
-        cli.run("verify", "--config", cluster.config, "--level", "cluster", "--read-only")
-    finally:
-        nodes.exec(new_host, [binary, "reset", "--force"], check=False, timeout=240)
-        cluster.kubectl("delete", "node", "w2", "--ignore-not-found")
-        nodes.exec(new_host, ["rm", "-f", binary])
+    with kubeadm_on(new_host) as (kubeadm,):
+        try:
+            kubeadm.run("join", ticket.endpoint, "--token", ticket.token, *trust, *CGROUP_V1)
+            cluster.kubectl("wait", "--for=create", "--timeout=60s", "node/w2")
+            cluster.kubectl("wait", "--for=condition=Ready", "--timeout=120s", "node/w2", timeout=150)
+            cli.run("verify", "--config", cluster.config, "--level", "cluster", "--read-only")
+        finally:
+            kubeadm.run("reset", "--force", check=False)
+            cluster.kubectl("delete", "node", "w2", "--ignore-not-found")
