@@ -252,8 +252,15 @@ images() {
 
 # Who else uses containerd: only a reset needs to know, so it is asked by name only.
 containers() {
-  [ -S "$socket" ] && has ctr || return
   section '!containers'
+  # What runs there is known of a containerd that is dead, too.
+  for task in /run/containerd/io.containerd.runtime.v2.task/*/*; do
+    case $task in
+      */k8s.io/* | */'*') ;;
+      *) printf '%s\n' "${task#/run/containerd/io.containerd.runtime.v2.task/}" ;;
+    esac
+  done
+  [ -S "$socket" ] && has ctr || return
   for namespace in $(timeout 5 ctr -a "$socket" namespaces ls -q); do
     timeout 5 ctr -a "$socket" -n "$namespace" containers ls -q | sed "s|^|$namespace/|"
   done

@@ -194,7 +194,10 @@ def _named(host: ResetHost) -> list[str]:
     """Return the directory of certificates that somebody named and no inventory knows."""
     named = host.settings.certificates_dir
     known = any(path.startswith(f"{named}/") for path in host.inventory.files)
-    return [named] if named and not known and host.facts.directories.get(named) else []
+    there = host.facts.directories.get(named) or any(
+        path.startswith(f"{named}/") for path in host.facts.files
+    )
+    return [named] if named and not known and there else []
 
 
 def _runtime(inventory: Inventory) -> list[Action]:

@@ -16,6 +16,8 @@ _RUNTIME_ENDPOINT = re.compile(
     rb"(?:container-runtime-endpoint=|containerRuntimeEndpoint:\s*)[\"']?(unix://[^\s\"']+)"
 )
 
+_CONTAINERD = paths.CONTAINERD_SOCKET.removeprefix("unix://")
+
 _FUNCTIONS = f"""socket=@SOCKET@
 crictl() {{
   if [ -n "$socket" ]; then command crictl --runtime-endpoint "$socket" "$@"; else command crictl "$@"; fi
@@ -34,11 +36,12 @@ answers() {{
 pods_of_kubelets() {{
   listed=$(crictl pods -q) || return 1
   [ -n "$listed" ] || return 0
-  if [ "$unit" = containerd.service ] && labelled=$(ctr -a "${{socket#unix://}}" -n k8s.io containers ls -q \
-      'labels."io.kubernetes.pod.uid"' 2>/dev/null); then
-    printf '%s\n' "$listed" | grep -Fx -e "$labelled" || true
+  address=${{socket#unix://}}
+  if [ "$unit" = containerd.service ] && labelled=$(timeout 10 ctr -a "${{address:-{_CONTAINERD}}}" \\
+      -n k8s.io containers ls -q 'labels."io.kubernetes.pod.uid"' 2>/dev/null); then
+    printf '%s\\n' "$listed" | grep -Fx -e "$labelled" || true
   else
-    printf '%s\n' "$listed"
+    printf '%s\\n' "$listed"
   fi
 }}
 # Print pid, pod and command of every process in a cgroup of a pod that the kubelet of this host keeps.
@@ -87,7 +90,7 @@ if answers; then
     echo "look: crictl pods; journalctl -u $unit -e; a reboot ends them, too" >&2
     exit 1
   fi
-  others=$(crictl pods -q | tr '\n' ' ')
+  others=$(crictl pods -q | tr '\\n' ' ')
   [ -z "$others" ] || kpy_warn "no kubelet made these pods, so they stay (crictl pods): $others"
 else
   running=$(processes)
@@ -126,7 +129,7 @@ for turn in 1 2 3 4 5 6; do
   fi
   sleep 0.5
 done"""
-_FORGET = "; what $unit remembers of them goes with, once it runs again: crictl rmp --all --force"
+_FORGET = "; what $unit remembers of them goes with, once it runs again: crictl pods, crictl rmp --force ID"
 
 # Only what the CRI's containers are known by: other users of containerd have namespaces of their own.
 _LEFT = """for name in $(grep -lsx containerd-shim /proc/[0-9]*/comm); do

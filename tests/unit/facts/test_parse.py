@@ -182,8 +182,8 @@ def test_files_keep_mode_owner_and_content() -> None:
 
 
 def test_others_containers_are_those_that_no_kubelet_made() -> None:
-    answer = {"!containers": "k8s.io/a\nk8s.io/b\nmoby/c\n", "!containers-of-kubelets": "k8s.io/a\n"}
-    assert facts_of(answer).others_containers == ("k8s.io/b", "moby/c")
+    answer = {"!containers": "moby/c\nk8s.io/a\nk8s.io/b\nmoby/c\n", "!containers-of-kubelets": "k8s.io/a\n"}
+    assert facts_of(answer).others_containers == ("moby/c", "k8s.io/b")
     assert facts_of({}).others_containers == ()
 
 

@@ -122,8 +122,13 @@ class TestANodeThatKubeadmMade:
 
 
 class TestNamedDirectories:
-    def test_certificates_that_nobody_knows_go_where_they_are_named(self):
-        there = host(directories={"/srv/old-pki": 3})
+    @pytest.mark.parametrize(
+        "there", [host(directories={"/srv/old-pki": 3}), host("/srv/old-pki/ca.key"), host()]
+    )
+    def test_certificates_that_nobody_knows_go_where_they_are_named(self, there):
+        if there == host():
+            assert resetting.actions(inventory(), there, certificates_dir="/srv/old-pki") == []
+            return
         actions = resetting.actions(
             inventory(paths.KUBELET_FLAGS_ENV), there, certificates_dir="/srv/old-pki"
         )

@@ -32,6 +32,7 @@ class Host:
         (folder / "proc/1/cgroup").write_text("0::/init.scope\n")
         (folder / "proc/1/comm").write_text("systemd\n")
         self.command("sleep", "exit 0")
+        self.command("ctr", "exit 1")
         self.command("systemctl", 'case "$*" in *LoadState*) echo not-found ;; esac')
 
     def command(self, name: str, body: str) -> None:
@@ -111,7 +112,8 @@ def test_pods_that_no_kubelet_made_stay_and_are_told(host):
     host.command(
         "crictl", 'case "$*" in *pods*-q) [ -e $F/gone ] || echo p1; echo p2 ;; *rmp*) touch $F/gone ;; esac'
     )
-    host.command("ctr", "echo p1")
+    listing = "-a /run/containerd/containerd.sock -n k8s.io containers ls -q"
+    host.command("ctr", f'case "$*" in "{listing} "*) echo p1 ;; *) exit 1 ;; esac')
     assert host.stop() == (0, "")
     (removed,) = [line for line in host.done if " rmp " in line]
     assert removed.endswith(" rmp -f p1")
@@ -163,7 +165,7 @@ def test_without_a_runtime_the_kubelets_pods_are_ended_by_their_cgroups(running)
     ]
     [said] = running.warnings
     assert "ended without it" in said
-    assert said.endswith("once it runs again: crictl rmp --all --force")
+    assert said.endswith("once it runs again: crictl pods, crictl rmp --force ID")
     assert "systemctl stop kubepods.slice" not in running.done, "there is a process that is not ours in it"
 
 
