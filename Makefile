@@ -105,8 +105,8 @@ lock: ## write requirements.lock anew from pyproject.toml
 	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --upgrade --generate-hashes \
 	  --no-header --no-emit-index-url --output-file requirements.lock
 
-flags: venv ## write the tables of the components' flags anew from the lab's binaries
-	PYTHONPATH=vagrant $(PYTHON) -m flagtables
+flags: venv ## write the table of the components' flags anew from the lab's binaries; RELEASE=v1.35.4: built for this
+	PYTHONPATH=vagrant $(PYTHON) -m flagtables $(if $(RELEASE),--release $(RELEASE))
 
 clean-cache: down ## delete what the lab keeps between runs
 	@if [ -x $(PYTHON) ]; then $(LAB) clean-cache; fi

@@ -84,12 +84,29 @@ def test_flags(component: str, flag: str, words: str) -> None:
     assert bool(words) == bool(answer)
 
 
-def test_flag_that_goes_later_is_taken_and_a_release_without_table_refuses_removed_ones_only() -> None:
+@pytest.mark.parametrize("minor", RELEASES)
+def test_every_minor_has_its_table(minor: str) -> None:
+    assert all(len(flags_of(minor, component)) > 50 for component in COMPONENTS)
+    assert {"NodeRestriction", "AlwaysPullImages"} <= admission_plugins(minor)
+
+
+def test_an_older_release_is_judged_by_its_own_table() -> None:
     assert removed("kubelet", "pod-infra-container-image", Version(1, 34, 0)) is None
     assert why_not_flag("kubelet", "network-plugin", OLDER).startswith("kubelet 1.35 has no flag")
-    if not flags_of(OLDER.minor_text, "kubelet"):
-        assert why_not_flag("kubelet", "quite-another-thing", OLDER) == ""
-        assert why_not_value("kube-apiserver", "enable-admission-plugins", "Xyz", OLDER) == ""
+    assert (
+        why_not_flag("kubelet", "quite-another-thing", OLDER)
+        == "kubelet 1.35 has no flag quite-another-thing"
+    )
+    assert "has no admission plugin Xyz" in why_not_value(
+        "kube-apiserver", "enable-admission-plugins", "Xyz", OLDER
+    )
+
+
+def test_a_release_without_a_table_refuses_only_what_is_known_to_be_gone() -> None:
+    unknown = Version(1, 34, 0)
+    assert why_not_flag("kubelet", "network-plugin", unknown).startswith("kubelet 1.34 has no flag")
+    assert why_not_flag("kubelet", "quite-another-thing", unknown) == ""
+    assert why_not_value("kube-apiserver", "enable-admission-plugins", "Xyz", unknown) == ""
 
 
 @pytest.mark.parametrize(
