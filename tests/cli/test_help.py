@@ -114,7 +114,7 @@ def test_a_usage_error_under_json_is_one_object(kpy):
 
 def test_messages_and_pages_name_only_commands_that_exist():
     known = set(commands())
-    texts = [*(ROOT / "kubeadm_py").rglob("*.py"), *ROOT.glob("*.md"), ROOT / "docs/generate.py"]
+    texts = [*(ROOT / "kubeadm_py").rglob("*.py"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.py")]
     unknown = set()
     for path in texts:
         for line in re.findall(r"kubeadm-py ((?:[a-z][a-z-]+ ?){1,3})", path.read_text()):

@@ -1,0 +1,1 @@
+"""Make the pages of this folder that repeat what code and tables say."""
