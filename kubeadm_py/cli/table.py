@@ -29,6 +29,7 @@ COMMANDS = {
     "certs generate-csr": "certs:generate_csr",
     "certs certificate-key": "certs:certificate_key",
     "config validate": "config:validate",
+    "config adopt": "config:adopt",
     "config migrate": "config:migrate",
     "config print init-defaults": "config_print:init_defaults",
     "config print join-defaults": "config_print:join_defaults",

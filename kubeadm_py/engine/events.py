@@ -238,8 +238,8 @@ class Planned(Event):
 
     @property
     def empty(self) -> bool:
-        """Say whether nothing would change."""
-        return not self.hosts and not self.objects
+        """Say whether nothing would change but what kubeadm-py notes for itself."""
+        return not self.objects and all(each.own for host in self.hosts for each in host.changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 CONTEXT = 3
-_HUNK = re.compile(r"^@@ -(\d+)")
+_HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)")
 _SECTION = re.compile(r"^\s*(?:\[.+\]|[^#\s].*[:{])\s*$")
 
 
@@ -18,10 +18,13 @@ def unified(before: str, after: str, name: str) -> str:
     lines = list(difflib.unified_diff(old, new, f"{name} (now)", f"{name} (planned)", lineterm="", n=CONTEXT))
     for number, line in enumerate(lines):
         match = _HUNK.match(line)
-        if match is not None:
-            context = itertools.takewhile(lambda each: each.startswith(" "), lines[number + 1 :])
-            first = max(int(match[1]) - 1, 0) + len(list(context))
-            lines[number] = f"{line} {heading(old, first)}".rstrip()
+        if match is None:
+            continue
+        context = list(itertools.takewhile(lambda each: each.startswith(" "), lines[number + 1 :]))
+        # A line that is new lies where the new text has it.
+        added = lines[number + 1 + len(context)].startswith("+")
+        text, start = (new, match[2]) if added else (old, match[1])
+        lines[number] = f"{line} {heading(text, max(int(start) - 1, 0) + len(context))}".rstrip()
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -30,9 +33,14 @@ def heading(lines: Sequence[str], at: int) -> str:
     at = min(at, len(lines))
     depth = _depth(lines[at]) if at < len(lines) and lines[at].strip() else 1 << 20
     for line in reversed(lines[:at]):
-        if line.strip() and _SECTION.match(line) and (_depth(line) <= depth):
+        if line.strip() and _SECTION.match(line) and _opens(line, depth):
             return line.strip().removeprefix("- ").rstrip(":{").strip()
     return ""
+
+
+def _opens(line: str, depth: int) -> bool:
+    """Say whether what is this deep may lie in the section that a line opens; TOML need not indent."""
+    return _depth(line) < depth or line.lstrip().startswith("[")
 
 
 def _depth(line: str) -> int:

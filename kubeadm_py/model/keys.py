@@ -42,3 +42,17 @@ def _named(value: Any) -> dict[str, list[Any]] | None:
 def text(path: KeyPath) -> str:
     """Write a path as a person does."""
     return ".".join(path)
+
+
+def value(data: Any, path: KeyPath) -> Any:
+    """Return what stands at a path; None where nothing does."""
+    for step in path:
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list | tuple):
+            data = next(
+                (item for item in data if isinstance(item, Mapping) and item.get("name") == step), None
+            )
+        else:
+            return None
+    return data

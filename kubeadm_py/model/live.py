@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 Object = Mapping[str, Any]
 
 _OTHERS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -67,6 +69,26 @@ def cleaned(item: Object) -> dict[str, Any]:
     }
     metadata = {**metadata, "annotations": annotations} if annotations else _without(metadata, "annotations")
     return {**_without(item, "status"), "metadata": metadata}
+
+
+def same(one: Object, other: Object) -> bool:
+    """Say whether two forms of an object say the same, configurations in a ConfigMap in whatever order."""
+    first, second = cleaned(one), cleaned(other)
+    if one.get("kind") == "ConfigMap":
+        first["data"], second["data"] = _said(first.get("data")), _said(second.get("data"))
+    return first == second
+
+
+def _said(data: Any) -> Any:
+    return {key: _read(text) for key, text in data.items()} if isinstance(data, Mapping) else data
+
+
+def _read(text: Any) -> Any:
+    try:
+        document = yaml.load(text, Loader=yaml.CSafeLoader) if isinstance(text, str) else None
+    except yaml.YAMLError:
+        return text
+    return document if isinstance(document, dict) else text
 
 
 def _without(item: Object, name: str) -> dict[str, Any]:

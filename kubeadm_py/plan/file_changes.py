@@ -102,7 +102,8 @@ def _content_details(spec: FileSpec, fact: FileFact) -> Iterator[str]:
     content = spec.content
     if isinstance(content, Late):
         described = _certificate(content.spec, fact)
-        yield from described or [content_text(spec)]
+        made_late = f"sha256 {fact.sha256[:_HEX]} -> known after apply" if spec.secret else content_text(spec)
+        yield from described or [made_late]
     elif isinstance(content, LocalFile):
         old = f"{fact.size} bytes"
         yield f"{old} -> {content_text(spec)}"

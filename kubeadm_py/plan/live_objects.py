@@ -43,9 +43,7 @@ def look(
     if would_be is None:
         would_be = {live.key(item): {**there[live.key(item)], **item} for item in suspects}
     merged = {
-        name: item
-        for name, item in would_be.items()
-        if name in there and live.cleaned(item) != live.cleaned(there[name])
+        name: item for name, item in would_be.items() if name in there and not live.same(item, there[name])
     }
     return LiveObjects(there, merged, missing)
 

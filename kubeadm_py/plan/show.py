@@ -110,7 +110,9 @@ def _of_action(action: Action, before: Before | None, kind: str) -> Iterator[Cha
                 yield Change(Sign.ADD, "directory", f"{path}/", details=(f"{mode:04o}",))
         case RunScript():
             drifted = action.reason.endswith(BY_HAND)
-            yield Change(Sign.DRIFT if drifted else Sign.DO, kind, action.title, action.reason, action.shows)
+            # What marks there are stands below already.
+            because = "" if kind == "node" and not drifted else action.reason
+            yield Change(Sign.DRIFT if drifted else Sign.DO, kind, action.title, because, action.shows)
         case EtcdMember():
             yield Change(Sign.DO, "member", f"{action.title}: {action.name}={action.peer_url}", action.reason)
             yield Change(Sign.CHANGE, "file", action.manifest.path, "with the members as they are then")

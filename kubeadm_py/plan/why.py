@@ -130,17 +130,21 @@ class Reasons:
 
 def reasons(cluster: ResolvedCluster, live: LiveObjects | None, place: Place) -> Reasons:
     """Compare what the cluster's own ConfigMaps say with what they will say."""
-    now = {
-        CLUSTER: cluster_configuration(cluster),
-        KUBELET: component_configs.kubelet_configuration(cluster),
-        KUBE_PROXY: component_configs.kube_proxy_configuration(cluster),
-    }
     changed: dict[str, tuple[KeyPath, ...]] = {}
-    for kind, wanted in now.items():
+    for kind, wanted in forms(cluster).items():
         before = live_form(live, kind)
         if before is not None:
             changed[kind] = tuple(keys.changed(before, wanted))
     return Reasons(cluster.certificates_dir, changed, place)
+
+
+def forms(cluster: ResolvedCluster) -> dict[str, dict[str, Any]]:
+    """Return the configurations that the cluster is to keep, by kind."""
+    return {
+        CLUSTER: cluster_configuration(cluster),
+        KUBELET: component_configs.kubelet_configuration(cluster),
+        KUBE_PROXY: component_configs.kube_proxy_configuration(cluster),
+    }
 
 
 def live_form(live: LiveObjects | None, kind: str) -> dict[str, Any] | None:

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import yaml
+
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
 from kubeadm_py.model.etcd import Birth
-from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.secret import Secret
+
+_SAYING = (f"{paths.MANIFESTS_DIR}/", paths.KUBELET_CONFIG)
+"""Files that are compared by what they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,35 @@ def is_so(spec: FileSpec, facts: HostFacts) -> bool:
     if fact is None or fact.mode != spec.mode or fact.owner != spec.owner:
         return False
     if isinstance(spec.content, bytes):
-        return fact.sha256 == sha256(spec.content)
+        return fact.sha256 == sha256(spec.content) or says_the_same(spec, fact)
     return isinstance(spec.content, LocalFile) and fact.sha256 == spec.content.sha256
+
+
+def says_the_same(spec: FileSpec, fact: FileFact) -> bool:
+    """Say whether a manifest or the kubelet's configuration says the same in another form.
+
+    Order of keys and flags, quotes and comments count for nothing: writing it anew would restart its pod, or
+    the kubelet, for nothing.
+    """
+    if not spec.path.startswith(_SAYING) or fact.content is None or fact.partial:
+        return False
+    try:
+        wanted = yaml.load(spec.content, Loader=yaml.CSafeLoader)  # type: ignore[arg-type]  # bytes, as is_so knows
+        there = yaml.load(fact.content, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return False
+    return bool(_in_order(wanted) == _in_order(there))
+
+
+def _in_order(document: Any) -> Any:
+    """Return a document with the flags of a static pod sorted; the program before them stays where it is."""
+    if not isinstance(document, dict) or document.get("kind") != "Pod":
+        return document
+    containers = []
+    for container in document.get("spec", {}).get("containers") or ():
+        words = container.get("command") or []
+        containers.append({**container, "command": [*words[:1], *sorted(words[1:])]})
+    return {**document, "spec": {**document["spec"], "containers": containers}}
 
 
 def differing(files: list[FileSpec], facts: HostFacts) -> list[FileSpec]:

@@ -184,20 +184,33 @@ def plan(ctx: StepContext) -> list[Action]:
     notes: list[FileSpec] = []
     for node in (ctx.node,) if ctx.marked is None else ctx.marked:
         as_noted = unless_so and is_so(marker(node), ctx.facts)
-        gone = lost(node, ctx.live) if as_noted else ()
+        gone = lost(node, ctx.live)
         if as_noted and not gone:
             continue
         wanted = marks(node, _noted(ctx.facts, node) if known else None)
-        if wanted:
-            patches[node.name] = replace(wanted, lost=gone)
-            notes.append(marker(node))
+        if not wanted:
+            continue
+        notes.append(marker(node))
+        if gone or not _carries(node, wanted, ctx.live):
+            patches[node.name] = replace(wanted, lost=gone if as_noted else ())
     actions = mark(
         patches,
         admin_kubeconfig(ctx),
         f"https://{ctx.node.local_endpoint}",
         ctx.timeouts.kubernetes_api_call,
     )
-    return [*actions, *write(notes, ctx.facts, title="note the marks")] if actions else []
+    return [*actions, *write(notes, ctx.facts, title="note the marks")]
+
+
+def _carries(node: Node, wanted: Marks, there: LiveObjects | None) -> bool:
+    """Say whether a node is known to have all its marks, and none that is to go."""
+    found = there.there.get(f"Node {node.name}") if there is not None else None
+    if found is None or wanted.annotations:
+        return False
+    labels = found["metadata"].get("labels") or {}
+    taints = {each["key"] for each in found["spec"].get("taints") or ()}
+    unwanted = {key for key, value in wanted.labels.items() if value is None}
+    return not unwanted & labels.keys() and not taints & set(wanted.gone)
 
 
 def lost(node: Node, there: LiveObjects | None) -> tuple[str, ...]:

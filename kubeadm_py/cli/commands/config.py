@@ -62,6 +62,41 @@ def migrate(
     guarded(Display(), body)
 
 
+def adopt(
+    config: options.Config,
+    host: options.Hosts = None,
+    ignore_preflight_errors: options.IgnorePreflight = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    format_: options.Format = "text",
+    no_color: options.NoColor = False,
+    allow_unknown_fields: options.AllowUnknown = False,
+    verbosity: options.Verbosity = 0,
+) -> None:
+    """Take what was changed by hand in the cluster into the config.
+
+    Flags of static pods, settings of kubelet and kube-proxy, labels and taints: what a field can say is
+    written into the file, comments and order kept; the rest is named with the reason. Shows the diff and asks
+    first; the old file is kept beside. No host is changed.
+    """
+    display = Display(format_, no_color, verbosity)
+
+    def body() -> None:
+        from kubeadm_py.cli.verbs import adopt as adopting
+
+        adopting.run(
+            display,
+            config=config,
+            hosts=host or (),
+            ignore=options.split(ignore_preflight_errors),
+            yes=yes,
+            dry_run=dry_run,
+            allow_unknown_fields=allow_unknown_fields,
+        )
+
+    guarded(display, body)
+
+
 def images_list(
     config: options.Config = "",
     output: options.Output = "text",

@@ -34,12 +34,17 @@ def test_a_list_item_is_below_its_key():
     assert compact(YAML, YAML.replace("--a=1", "--a=2")) == ["@@ command", "-    - --a=1", "+    - --a=2"]
 
 
-def test_a_key_is_below_the_one_above_it():
-    assert compact(YAML, YAML.replace("image: x", "image: y"))[0] == "@@ command"
+def test_a_key_is_below_what_it_lies_in():
+    assert compact(YAML, YAML.replace("image: x", "image: y"))[0] == "@@ containers"
 
 
 def test_a_section():
     assert compact(TOML, TOML.replace("two = 2", "two = 3")) == ["@@ [plugins.b]", "-  two = 2", "+  two = 3"]
+
+
+def test_a_new_key_at_the_top():
+    assert compact(YAML, YAML + "maxPods: 50\n") == ["+maxPods: 50"]
+    assert compact(YAML, YAML.replace("  volumes", "  name: x\n  volumes")) == ["@@ spec", "+  name: x"]
 
 
 def test_a_new_file():
