@@ -14,6 +14,8 @@ from kubeadm_py.model import paths
 from kubeadm_py.transport.base import Host
 
 _PRESENT = "##kubeadm-py present"
+LISTING = ("get", "configmaps", "-n", inventory.NAMESPACE, "-l", inventory.SELECTOR, "-o", "json")
+"""What kubectl is to list: the inventories of all add-ons."""
 _COLUMNS = "V:.apiVersion,K:.kind,N:.metadata.namespace,M:.metadata.name"
 
 
@@ -29,13 +31,12 @@ class LiveAddons:
 
 def addons(host: Host, wanted: Sequence[Ref], kubeconfig: str = paths.ADMIN_CONF) -> LiveAddons | None:
     """Return the inventories of a cluster's add-ons, and which objects are missing; None: nobody answers."""
-    listing = ["get", "configmaps", "-n", inventory.NAMESPACE, "-l", inventory.SELECTOR, "-o", "json"]
     looking = ["get", "-f", "-", "--ignore-not-found", "--no-headers", "-o", f"custom-columns={_COLUMNS}"]
     stubs = {"apiVersion": "v1", "kind": "List", "items": [ref.stub for ref in wanted]}
     # Objects of a type that is not there yet fail the second question; they are missing like others.
     present = f"({kubectl.command(looking, kubeconfig)} || :)" if wanted else ":"
     script = (
-        f"# ask about add-ons\n{kubectl.command(listing, kubeconfig)} </dev/null || exit 1\n"
+        f"# ask about add-ons\n{kubectl.command(LISTING, kubeconfig)} </dev/null || exit 1\n"
         f"echo; echo '{_PRESENT}'\n{present}"
     )
     result = host.run(script, stdin=json.dumps(stubs).encode(), timeout=kubectl.TIMEOUT_SECONDS)
@@ -43,10 +44,11 @@ def addons(host: Host, wanted: Sequence[Ref], kubeconfig: str = paths.ADMIN_CONF
         return None
     listed, _, rows = result.stdout.decode(errors="replace").partition(_PRESENT)
     there = {_row(line) for line in rows.splitlines() if line.strip()}
-    return LiveAddons(_inventories(listed), frozenset(ref for ref in wanted if ref not in there))
+    return LiveAddons(inventories(listed), frozenset(ref for ref in wanted if ref not in there))
 
 
-def _inventories(text: str) -> dict[str, Inventory]:
+def inventories(text: str) -> dict[str, Inventory]:
+    """Return the inventories in what kubectl printed for LISTING, by the add-on's name."""
     try:
         items: list[dict[str, Any]] = json.loads(text)["items"]
     except (ValueError, KeyError, TypeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.addons.inventory import Inventory, removable
+from kubeadm_py.addons.inventory import Inventory, Ref, removable
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.engine.session import Session
 from kubeadm_py.kube import objects
@@ -23,12 +23,17 @@ def ask(cluster: ResolvedCluster, leader: Session, wanted: Sequence[ResolvedAddo
 
     One round trip, and none where the file has no add-ons and the host has noted none.
     """
+    refs = asked_for(cluster, leader, wanted)
+    return None if refs is None else objects.addons(leader.host, refs, paths.ADMIN_CONF)
+
+
+def asked_for(cluster: ResolvedCluster, leader: Session, wanted: Sequence[ResolvedAddon]) -> list[Ref] | None:
+    """Return the objects of add-ons to ask for; None where there is nothing to ask."""
     if not wanted and not any(path.startswith(_MARKERS) for path in leader.facts.files):
         return None
-    refs = [
+    return [
         ref for item in wanted for ref in addons.inventory_of(item, addons.render_one(item, cluster)).objects
     ]
-    return objects.addons(leader.host, refs, paths.ADMIN_CONF)
 
 
 def dropped(live: LiveAddons | None, wanted: Sequence[ResolvedAddon]) -> Mapping[str, Inventory]:

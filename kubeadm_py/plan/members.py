@@ -81,7 +81,7 @@ class Members:
     producers: ControlPlaneProducers = field(init=False)
     moving: bool = field(init=False, default=False)
     """Whether the running cluster's endpoint becomes another one in this run."""
-    _live: list[LiveObjects | None] = field(default_factory=list)
+    _answers: list[live_objects.Answer | None] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -120,40 +120,43 @@ class Members:
         return tuple(node.name for node in self.run.cluster.workers)
 
     def live(self) -> LiveObjects | None:
-        """Return what the cluster has of our objects; None before it runs, or where its API does not answer.
+        """Return what the cluster has of our objects; None before it runs, or where nobody answers."""
+        answer = self._answer()
+        return answer.objects if answer is not None else None
 
-        Asked once a run, by the leader.
-        """
+    @property
+    def live_addons(self) -> LiveAddons | None:
+        """Return what the cluster says of its add-ons; None where it does not run, or nobody answers."""
+        answer = self._answer()
+        return answer.addons if answer is not None else None
+
+    def _answer(self) -> live_objects.Answer | None:
+        """Return what the leader has said, who is asked once a run."""
         with self._lock:
-            if not self._live:
-                self._live.append(self._look_live())
-            return self._live[0]
+            if not self._answers:
+                self._answers.append(self._ask())
+            return self._answers[0]
 
-    def _look_live(self) -> LiveObjects | None:
+    def _ask(self) -> live_objects.Answer | None:
         if not self.running:
             return None
-        found = self._ask_live() if live_objects.can_ask(self.leader) else None
+        ctx = replace(self._bare_context(self.leader), phases=self.phases(self.leader.node))
+        wanted, changed = cluster_objects.comparable(ctx)
+        nodes = [node.name for node in self.run.cluster.nodes if node.name not in self.births.late]
+        refs = installed.asked_for(self.run.cluster, self.leader, self.addons)
+        found = None
+        if live_objects.can_ask(self.leader):
+            found = live_objects.look(self.leader, wanted, nodes, changed, of_addons=refs)
         if found is None:
             self.run.warn(
                 "the API does not say which objects it has: notes about them are trusted", self.leader.name
             )
         return found
 
-    def _ask_live(self) -> LiveObjects | None:
-        ctx = replace(self._bare_context(self.leader), phases=self.phases(self.leader.node))
-        wanted, changed = cluster_objects.comparable(ctx)
-        nodes = [node.name for node in self.run.cluster.nodes if node.name not in self.births.late]
-        return live_objects.look(self.leader, wanted, nodes, changed)
-
     @cached_property
     def addons(self) -> tuple[ResolvedAddon, ...]:
         """Return the file's add-ons."""
         return tuple(addons.resolve(self.run.cluster))
-
-    @cached_property
-    def live_addons(self) -> LiveAddons | None:
-        """Return what the cluster says of its add-ons; None where it does not run, or nobody answers."""
-        return installed.ask(self.run.cluster, self.leader, self.addons) if self.running else None
 
     @property
     def dropped_addons(self) -> Mapping[str, Inventory]:

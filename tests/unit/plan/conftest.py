@@ -34,7 +34,7 @@ from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.events import Event, EventBus
 from kubeadm_py.facts import parse
 from kubeadm_py.facts.collect import PROBE_MARKER
-from kubeadm_py.model import endpoint, live, paths
+from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, ImportImages, LocalFile
 from kubeadm_py.model.cluster import (
     SSH,
@@ -219,11 +219,19 @@ class Machine(FakeHost):
 
     def _objects(self, call: Call) -> Result:
         """Tell the cluster's objects, and of an apply that writes nothing what it would make of them."""
-        there = {live.key(item): item for item in self.api.objects}
         asked = json.loads(call.data)["items"]
-        items = asked if "--dry-run=server" in call.text else [there.get(live.key(item)) for item in asked]
+        items = (
+            asked if "--dry-run=server" in call.text else [self.api.live.get(Ref.of(each)) for each in asked]
+        )
         found = [item for item in items if item is not None]
-        return Result(0, json.dumps({"items": found}).encode() if found else b"", b"")
+        text = json.dumps({"items": found}) if found else ""
+        if "##kubeadm-py add-ons" in call.text:
+            text += f"\n##kubeadm-py add-ons\n{json.dumps({'items': self._inventories()})}"
+        return Result(0, text.encode(), b"")
+
+    def _inventories(self) -> list[dict[str, Any]]:
+        everything = self.api.live.values()
+        return [item for item in everything if INVENTORY_LABEL in item["metadata"].get("labels", {})]
 
     def _delete(self, call: Call) -> Result:
         for token_id in re.findall(r"bootstrap-token-([a-z0-9]{6})", call.text):
@@ -232,8 +240,7 @@ class Machine(FakeHost):
         return Result(0, b"deleted\n", b"")
 
     def _addons(self, call: Call) -> Result:
-        live = self.api.live
-        listed = [item for item in live.values() if INVENTORY_LABEL in item["metadata"].get("labels", {})]
+        live, listed = self.api.live, self._inventories()
         rows = [
             f"{ref.api_version} {ref.kind} {ref.namespace or '<none>'} {ref.name}"
             for ref in map(Ref.of, json.loads(call.data)["items"])
@@ -405,7 +412,7 @@ class Machine(FakeHost):
         for call in self.calls:
             if call.kind in ("run", "hold", "read", "write"):
                 stage = re.match(r"# stage (\S+)", call.text)
-                asked = call.text.startswith("# ask about add-ons")
+                asked = re.match(r"# ask (about add-ons|for the cluster.s objects)", call.text)
                 named.append(stage[1] if stage else "ask" if asked else call.kind)
         return named
 

@@ -122,7 +122,7 @@ def test_a_lost_inventory_is_written_again(make_world):
 def test_an_api_that_does_not_answer_changes_nothing_of_add_ons(make_world):
     world = make_world()
     world.apply()
-    world.machines["cp1"].answer("# ask about add-ons", lambda _call: Result(1, b"", b"refused"))
+    world.machines["cp1"].answer("# ask for the cluster's objects", lambda _call: Result(1, b"", b"refused"))
     again(world, *world.cluster.addons)
     assert changed(world) == []
 

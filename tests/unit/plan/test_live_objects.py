@@ -34,6 +34,11 @@ def there(item, **fields):
     return {**item, "metadata": metadata, **fields}
 
 
+def look(*arguments):
+    answer = live_objects.look(*arguments)
+    return answer and answer.objects
+
+
 class API:
     """Answers kubectl: `get` with what there is, an apply with what it would make."""
 
@@ -57,7 +62,7 @@ class API:
 
 def test_all_is_so():
     api = API(there(OURS))
-    found = live_objects.look(api.session, [OURS], ["w1"])
+    found = look(api.session, [OURS], ["w1"])
     assert (found.merged, found.missing) == ({}, frozenset())
     [(verb, items)] = api.asked
     assert verb == "get"
@@ -66,14 +71,14 @@ def test_all_is_so():
 
 
 def test_one_is_missing():
-    found = live_objects.look(API(ok=True).session, [OURS], [])
+    found = look(API(ok=True).session, [OURS], [])
     assert found.missing == {"ConfigMap n/c"}
 
 
 def test_what_differs_is_judged_by_the_server():
     changed = there(OURS, data={"a": "2"})
     api = API(changed, would_be=[there(OURS)])
-    found = live_objects.look(api.session, [OURS], [])
+    found = look(api.session, [OURS], [])
     assert set(found.merged) == {"ConfigMap n/c"}
     assert api.asked[1] == ("apply", [OURS])
 
@@ -81,34 +86,34 @@ def test_what_differs_is_judged_by_the_server():
 def test_what_only_looks_different_is_none():
     other_words = there(OURS, data={"a": "one"})
     api = API(other_words, would_be=[there(OURS, data={"a": "one"})])
-    assert live_objects.look(api.session, [OURS], []).merged == {}
+    assert look(api.session, [OURS], []).merged == {}
 
 
 def test_a_changed_form_is_asked_about_even_where_it_only_lacks_fields():
     richer = there(OURS, data={"a": "1", "old": "of ours"})
     api = API(richer, would_be=[there(OURS)])
-    assert not live_objects.look(api.session, [OURS], []).merged
-    assert live_objects.look(api.session, [OURS], [], {"ConfigMap n/c"}).merged
+    assert not look(api.session, [OURS], []).merged
+    assert look(api.session, [OURS], [], {"ConfigMap n/c"}).merged
 
 
 def test_a_scaled_workload_keeps_its_replicas():
     live = there(SCALED, spec={"paused": True, "replicas": 5})
     api = API(live, would_be=[there(SCALED, spec={"paused": False, "replicas": 5})])
-    live_objects.look(api.session, [SCALED], [])
+    look(api.session, [SCALED], [])
     assert api.asked[1][1][0]["spec"] == {"paused": False, "replicas": 5}
 
 
 def test_where_the_server_refuses_the_question_it_differs():
     api = API(there(OURS, data={"a": "2"}))
     api.host.answer("--dry-run=server", lambda _call: Result(1, b"", b"denied"))
-    assert live_objects.look(api.session, [OURS], []).differs("ConfigMap n/c")
+    assert look(api.session, [OURS], []).differs("ConfigMap n/c")
 
 
 @pytest.mark.parametrize("answer", [Result(1, b"", b"refused"), Result(0, b"no json", b"")])
 def test_nobody_answers(answer):
     api = API()
     api.host.answer("kubectl", lambda _call: answer)
-    assert live_objects.look(api.session, [OURS], []) is None
+    assert look(api.session, [OURS], []) is None
 
 
 def test_the_host_is_gone():
@@ -117,4 +122,4 @@ def test_the_host_is_gone():
 
     api = API()
     api.host.answer("kubectl", gone)
-    assert live_objects.look(api.session, [OURS], []) is None
+    assert look(api.session, [OURS], []) is None
