@@ -25,6 +25,7 @@ NODES = ("cp1", "w1", "w2")
 COLLECTED = Path(__file__).parent / ".collected"
 ORDER = (
     "test_journey",  # from bare nodes; leaves a cluster of all three
+    "test_plan",  # changes by hand, and puts back
     "test_breakages",
     "test_token_join",  # w2 comes and goes
     "test_interop",
