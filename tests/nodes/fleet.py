@@ -22,6 +22,8 @@ Documents = dict[str, dict[str, Any]]
 """Kind -> document of a config file."""
 
 ADMIN = "/etc/kubernetes/admin.conf"
+KUBECTL = ("kubectl", "--kubeconfig", ADMIN, "--cache-dir", "/run/kubectl-cache-of-tests")
+"""A cache below root's home would be a change that no product made."""
 _INVENTORY = "/var/lib/kubeadm-py/inventory.json"
 _TRACES = "/etc/kubernetes/pki /etc/kubernetes/kubelet.conf /var/lib/kubelet/config.yaml /var/lib/etcd/member"
 """What says that a node is, or was about to become, a member of a cluster."""
@@ -46,7 +48,7 @@ class Cluster:
 
     def kubectl(self, *argv: str, stdin: str = "", timeout: float = 120) -> str:
         """Run kubectl on the control plane, without the tool under test."""
-        command = ["kubectl", "--kubeconfig", ADMIN, *argv]
+        command = [*KUBECTL, *argv]
         return nodes.exec(self.control_plane, command, stdin=stdin, timeout=timeout).stdout
 
     def node_names(self) -> list[str]:
@@ -156,7 +158,7 @@ class Fleet:
 
     def _members(self) -> tuple[set[str], set[str]]:
         """Return the names of the nodes that are Ready, and of all nodes that the API knows."""
-        command = ["kubectl", "--kubeconfig", ADMIN, "--request-timeout=10s", "get", "nodes", "-o", "json"]
+        command = [*KUBECTL, "--request-timeout=10s", "get", "nodes", "-o", "json"]
         answer = nodes.exec(self.control_plane, command, check=False)
         if answer.returncode != 0:
             return set(), set()

@@ -61,7 +61,8 @@ def run(
     # kubeadm asks nothing in its other phases; here they may be about many hosts.
     local = not config and not hosts
     yes = yes or only_phases == (PREFLIGHT,) or (local and bool(only_phases))
-    if not yes and not dry_run and not sys.stdin.isatty():
+    # On the machine itself a pipe may answer, as kubeadm takes it.
+    if not yes and not dry_run and not local and not sys.stdin.isatty():
         raise UsageError(
             "reset asks before it removes anything, and there is nobody to ask",
             fix="add --yes, or look first with --dry-run",
