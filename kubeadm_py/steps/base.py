@@ -114,9 +114,10 @@ def says_the_same(spec: FileSpec, fact: FileFact) -> bool:
     try:
         wanted = yaml.load(spec.content, Loader=yaml.CSafeLoader)  # type: ignore[arg-type]  # bytes, as is_so knows
         there = yaml.load(fact.content, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
+        return bool(_in_order(wanted) == _in_order(there))
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
+        # What a hand has broken is no pod.
         return False
-    return bool(_in_order(wanted) == _in_order(there))
 
 
 def _in_order(document: Any) -> Any:

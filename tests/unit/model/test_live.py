@@ -81,3 +81,13 @@ def test_who_wrote_last():
     assert writer(ours, edit, status) == "by kubectl-edit since 2026-11-30 17:41 UTC"
     assert writer(ours, entry("kube-controller-manager", "2026-11-30T18:00:00Z")) == ""
     assert live.last_writer({}, "kubeadm-py") == ""
+
+
+def test_a_configuration_in_another_order_says_the_same():
+    def config_map(text):
+        return {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"config.conf": text}}
+
+    assert live.same(config_map("a: 1\nb: 2\n"), config_map("b: 2\na: 1\n"))
+    assert not live.same(config_map("a: 1\n"), config_map("a: 2\n"))
+    assert not live.same(config_map("plain text"), config_map("other text"))
+    assert live.same(config_map("{"), config_map("{"))
