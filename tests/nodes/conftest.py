@@ -38,6 +38,7 @@ ORDER = (
     "test_ecdsa",
     "test_topologies",
     "test_apply",  # brings two more control planes up
+    "test_rolling",  # the same
     "test_endpoint_moves",  # the same
     "test_endpoint",  # the same
 )
