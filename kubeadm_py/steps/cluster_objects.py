@@ -271,8 +271,9 @@ def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping
         item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "ConfigMap"
     )
     digest = sha256(json.dumps(config_map["data"], sort_keys=True).encode())[:16]
-    if ctx.live is not None and ctx.live.differs(name(config_map)):
-        # Pods may have read what somebody wrote meanwhile, and are annotated as the right ones are.
+    noted = is_so(group.marker, ctx.facts)
+    if noted and ctx.live is not None and ctx.live.differs(name(config_map)):
+        # Pods may have read what somebody wrote, and are annotated as those with the right one are.
         digest += f"-{ctx.now:%Y%m%d%H%M%S}"
     template = {"metadata": {"annotations": {CONFIG_ANNOTATION: digest}}}
     patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": PROXY_READY_SECONDS, "template": template}}))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kubeadm_py.model import live
-from kubeadm_py.model.actions import ApplyObjects, Late
+from kubeadm_py.model.actions import ApplyObjects, Late, RunScript
 from kubeadm_py.model.cluster import CONTROL_PLANE_TAINT, Taint
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.steps import applied, certs, cluster_objects, mark_node
@@ -52,6 +52,19 @@ class TestObjects:
         [action] = planned(replace(after, live=LiveObjects(there, {PROXY: {}})))
         assert [cluster_objects.name(item) for item in action.objects] == [PROXY]
         assert action.why == {PROXY: cluster_objects.BY_HAND}
+
+    def test_pods_that_may_have_read_it_are_replaced(self, after, there):
+        """They bear the digest of the right configuration already, which replaces nothing."""
+
+        def rolled(ctx):
+            [roll] = [action for action in cluster_objects.plan(ctx) if isinstance(action, RunScript)]
+            return roll.script
+
+        edited = replace(after, live=LiveObjects(there, {PROXY: {}}))
+        cluster = replace(after.cluster, kube_proxy_config={"mode": "nftables"})
+        changed = replace(edited, cluster=cluster)
+        assert f"-{after.now:%Y%m%d}" in rolled(edited)
+        assert f"-{after.now:%Y%m%d}" not in rolled(changed), "another digest is enough"
 
     def test_one_that_was_deleted(self, after, there):
         gone = {name: item for name, item in there.items() if name != PROXY}
