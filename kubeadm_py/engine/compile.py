@@ -420,8 +420,8 @@ def _guard(action: Guard) -> str:
     if action.pods:
         lines.append(f"kpy_guard_pods {shlex.join(action.pods)}\n")
     if (kept := action.objects) is not None:
-        asked = f"{_kubectl(kept.kubeconfig, kept.server)} -n {shlex.quote(kept.namespace)} get"
-        lines.append(f"kpy_guard_objects {asked} {shlex.join(kept.names)}\n")
+        words = shlex.join(["-n", kept.namespace, "get", "--ignore-not-found", *kept.names])
+        lines.append(f"kpy_guard_objects {_kubectl(kept.kubeconfig, kept.server)} {words}\n")
     return "".join([*lines, "kpy_guard_arm\necho unchanged\n"])
 
 

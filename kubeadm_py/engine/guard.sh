@@ -66,7 +66,7 @@ kpy_settle() {
 kpy_put_back() {
   while read -r kpy_how kpy_path; do
     if [ "$kpy_how" = objects ]; then
-      kpy_put_objects "$kpy_kept_dir/objects.json"
+      [ ! -s "$kpy_kept_dir/objects.json" ] || kpy_put_objects "$kpy_kept_dir/objects.json"
       continue
     fi
     kpy_new=${kpy_path%/*}/.${kpy_path##*/}.kubeadm-py-new

@@ -201,7 +201,12 @@ def _note(ctx: StepContext, markers: list[FileSpec], chosen: Sequence[Group]) ->
 
 def _is_at_work(group: Group, ctx: StepContext) -> bool:
     """Say whether pods of this group run with the configuration that changes."""
-    return group.phase == KUBE_PROXY and group.marker.path in ctx.facts.files
+    missing = ctx.live.missing if ctx.live is not None else frozenset()
+    return (
+        group.phase == KUBE_PROXY
+        and group.marker.path in ctx.facts.files
+        and missing.isdisjoint(map(name, group.objects))
+    )
 
 
 def _is_plain(group: Group, ctx: StepContext) -> bool:
