@@ -58,6 +58,15 @@ def resolve(cluster: ResolvedCluster) -> list[ResolvedAddon]:
     Raise UsageError that lists every problem: an unknown add-on or parameter, a value of the wrong
     type, a capability that is missing or provided twice, an unsupported Kubernetes version, a removed API.
     """
+    return _resolve(cluster, alone=False)
+
+
+def resolve_alone(cluster: ResolvedCluster) -> list[ResolvedAddon]:
+    """Fit add-ons to a cluster as resolve() does, whatever they ask of each other."""
+    return _resolve(cluster, alone=True)
+
+
+def _resolve(cluster: ResolvedCluster, *, alone: bool) -> list[ResolvedAddon]:
     problems: list[str] = []
     resolved: list[ResolvedAddon] = []
     for request in cluster.addons:
@@ -69,7 +78,8 @@ def resolve(cluster: ResolvedCluster) -> list[ResolvedAddon]:
         problems += refuse.one(loaded.addon, request, cluster)
         problems += removed_apis.problems(loaded.manifests or (), cluster.kubernetes_version)
         resolved.append(_filled_in(loaded, request))
-    problems += refuse.together([item.addon for item in resolved])
+    if not alone:
+        problems += refuse.together([item.addon for item in resolved])
     if problems:
         raise UsageError(f"the add-ons have {len(problems)} problem(s)", details=problems)
     return sorted(resolved, key=lambda item: POD_NETWORK not in item.addon.provides)

@@ -41,6 +41,11 @@ COMMANDS = {
     "kubeconfig get": "kubeconfig:get",
     "kubeconfig user": "kubeconfig:user",
     "addon list": "addon:list_",
+    "addon show": "addon:show",
+    "addon render": "addon:render",
+    "addon diff": "addon:diff",
+    "addon install": "addon:install",
+    "addon remove": "addon:remove",
     "upgrade plan": "upgrade:plan",
     "upgrade apply": "upgrade:apply",
     "upgrade node": "upgrade:node",
@@ -56,7 +61,7 @@ GROUPS = {
     "config images": "Images that a config needs.",
     "config print": "Print kubeadm's documents with their defaults.",
     "kubeconfig": "Get the cluster's kubeconfig, or make one for a user.",
-    "addon": "Look at the add-ons.",
+    "addon": "Look at add-ons, bring them and take them out.",
     "upgrade": "Upgrade a cluster; not there yet.",
 }
 """What a word stands for that other commands begin with."""

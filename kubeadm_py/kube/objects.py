@@ -10,9 +10,11 @@ from typing import Any
 from kubeadm_py.addons import inventory
 from kubeadm_py.addons.inventory import Inventory, Ref
 from kubeadm_py.kube import kubectl
+from kubeadm_py.kube.signing_requests import QUESTION, pending
 from kubeadm_py.model import paths
 from kubeadm_py.transport.base import Host
 
+REQUESTS = "##kubeadm-py requests"
 _PRESENT = "##kubeadm-py present"
 LISTING = ("get", "configmaps", "-n", inventory.NAMESPACE, "-l", inventory.SELECTOR, "-o", "json")
 """What kubectl is to list: the inventories of all add-ons."""
@@ -27,6 +29,8 @@ class LiveAddons:
     """By the add-on's name."""
     missing: frozenset[Ref]
     """Of the objects that were asked for, those that are not there."""
+    requests: tuple[Mapping[str, Any], ...] = ()
+    """What kubelets ask to serve with and nobody has judged."""
 
 
 def addons(host: Host, wanted: Sequence[Ref], kubeconfig: str = paths.ADMIN_CONF) -> LiveAddons | None:
@@ -37,14 +41,17 @@ def addons(host: Host, wanted: Sequence[Ref], kubeconfig: str = paths.ADMIN_CONF
     present = f"({kubectl.command(looking, kubeconfig)} || :)" if wanted else ":"
     script = (
         f"# ask about add-ons\n{kubectl.command(LISTING, kubeconfig)} </dev/null || exit 1\n"
+        f"echo; echo '{REQUESTS}'\n({kubectl.command(QUESTION, kubeconfig)} </dev/null || :)\n"
         f"echo; echo '{_PRESENT}'\n{present}"
     )
     result = host.run(script, stdin=json.dumps(stubs).encode(), timeout=kubectl.TIMEOUT_SECONDS)
     if not result.ok:
         return None
-    listed, _, rows = result.stdout.decode(errors="replace").partition(_PRESENT)
+    answered, _, rows = result.stdout.decode(errors="replace").partition(_PRESENT)
+    listed, _, requests = answered.partition(REQUESTS)
     there = {_row(line) for line in rows.splitlines() if line.strip()}
-    return LiveAddons(inventories(listed), frozenset(ref for ref in wanted if ref not in there))
+    missing = frozenset(ref for ref in wanted if ref not in there)
+    return LiveAddons(inventories(listed), missing, tuple(pending(requests)))
 
 
 def inventories(text: str) -> dict[str, Inventory]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from kubeadm_py.addons import load as addons
@@ -18,7 +18,7 @@ from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
-from kubeadm_py.plan import moving, phases
+from kubeadm_py.plan import kubelet_requests, moving, phases
 from kubeadm_py.plan.build import build_stage, changes, once, together
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
@@ -35,7 +35,13 @@ from kubeadm_py.plan.workflows import (
     ahead,
 )
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addon_objects, addons_ready, cluster_objects, control_plane_prepare
+from kubeadm_py.steps import (
+    addon_objects,
+    addons_ready,
+    cluster_objects,
+    control_plane_prepare,
+    kubelet_serving,
+)
 from kubeadm_py.steps.prepare import text
 
 ROLLED_SHARE = 10
@@ -179,7 +185,7 @@ class _Apply:
                 FINISH.id,
                 FINISH.title,
                 (members.leader.name,),
-                lambda hosts: self._stage(FINISH, hosts, present=outcome.well(self._later)),
+                lambda hosts: self._finish(hosts, outcome.well(self._later)),
                 after=(JOIN_WORKER.id,) if self._later else (),
             ),
         ]
@@ -201,6 +207,21 @@ class _Apply:
                 self._stage(FINISH, (members.leader.name,), present=self._later),
             ]
         )
+
+    def _finish(self, hosts: Sequence[str], present: Sequence[str]) -> Stage:
+        members, cluster = self.members, self.run.cluster
+        approved: tuple[str, ...] = ()
+        if kubelet_serving.asks_the_cluster(cluster):
+            there = (*members.control_planes, *present)
+            new = [name for name in there if kubelet_requests.is_new(cluster, self.run.sessions[name])]
+            if new:
+                approved = kubelet_requests.awaited(self.run, members.leader.host, new, cluster=cluster)
+            elif members.live_addons is not None:
+                approved = kubelet_requests.judged(self.run, members.live_addons.requests, cluster)
+        contexts = [
+            replace(members.context(name, FINISH, present=present), approved=approved) for name in hosts
+        ]
+        return build_stage(FINISH, contexts)
 
     def _control(self, hosts: Sequence[str]) -> Stage:
         self.members.gate(Gate.PREPARED, hosts)

@@ -23,15 +23,22 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki import shared
 from kubeadm_py.pki.stock import KeyStock
-from kubeadm_py.plan import installed, key_pairs, phases, preflight
+from kubeadm_py.plan import installed, key_pairs, kubelet_requests, phases, preflight
 from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_source
-from kubeadm_py.plan.workflows import CONTROL_PLANE, PREPARE, StageDefinition, ahead
+from kubeadm_py.plan.workflows import CONTROL_PLANE, CONTROL_PLANES, PREPARE, READY, StageDefinition, ahead
 from kubeadm_py.render import engine
-from kubeadm_py.steps import addon_objects, addons_ready, applied, cluster_objects, upload_certs
+from kubeadm_py.steps import (
+    addon_objects,
+    addons_ready,
+    applied,
+    cluster_objects,
+    kubelet_serving,
+    upload_certs,
+)
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
@@ -151,11 +158,25 @@ class _Init:
             prepare = self._stage(PREPARE)
             self._execute(executor, prepare, probe_after=True)
             self._gate(Gate.PREPARED)
-            control = self._stage(CONTROL_PLANE)
-            self._execute(executor, control)
+            stages = [prepare, *self._bring_up(executor)]
         finally:
             self.producers.forget()
-        return self._report(Plan("init", (prepare, control)))
+        return self._report(Plan("init", tuple(stages)))
+
+    def _bring_up(self, executor: Executor) -> list[Stage]:
+        """Start the control plane and wait for what it can run; return the stages."""
+        cluster, session = self.run.cluster, self.session
+        if not kubelet_serving.asks_the_cluster(cluster) or not kubelet_requests.is_new(cluster, session):
+            control = self._stage(CONTROL_PLANE)
+            self._execute(executor, control)
+            return [control]
+        control = self._stage(CONTROL_PLANES)
+        self._execute(executor, control)
+        # What uses kubelets' certificates is ready only once this kubelet's was judged.
+        approved = kubelet_requests.awaited(self.run, session.host, [session.name], cluster=cluster)
+        ready = build_stage(READY, [replace(self._context(), approved=approved)])
+        self._execute(executor, ready)
+        return [control, ready]
 
     def phases_alone(self) -> InitReport:
         """Do the phases that were asked for and nothing else, with what the host has."""

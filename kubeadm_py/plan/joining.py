@@ -20,7 +20,7 @@ from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import pem, presence
-from kubeadm_py.plan import control_plane_join, discover, key_pairs, preflight, reach
+from kubeadm_py.plan import control_plane_join, discover, key_pairs, kubelet_requests, preflight, reach
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan.build import build_stage, changes, together
 from kubeadm_py.plan.leader import Leader
@@ -36,6 +36,7 @@ from kubeadm_py.steps import (
     addons_ready,
     control_plane_prepare,
     custom_resources,
+    kubelet_serving,
     kubelet_start,
     mark_node,
     waits,
@@ -311,6 +312,12 @@ class Joining:
                 )
             )
         ctx = StepContext(self.run.cluster, session.node, session.facts, "join", self.now, addons=resolved)
+        if kubelet_serving.asks_the_cluster(self.run.cluster):
+            sessions = {name: self.run.sessions[name] for name in self.names}
+            new = [name for name, each in sessions.items() if kubelet_requests.is_new(self.run.cluster, each)]
+            if new:
+                approved = kubelet_requests.awaited(self.run, session.host, new, cluster=self.run.cluster)
+                actions += kubelet_serving.approve(approved, ctx)
         ready = addons_ready.applied(ctx)
         if ready and workers:
             actions.append(

@@ -12,6 +12,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import kubectl, objects
 from kubeadm_py.kube.objects import LiveAddons
+from kubeadm_py.kube.signing_requests import QUESTION, pending
 from kubeadm_py.model import live, paths
 from kubeadm_py.model.live import LiveObjects, Object
 
@@ -53,7 +54,8 @@ def look(
     addons = None
     if of_addons is not None:
         gone = frozenset(ref for ref in of_addons if live.key(ref.stub) not in there)
-        addons = LiveAddons(objects.inventories(listed), gone)
+        inventories, _, requests = listed.partition(objects.REQUESTS)
+        addons = LiveAddons(objects.inventories(inventories), gone, tuple(pending(requests)))
     return Answer(_judged(session, wanted, there, changed), addons)
 
 
@@ -115,7 +117,10 @@ def _asked(
     content = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
     # An object's error (its kind is gone) hides no other: what was found is printed all the same.
     server = ["--server", f"https://{session.node.local_endpoint}"]
-    listing = f"echo; echo '{_LIST}'; {kubectl.command([*objects.LISTING, *server])} </dev/null"
+    listing = "; ".join(
+        f"echo; echo '{mark}'; {kubectl.command([*question, *server])} </dev/null"
+        for mark, question in ((_LIST, objects.LISTING), (objects.REQUESTS, QUESTION))
+    )
     script = f"""# ask for the cluster's objects
 umask 077
 {kubectl.command([words[0], *server, *words[1:], "-f", "-"])}

@@ -93,7 +93,7 @@ class Members:
         )
         sessions = [run.sessions[name] for name in self.control_planes]
         key_holders.find(run.cluster, sessions)
-        self.leader = _leader(sessions)
+        self.leader = leading(sessions)
         self.running = self.births.settled and applied.same_cluster(self._bare_context(self.leader))
         joining = [name for name in self.workers if _joins(run.sessions[name])]
         self.joining = (*self.births.late, *joining)
@@ -347,7 +347,7 @@ class Members:
                 )
 
 
-def _leader(sessions: Sequence[Session]) -> Session:
+def leading(sessions: Sequence[Session]) -> Session:
     """Return the control plane that knows what was applied and serves the API; at the beginning the first."""
 
     def fitness(session: Session) -> tuple[bool, bool]:

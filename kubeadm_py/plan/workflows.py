@@ -20,6 +20,7 @@ from kubeadm_py.steps import (
     kubeconfigs,
     kubelet_bootstrap,
     kubelet_finalize,
+    kubelet_serving,
     kubelet_start,
     mark_node,
     own_files,
@@ -147,10 +148,19 @@ JOIN_CONTROL_PLANE = StageDefinition(
 JOINED = StageDefinition("ready", "labels, add-ons", ())
 """What the control plane does for hosts that have joined; plan.join knows its actions."""
 
+READY = StageDefinition("ready", "add-ons", (kubelet_serving.STEP, addons_ready.STEP, custom_resources.STEP))
+"""What init does in a stage of its own where kubelets ask the cluster for their serving certificates."""
+
 FINISH = StageDefinition(
     "ready",
     "labels, add-ons",
-    (mark_node.STEP_WORKERS, addons_ready.STEP_ALL, custom_resources.STEP, addon_removal.STEP),
+    (
+        mark_node.STEP_WORKERS,
+        kubelet_serving.STEP,
+        addons_ready.STEP_ALL,
+        custom_resources.STEP,
+        addon_removal.STEP,
+    ),
 )
 """What the leading control plane does for all once apply's hosts have joined."""
 

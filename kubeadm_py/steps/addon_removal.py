@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from kubeadm_py.addons import inventory
 from kubeadm_py.addons.inventory import Inventory, Ref
-from kubeadm_py.model.actions import Action, ApplyObjects, Remove
+from kubeadm_py.addons.shape import LABEL
+from kubeadm_py.model.actions import Action, ApplyObjects, Remove, RunScript
+from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
 from kubeadm_py.steps.cluster_objects import addon_phase, marker_path
 from kubeadm_py.steps.custom_resources import custom_resources_marker, deletion
@@ -30,6 +32,16 @@ def removal(each: Inventory, ctx: StepContext, *, purge: bool) -> list[Action]:
     kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
     gone, stays = inventory.removable(each.surplus(()), purge=purge)
     actions = deletion(each.name, gone, kubeconfig, server)
+    if purge:
+        # Types that were fetched are known by their label alone.
+        command = waits.kubectl(kubeconfig, server)
+        actions.append(
+            RunScript(
+                f"delete the types of {each.name}",
+                f"{command} delete crd -l {LABEL}={each.name} --ignore-not-found",
+                reason="--purge",
+            )
+        )
     if stays:
         left = Inventory(each.name, REMOVED, "", "", tuple(reversed(stays)))
         note = inventory.config_map(left)
@@ -49,6 +61,11 @@ def removal(each: Inventory, ctx: StepContext, *, purge: bool) -> list[Action]:
     markers = (marker_path(addon_phase(each.name)), custom_resources_marker(each.name))
     known = tuple(path for path in markers if path in ctx.facts.files)
     return [*actions, Remove(known, reason=f"{each.name} is gone")] if known else actions
+
+
+def staying(each: Inventory, *, purge: bool) -> tuple[Ref, ...]:
+    """List what of an add-on stays because people's data hangs on it."""
+    return inventory.removable(each.surplus(()), purge=purge)[1]
 
 
 STEP = Step("addon-removal", "add-ons that go", plan, leader=True)

@@ -46,6 +46,8 @@ class StepContext:
     """Objects of add-ons that were asked for and are not there."""
     removing: tuple[Any, ...] = ()
     """Inventories of the add-ons that this run takes out of the cluster."""
+    approved: tuple[str, ...] = ()
+    """CertificateSigningRequests of kubelets that were judged and found to be right."""
     purge: bool = False
     """Whether what people's data hangs on goes with them."""
     key_pairs: Mapping[str, bool] = field(default_factory=dict)

@@ -33,6 +33,7 @@ ORDER = (
     "test_refusals",
     "test_transport",
     "test_failure",  # new control planes
+    "test_addons",  # changes the kubelets' configuration; leaves bare nodes
     "test_proxy_modes",
     "test_pod_routes",
     "test_ecdsa",
@@ -115,6 +116,20 @@ def cluster(request: pytest.FixtureRequest, fleet: Fleet) -> Cluster:
     assert mark is not None, "the test needs @pytest.mark.cluster(workers=N)"
     assert mark.kwargs.get("control_plane", 1) == 1, "there is one control plane so far"
     return fleet.cluster(mark.kwargs.get("workers", 1))
+
+
+@pytest.fixture(autouse=True)
+def _add_ons_run(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold the mark runs_addon against the cluster: it has those add-ons."""
+    yield
+    mark = request.node.get_closest_marker("runs_addon")
+    if mark is not None:
+        fleet: Fleet = request.getfixturevalue("fleet")
+        label = "kubeadm-py.io/addon"
+        script = f"kubectl --kubeconfig {ADMIN} get cm -n kube-system -l kubeadm-py.io/inventory=addon"
+        asked = f"{script} -o jsonpath='{{.items[*].metadata.labels.kubeadm-py\\.io/addon}}'"
+        found = nodes.exec(fleet.control_plane, ["sh", "-c", asked]).stdout.split()
+        assert set(mark.args) <= set(found), f"{label}: {found}"
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,7 @@ def test_the_token_of_a_join_is_gone_after_it(journey, cli):
     assert [row for row in rows if "kubeadm-py join" in row] == []
 
 
+@pytest.mark.runs_addon("flannel", "local-path-storage")
 def test_verify_is_green_up_to_workloads(journey, cli, tmp_path):
     report = tmp_path / "verify.json"
     config = journey.cluster.config

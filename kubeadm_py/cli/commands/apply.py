@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -10,6 +14,14 @@ def apply(
     config: options.Config,
     ignore_preflight_errors: options.IgnorePreflight = None,
     dry_run: options.DryRun = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Take add-ons out of the cluster that the file names no more.",
+            rich_help_panel=options.OURS,
+        ),
+    ] = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,
     allow_unknown_fields: options.AllowUnknown = False,
@@ -30,6 +42,7 @@ def apply(
             config=config,
             ignore=options.split(ignore_preflight_errors),
             dry_run=dry_run,
+            prune=prune,
             allow_unknown_fields=allow_unknown_fields,
         )
 

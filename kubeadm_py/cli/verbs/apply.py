@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    display: Display, *, config: str, ignore: Sequence[str], dry_run: bool, allow_unknown_fields: bool
+    display: Display,
+    *,
+    config: str,
+    ignore: Sequence[str],
+    dry_run: bool,
+    allow_unknown_fields: bool,
+    prune: bool = False,
 ) -> None:
     """Bring the whole cluster to what the config says."""
     loaded, ignored = whole.read("apply", config, ignore, allow_unknown_fields=allow_unknown_fields)
@@ -28,11 +34,17 @@ def run(
     from kubeadm_py.plan.run import Options, running
 
     with common.a_run(
-        "apply", cluster, display, Options(ignored, (), dry_run), config, connect=connect
+        "apply", cluster, display, Options(ignored, (), dry_run, prune=prune), config, connect=connect
     ) as a_run:
         reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=cluster.nodes) as end:
             report = apply.apply(a_run)
+            if report.dropped and not prune:
+                a_run.warn(
+                    f"{', '.join(report.dropped)}: in the cluster, and no more in {config}",
+                    fix=f"kubeadm-py addon remove {' '.join(report.dropped)} --config {config}"
+                    "     or apply with --prune",
+                )
             if dry_run:
                 from kubeadm_py.cli.verbs import plans
 

@@ -13,6 +13,7 @@ from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import AddonRequest
+from kubeadm_py.plan import addons as plan_addons
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.transport.base import Result
 
@@ -210,3 +211,62 @@ def test_a_removed_api_is_named_with_what_to_use(make_world, folder):
     assert refused.value.details == (
         "PodDisruptionBudget old: policy/v1beta1 was removed in Kubernetes 1.25; use policy/v1",
     )
+
+
+def test_an_add_on_is_installed_alone(make_world, folder):
+    world = make_world()
+    world.apply()
+    world.forget()
+    run = world.a_run("addon install", cluster=replace(world.cluster, addons=(NETWORK, sample(folder))))
+    try:
+        plan_addons.install(run, ["sample"])
+    finally:
+        run.close()
+    assert {CRD, SPACE, CUSTOM} <= world.api.live.keys()
+    assert all("flannel" not in title for title in changed(world))
+
+
+def test_only_add_ons_of_the_file_are_installed(make_world):
+    world = make_world()
+    world.apply()
+    run = world.a_run("addon install")
+    with pytest.raises(UsageError, match="nope: no add-on of the file"):
+        plan_addons.install(run, ["nope"])
+    run.close()
+
+
+@pytest.mark.parametrize(("purge", "left"), [(False, {SPACE, CLAIM}), (True, set())])
+def test_an_add_on_is_removed_by_what_the_cluster_lists(make_world, folder, purge, left):
+    world = make_world()
+    world.apply(cluster=replace(world.cluster, addons=(NETWORK, sample(folder))))
+    run = world.a_run("addon remove")
+    try:
+        report = plan_addons.remove(run, ["sample"], purge=purge, confirm=lambda _plan: True)
+    finally:
+        run.close()
+    assert report is not None
+    mine = {ref for ref in world.api.live if ref.namespace == "sample" or ref == SPACE}
+    assert mine == left
+    assert DAEMON in world.api.live
+
+
+def test_nothing_is_removed_unless_it_is_confirmed(make_world, folder):
+    world = make_world()
+    world.apply(cluster=replace(world.cluster, addons=(NETWORK, sample(folder))))
+    before = dict(world.api.live)
+    run = world.a_run("addon remove")
+    assert plan_addons.remove(run, ["sample"], purge=True, confirm=lambda _plan: False) is None
+    run.close()
+    assert world.api.live == before
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("nope", "has no add-on nope"), ("flannel", "is the pod network")]
+)
+def test_what_cannot_be_removed_is_refused(make_world, name, says):
+    world = make_world()
+    world.apply()
+    run = world.a_run("addon remove")
+    with pytest.raises(UsageError, match=says):
+        plan_addons.remove(run, [name], purge=False, confirm=lambda _plan: True)
+    run.close()

@@ -1,0 +1,158 @@
+"""What holds for every add-on that comes with the product, with its defaults and at its extremes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.find import LoadedAddon
+from kubeadm_py.addons.parameters import (
+    BooleanParameter,
+    FormatParameter,
+    IntegerParameter,
+    ListParameter,
+    StringParameter,
+)
+from kubeadm_py.model import host_needs, kernel
+from kubeadm_py.model.cluster import AddonRequest
+
+NAMES = [addon.name for addon in addons.available()]
+NODE_TESTS = Path(__file__).parents[2] / "nodes"
+SAMPLES = {
+    "cidr": ["10.250.0.0/16", "fd00:250::/64"],
+    "address": ["10.250.0.1", "fd00:250::1"],
+    "addresses": ["10.250.0.0/28", "10.250.1.1-10.250.1.9"],
+    "quantity": ["1", "1.5Gi"],
+    "hostname": ["a", "x-1.example.org"],
+    "name": ["a", "x" * 63],
+    "path": ["/a", "/srv/a-b/c_d.1"],
+    "duration": ["1s", "1h30m"],
+    "string": ["a", "eth0"],
+}
+IMAGE = re.compile(
+    r"(?<![\w./-])[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::\d+)?(?:/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][\w.-]*(?!\S*//)"
+)
+"""Whatever looks like a reference: registry, path and tag."""
+TEXTS = {"local-path-storage.className": ["true", "a" * 253], "headlamp.baseURL": ["/", "/a/b"]}
+"""Texts that a pattern takes and no rule can guess."""
+
+
+def values(name: str, parameter: Any) -> list[Any]:
+    """Return the extremes of a parameter."""
+    match parameter:
+        case BooleanParameter():
+            return [True, False]
+        case IntegerParameter():
+            return [parameter.minimum, parameter.maximum]
+        case StringParameter(enum=[_, *_]):
+            return list(parameter.enum)
+        case StringParameter():
+            fitting = [*TEXTS.get(name, ()), "eth0", "/srv/x", "^e.*: \"'{{ x }} #"]
+            return [
+                each for each in fitting if not parameter.pattern or re.fullmatch(parameter.pattern, each)
+            ]
+        case ListParameter():
+            return [[], SAMPLES[parameter.items]]
+        case FormatParameter():
+            return list(SAMPLES[parameter.type])
+
+
+def extremes(loaded: LoadedAddon) -> Iterator[dict[str, Any]]:
+    """Yield sets of parameters: each value of each alone, then all first and all last ones together."""
+    found = {key: values(f"{loaded.addon.name}.{key}", each) for key, each in loaded.addon.parameters.items()}
+    yield {}
+    for key, listed in found.items():
+        assert listed, f"{loaded.addon.name}.{key} has no value to test with"
+        for value in listed:
+            yield {key: value}
+    excluded = {key for group in loaded.addon.at_most_one_of for key in group[1:]}
+    for end in (0, -1):
+        yield {key: listed[end] for key, listed in found.items() if key not in excluded}
+
+
+def rendered(name: str, make_cluster: Any, **common: Any) -> Iterator[tuple[Any, list[Any], list[str]]]:
+    for parameters in extremes(addons.load(name)):
+        cluster = make_cluster(
+            AddonRequest(name, parameters | common), pod_subnet="10.244.0.0/16,fd00:10:244::/56"
+        )
+        [item] = addons.resolve_alone(cluster)
+        yield item, addons.render([item], cluster), addons.images([item], cluster)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_image_is_declared_and_what_is_declared_is_used(name, make_cluster):
+    used: set[str] = set()
+    for _, objects, declared in rendered(name, make_cluster):
+        found = set(IMAGE.findall(json.dumps(objects)))
+        assert found <= set(declared), "a mirror and a bundle go by the declared ones"
+        used |= found
+    assert used == {image.reference for image in addons.load(name).addon.images}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_image_comes_from_the_repository_that_is_asked_for(name, make_cluster):
+    for _, objects, _ in rendered(name, make_cluster, imageRepository="mirror.lan:5000/x"):
+        found = set(IMAGE.findall(json.dumps(objects)))
+        assert all(each.startswith("mirror.lan:5000/x/") for each in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_objects_are_named_once_and_their_namespaces_come_first(name, make_cluster):
+    for item, objects, _ in rendered(name, make_cluster):
+        keys = [
+            (each["apiVersion"], each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+            for each in objects
+        ]
+        assert len(set(keys)) == len(keys)
+        made = [key[3] for key in keys if key[1] == "Namespace"]
+        assert [key[1] for key in keys[: len(made)]] == ["Namespace"] * len(made)
+        assert {key[2] for key in keys if key[2]} <= {
+            *made,
+            *item.parameters.get("namespaces", ()),
+            "kube-system",
+        }
+        assert '"Always"' not in json.dumps(objects), "what is preloaded is used"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_waited_for_is_there(name, make_cluster):
+    for item, objects, _ in rendered(name, make_cluster):
+        keys = {
+            (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
+            for each in objects
+        }
+        assert {(ready.kind, ready.namespace, ready.name) for ready in addons.readiness([item])} <= keys
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_hosts_need_is_asked_for(name):
+    needs = addons.load(name).addon.host_needs
+    assert {need.feature for need in needs.kernel} <= kernel.MODULE_OPTIONS.keys()
+    assert {need.command for need in needs.commands} <= set(host_needs.PROBED_COMMANDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_has_a_use(name):
+    text = "".join(path.read_text() for path in addons.load(name).folder.rglob("*") if path.is_file())
+    for parameter in addons.load(name).addon.parameters:
+        assert f"parameters.{parameter}" in text, f"{parameter} changes nothing"
+
+
+def test_the_badge_run_is_for_what_node_tests_run():
+    run = {addon.name for addon in addons.available() if addon.verified == "run"}
+    assert run == set(_run_by_node_tests())
+
+
+def _run_by_node_tests() -> Iterator[str]:
+    """Yield the add-ons of the marks runs_addon, which conftest.py there holds against the live cluster."""
+    for path in NODE_TESTS.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.runs_addon":
+                yield from (ast.literal_eval(argument) for argument in node.args)
