@@ -25,6 +25,8 @@ from oracle.words import read_certificate, read_kubeconfig
 MADE_AT = datetime(2026, 11, 21, tzinfo=UTC)
 TOKEN = "abcdef.0123456789abcdef"
 MASK = base64.b64encode(b"masked").decode()
+Span = tuple[datetime, datetime]
+"""When kubeadm began, and when it had ended."""
 _CA_DATA = re.compile(r"(?<=certificate-authority-data: )\S+")
 _EXPIRATION = re.compile(r"(?<=  expiration: )\S+")
 _USING = re.compile(r"(?m)^\[bootstrap-token\] Using token: (\S+)$")
@@ -88,9 +90,10 @@ def _record_init(case: Case, sandbox: Sandbox) -> None:
     )
     began = datetime.now(UTC).replace(microsecond=0)
     objects = sandbox.run(host, [*_init(case, "show-join-command", *skipped), "--dry-run"])
+    ended = datetime.now(UTC)
     _demand(case, *files.ran, *objects.ran)
     _write_files(case, files)
-    _write_objects(case, objects.ran[0].stdout, began)
+    _write_objects(case, objects.ran[0].stdout, (began, ended))
 
 
 def _record_join(case: Case, joining: Host, sandbox: Sandbox) -> None:
@@ -182,9 +185,9 @@ def _write_json(case: Case, name: str, content: dict[str, Any]) -> None:
         (case.folder / name).unlink(missing_ok=True)
 
 
-def _write_objects(case: Case, printed: str, began: datetime) -> None:
+def _write_objects(case: Case, printed: str, made: Span) -> None:
     requests = list(dryrun.actions(printed))
-    created = [_masked(action.text, began) for action in requests if action.verb == "CREATE"]
+    created = [_masked(action.text, made) for action in requests if action.verb == "CREATE"]
     text = "---\n".join(created)
     token = _USING.search(printed)
     if token and token[1].encode() not in case.config:
@@ -199,8 +202,8 @@ def _write_marks(case: Case, printed: str) -> None:
     (case.folder / "node.txt").write_text("".join(said))
 
 
-def _masked(text: str, began: datetime) -> str:
-    return _EXPIRATION.sub(lambda match: _moved(match[0], began), _CA_DATA.sub(MASK, text))
+def _masked(text: str, made: Span) -> str:
+    return _EXPIRATION.sub(lambda match: _moved(match[0], made), _CA_DATA.sub(MASK, text))
 
 
 def _with_token(text: str, made: str) -> str:
@@ -214,8 +217,14 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _moved(expiration: str, began: datetime) -> str:
-    """Return the time as if kubeadm had run at MADE_AT; lifetimes are whole minutes, and it takes less."""
+def _moved(expiration: str, made: Span) -> str:
+    """Return the time as if kubeadm had run at MADE_AT.
+
+    A token lives whole hours where that fits the time that kubeadm took, else whole minutes.
+    """
+    began, ended = made
     ends = datetime.strptime(base64.b64decode(expiration).decode(), _TIME).replace(tzinfo=UTC)
-    minutes = (ends - began) // timedelta(minutes=1)
-    return _encoded((MADE_AT + timedelta(minutes=minutes)).strftime(_TIME))
+    longest, shortest = ends - began, ends - ended
+    hours = longest // timedelta(hours=1) * timedelta(hours=1)
+    lives = hours if hours >= shortest else longest // timedelta(minutes=1) * timedelta(minutes=1)
+    return _encoded((MADE_AT + lives).strftime(_TIME))
