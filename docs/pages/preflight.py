@@ -24,6 +24,7 @@ def preflight() -> str:
         Target.INIT: "init",
         Target.JOIN_CONTROL_PLANE: "join (control plane)",
         Target.JOIN_WORKER: "join",
+        Target.ETCD_HOST: "etcd host",
     }
     rows = []
     for row in catalogue():

@@ -73,7 +73,7 @@ class BinaryState:
 def binaries_for(cluster: ResolvedCluster, node: Node) -> tuple[Binary, ...]:
     """List the binaries that a host needs in its role."""
     wanted = [binary for binary in binaries.BINARIES if node.role in binary.roles]
-    if cluster.etcd.local is None:
+    if cluster.at(node).etcd.local is None:
         wanted = [binary for binary in wanted if binary.component != binaries.ETCD]
     if not uses_containerd(node):
         wanted = [binary for binary in wanted if binary not in binaries.RUNTIME]
@@ -103,7 +103,7 @@ def decide_binaries(
     for addon in cluster.addons:
         for binary in binaries.ADDON_CNI.get(addon.name, ()):
             # The add-on's own image carries the plugin as well, so a source without it is no fault.
-            if artifacts.file(binary, facts.architecture) is not None:
+            if node.role in binary.roles and artifacts.file(binary, facts.architecture) is not None:
                 decided[binary.name] = _decide(binary, None, cluster, facts, artifacts, recorded)
     return tuple(decided.values())
 
@@ -204,6 +204,9 @@ SUITABLE = {
 
 def images_for(cluster: ResolvedCluster, node: Node, more: Sequence[str] = ()) -> tuple[str, ...]:
     """List the full references of the images that a host runs; `more` are those of add-ons."""
+    if node.role is Role.ETCD:
+        # It is no node: nothing is placed there.
+        return tuple(full_reference(each) for each in images.etcd_host_images(cluster.at(node)))
     own = (
         images.control_plane_images(cluster)
         if node.role is Role.CONTROL_PLANE

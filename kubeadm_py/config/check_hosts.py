@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 from kubeadm_py.addons import find
 from kubeadm_py.config import defaults
+from kubeadm_py.config.check_etcd_hosts import check_etcd_hosts, etcd_hosts, even_members
 from kubeadm_py.config.cluster_types import Host
 from kubeadm_py.config.kubeadm_types import NodeRegistration
 from kubeadm_py.config.nodes import ssh_over
 from kubeadm_py.config.problems import Path, Place, Problems, did_you_mean, show
-from kubeadm_py.config.whole import Whole
+from kubeadm_py.config.whole import HOSTS, Whole
 from kubeadm_py.model.cluster import ArtifactSource, HostKeys, Role
 from kubeadm_py.model.urls import proves_itself
 
-HOSTS: Path = ("spec", "hosts")
 SSH_PORT = 22
 
 
@@ -98,6 +98,7 @@ def _check_roles(whole: Whole, problems: Problems) -> None:
     place, hosts = whole.cluster.document, whole.cluster.value.spec.hosts
     control_planes = [index for index, host in enumerate(hosts) if host.role == Role.CONTROL_PLANE]
     _check_several_control_planes(whole, control_planes, problems)
+    check_etcd_hosts(whole, problems)
     discovery = whole.join.value.discovery
     if hosts and not control_planes and discovery is None and all(host.role for host in hosts):
         problems.missing(
@@ -120,12 +121,9 @@ def _check_several_control_planes(whole: Whole, control_planes: list[int], probl
             "spec.endpoint.loadBalancer: node-local or vip, or ClusterConfiguration.controlPlaneEndpoint"
         )
         problems.error(place, path, message)
-    if len(control_planes) % 2 == 0 and shared.etcd.external is None:
-        message = (
-            f"{len(control_planes)} etcd members survive the loss of no more members than "
-            f"{len(control_planes) - 1} do, and need one more to agree; take an odd number of control planes"
-        )
-        problems.warning(place, path, message)
+    apart = shared.etcd.external is not None or etcd_hosts(whole)
+    if len(control_planes) % 2 == 0 and not apart:
+        problems.warning(place, path, even_members(len(control_planes), "control planes"))
 
 
 def _check_unique(whole: Whole, problems: Problems) -> None:

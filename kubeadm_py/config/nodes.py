@@ -128,6 +128,11 @@ def ignored(names: list[str]) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in names if name.strip())
 
 
+def common_ssh(whole: Whole) -> SSH | None:
+    """Return how hosts are reached that say nothing of their own; None where the config lists none."""
+    return _ssh(whole, Host()) if whole.cluster.given else None
+
+
 def _ssh(whole: Whole, host: Host) -> SSH:
     common, own = whole.cluster.value.spec.ssh, host.ssh
     merged = ssh_over(common, own)

@@ -22,7 +22,6 @@ _SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 
 NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {
     "Cluster": {
-        ("spec", "hosts", ITEMS, "role"): {"etcd": "etcd runs on the control-plane host or is external"},
         ("spec", "artifacts", "source"): {"packages": "use official, bundle or preinstalled"},
     },
 }

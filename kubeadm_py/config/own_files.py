@@ -6,7 +6,6 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from kubeadm_py.config.check_hosts import HOSTS
 from kubeadm_py.config.cluster_types import Host
 from kubeadm_py.config.cluster_types import OwnFile as FileDocument
 from kubeadm_py.config.defaults import MAX_FILE_BYTES
@@ -14,7 +13,7 @@ from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.own import Own
 from kubeadm_py.config.own_pods import read_pod
 from kubeadm_py.config.problems import Path, Problems, show
-from kubeadm_py.config.whole import Whole
+from kubeadm_py.config.whole import HOSTS, Whole
 from kubeadm_py.model import owned, paths
 from kubeadm_py.model.cluster import OwnFile
 from kubeadm_py.pki.table import table

@@ -12,13 +12,15 @@ from kubeadm_py.config.check_endpoint import check_endpoint, derived_endpoint, l
 from kubeadm_py.config.check_hosts import check_hosts
 from kubeadm_py.config.check_kubeadm import check_kubeadm
 from kubeadm_py.config.check_networking import check_networking
+from kubeadm_py.config.cluster_types import Host
 from kubeadm_py.config.env_types import EnvVar
 from kubeadm_py.config.kubeadm_types import BootstrapToken as TokenDocument
 from kubeadm_py.config.kubeadm_types import Component as ComponentDocument
 from kubeadm_py.config.kubeadm_types import ExtraArg
+from kubeadm_py.config.kubeadm_types import LocalEtcd as LocalEtcdDocument
 from kubeadm_py.config.kubeadm_types import Timeouts as TimeoutsDocument
 from kubeadm_py.config.local_paths import on_this_machine
-from kubeadm_py.config.nodes import ignored, nodes
+from kubeadm_py.config.nodes import common_ssh, ignored, nodes
 from kubeadm_py.config.own import Own
 from kubeadm_py.config.problems import Problems
 from kubeadm_py.config.reset_types import ResetConfiguration
@@ -41,6 +43,7 @@ from kubeadm_py.model.cluster import (
     LocalEtcd,
     ResetSettings,
     ResolvedCluster,
+    Role,
     Timeouts,
     join_host_port,
 )
@@ -76,6 +79,7 @@ def resolve(
             whole.cluster_configuration.document, shared.kubernetes_version, Problems()
         ),
         nodes=nodes(whole, own),
+        ssh=common_ssh(whole),
         cluster_name=cluster_name,
         control_plane_endpoint=_endpoint(whole, join_only),
         load_balancer=load_balancer(whole),
@@ -178,20 +182,33 @@ def _etcd(whole: Whole) -> Etcd:
                 key_file=external.key_file,
             ),
         )
-    local = etcd.local
+    members = [host for host in whole.cluster.value.spec.hosts if host.role == Role.ETCD]
+    if members:
+        return Etcd(local=None, external=_reached_at(whole, members), members=_local_etcd(etcd.local))
+    return Etcd(local=_local_etcd(etcd.local))
+
+
+def _local_etcd(local: LocalEtcdDocument | None) -> LocalEtcd:
     if local is None:
-        return Etcd()
-    return Etcd(
-        local=LocalEtcd(
-            image_repository=local.image_repository,
-            image_tag=local.image_tag,
-            data_dir=local.data_dir or paths.ETCD_DATA_DIR,
-            extra_args=_args(local.extra_args),
-            extra_envs=_envs(local.extra_envs),
-            server_cert_sans=tuple(local.server_cert_sans),
-            peer_cert_sans=tuple(local.peer_cert_sans),
-        )
+        return LocalEtcd()
+    return LocalEtcd(
+        image_repository=local.image_repository,
+        image_tag=local.image_tag,
+        data_dir=local.data_dir or paths.ETCD_DATA_DIR,
+        extra_args=_args(local.extra_args),
+        extra_envs=_envs(local.extra_envs),
+        server_cert_sans=tuple(local.server_cert_sans),
+        peer_cert_sans=tuple(local.peer_cert_sans),
     )
+
+
+def _reached_at(whole: Whole, members: Sequence[Host]) -> ExternalEtcd:
+    """Return how control planes reach the members on hosts of their own: by kubeadm's documented paths."""
+    folder = whole.cluster_configuration.value.certificates_dir or paths.PKI_DIR
+    addresses = (host.address.partition(",")[0] for host in members)
+    endpoints = tuple(f"https://{join_host_port(address, ports.ETCD_CLIENT)}" for address in addresses)
+    client = f"{folder}/apiserver-etcd-client"
+    return ExternalEtcd(endpoints, endpoints, f"{folder}/etcd/ca.crt", f"{client}.crt", f"{client}.key")
 
 
 def _tokens(documents: Sequence[TokenDocument]) -> tuple[BootstrapToken, ...]:

@@ -101,7 +101,7 @@ REQUIRED = {
     "spec.hosts[].nodeRegistration.kubeletExtraArgs[]": ("name",),
 }
 _WORDS: dict[str, tuple[str, ...]] = {
-    "role": (Role.CONTROL_PLANE.value, Role.WORKER.value, *defaults.ROLE_ALIASES),
+    "role": (*(role.value for role in Role), *defaults.ROLE_ALIASES),
     "loadBalancer": tuple(each.value for each in LoadBalancer),
     "artifacts.source": tuple(each.value for each in ArtifactSource if each.value != "packages"),
     "hostKeys": tuple(each.value for each in HostKeys),

@@ -27,6 +27,8 @@ from kubeadm_py.config.upgrade_types import UpgradeConfiguration
 from kubeadm_py.errors import UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
+HOSTS: Path = ("spec", "hosts")
+"""Where a Cluster document lists its hosts."""
 
 
 @dataclass(slots=True, eq=False)

@@ -92,7 +92,9 @@ def probe_of(cluster: ResolvedCluster, node: Node, parts: Sequence[str] = ()) ->
 
     `parts` are those to ask for; none: all.
     """
-    etcd = cluster.etcd.external if node.role is Role.CONTROL_PLANE else None
+    # What its client needs on hosts of role etcd we make ourselves, so that there is nothing to ask yet.
+    others = node.role is Role.CONTROL_PLANE and cluster.etcd.members is None
+    etcd = cluster.etcd.external if others else None
     return probe_script(
         extra_paths=interesting_paths(cluster, node),
         cri_socket=node.cri_socket,
@@ -116,8 +118,8 @@ def interesting_paths(cluster: ResolvedCluster, node: Node) -> tuple[str, ...]:
     named = [cluster.certificates_dir, cluster.ca_cert_path, cluster.reset.certificates_dir]
     named.append(str(cluster.kubelet_config.get("resolvConf") or ""))
     named.append(str(cluster.kubelet_config.get("staticPodPath") or ""))
-    if cluster.etcd.local is not None:
-        named.append(cluster.etcd.local.data_dir)
+    if cluster.etcd.ours is not None:
+        named.append(cluster.etcd.ours.data_dir)
     if cluster.etcd.external is not None:
         external = cluster.etcd.external
         named += [external.ca_file, external.cert_file, external.key_file]

@@ -17,6 +17,8 @@ FLANNEL_CNI_PLUGIN = "flannel-cni-plugin"
 
 _EVERY_ROLE = frozenset(Role)
 _ETCD_ROLES = frozenset({Role.CONTROL_PLANE, Role.ETCD})
+_NODE_ROLES = frozenset({Role.CONTROL_PLANE, Role.WORKER})
+"""Hosts of these roles are nodes of the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def _tool(name: str, component: str, roles: frozenset[Role] = _EVERY_ROLE, follo
 
 
 def _plugin(name: str, component: str = CNI_PLUGINS) -> Binary:
-    return Binary(name, component, f"{paths.CNI_BIN_DIR}/{name}")
+    return Binary(name, component, f"{paths.CNI_BIN_DIR}/{name}", _NODE_ROLES)
 
 
 RUNTIME = (

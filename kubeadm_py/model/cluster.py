@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -155,6 +155,14 @@ class Etcd:
 
     local: LocalEtcd | None = field(default_factory=LocalEtcd)
     external: ExternalEtcd | None = None
+    members: LocalEtcd | None = None
+    """How members run on hosts of role etcd, where the file has some: `external` is then how control planes
+    reach them."""
+
+    @property
+    def ours(self) -> LocalEtcd | None:
+        """Return how the members run that we make, wherever they do; None where others run etcd."""
+        return self.local or self.members
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +408,8 @@ class ResolvedCluster:
     artifacts_path: str = ""
     """Absolute path of the bundle, or base URL of an official mirror; empty: the source's default."""
     registries: Mapping[str, Registry] = field(default_factory=dict)
+    ssh: SSH | None = None
+    """How hosts are reached that say nothing else, without an address; None where the config has no hosts."""
     source_file: str = ""
     """The config file as the user named it, for messages."""
 
@@ -412,6 +422,29 @@ class ResolvedCluster:
     def workers(self) -> tuple[Node, ...]:
         """Return the worker hosts in the file's order."""
         return tuple(node for node in self.nodes if node.role is Role.WORKER)
+
+    @property
+    def members(self) -> tuple[Node, ...]:
+        """Return the hosts that are nodes of the cluster; those of role etcd are none."""
+        return tuple(node for node in self.nodes if node.role is not Role.ETCD)
+
+    @property
+    def etcd_hosts(self) -> tuple[Node, ...]:
+        """Return the hosts of role etcd in the file's order."""
+        return tuple(node for node in self.nodes if node.role is Role.ETCD)
+
+    @property
+    def etcd_members(self) -> tuple[Node, ...]:
+        """Return the hosts that run a member of an etcd that we make."""
+        if self.etcd.members is not None:
+            return self.etcd_hosts
+        return self.control_planes if self.etcd.local is not None else ()
+
+    def at(self, node: Node) -> ResolvedCluster:
+        """Return the cluster as this host has it: on a host of role etcd, etcd is local."""
+        if self.etcd.members is None or node.role is not Role.ETCD:
+            return self
+        return replace(self, etcd=Etcd(local=self.etcd.members))
 
     @property
     def key_algorithm(self) -> str:

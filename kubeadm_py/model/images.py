@@ -66,6 +66,11 @@ def control_plane_images(cluster: ResolvedCluster) -> list[str]:
     return listed
 
 
+def etcd_host_images(cluster: ResolvedCluster) -> list[str]:
+    """List what a host of role etcd runs; `cluster` is as that host has it."""
+    return [etcd_image(cluster), pause_image(cluster)]
+
+
 def worker_images(cluster: ResolvedCluster) -> list[str]:
     """List what every host runs."""
     listed = [] if cluster.proxy_disabled else [kubernetes_image(cluster, "kube-proxy")]

@@ -30,6 +30,7 @@ _FILES = frozenset(
         paths.BOOTSTRAP_KUBELET_CONF,
         paths.CONTROLLER_MANAGER_CONF,
         paths.SCHEDULER_CONF,
+        paths.KUBELET_STANDALONE_DROPIN,
         paths.HAPROXY_CONFIG,
         paths.KEEPALIVED_CONFIG,
         paths.KEEPALIVED_CHECK,

@@ -28,6 +28,8 @@ KUBELET_FLAGS_ENV = "/var/lib/kubelet/kubeadm-flags.env"
 KUBELET_CLIENT_CURRENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 KUBELET_UNIT = "/usr/lib/systemd/system/kubelet.service"
 KUBELET_DROPIN = "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
+KUBELET_STANDALONE_DROPIN = "/etc/systemd/system/kubelet.service.d/20-standalone.conf"
+"""On hosts of role etcd: their kubelet belongs to no cluster."""
 
 ETCD_DATA_DIR = "/var/lib/etcd"
 

@@ -12,11 +12,17 @@ from cryptography.hazmat.primitives import hashes
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths, times
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.pki import pem, presence, renewal
 from kubeadm_py.pki.presence import Presence
-from kubeadm_py.pki.requests import authority_requests, kubeconfig_requests, leaf_requests
+from kubeadm_py.pki.requests import (
+    KubeconfigRequest,
+    etcd_client_requests,
+    host_authorities,
+    kubeconfig_requests,
+    leaf_requests,
+)
 
 OUTPUT_API_VERSION = "output.kubeadm.k8s.io/v1alpha3"
 COLUMNS = ("CERTIFICATE", "EXPIRES", "RESIDUAL TIME", "CERTIFICATE AUTHORITY", "EXTERNALLY MANAGED")
@@ -97,12 +103,12 @@ def certificates(cluster: ResolvedCluster, node: Node, files: Mapping[str, FileF
     """List the certificates that can be renewed, by name; kubelet.conf is the kubelet's own matter."""
     states = presence.authorities(cluster, files)
     listed = []
-    for request in leaf_requests(cluster, node):
-        external = states[request.signer] is Presence.EXTERNAL
+    for request in (*leaf_requests(cluster, node), *etcd_client_requests(cluster, node)):
+        # What signs a control plane's way to etcd's own hosts has its key there, in our hands.
+        external = states.get(request.signer) is Presence.EXTERNAL
         ends = _ends(files.get(request.certificate_path))
         listed.append(Expiry(request.name, request.certificate_path, ends, request.signer, external))
-    wanted = {each.name: each for each in kubeconfig_requests(cluster, cluster.control_planes[0])}
-    for name, kubeconfig in wanted.items():
+    for name, kubeconfig in renewable_kubeconfigs(cluster, node).items():
         if kubeconfig.path != paths.KUBELET_CONF:
             external = states["ca"] is Presence.EXTERNAL
             ends = _kubeconfig_ends(files.get(kubeconfig.path))
@@ -110,8 +116,15 @@ def certificates(cluster: ResolvedCluster, node: Node, files: Mapping[str, FileF
     return sorted(listed, key=lambda each: each.name)
 
 
-def authorities(cluster: ResolvedCluster, files: Mapping[str, FileFact]) -> list[Expiry]:
-    """List the authorities, by name."""
+def renewable_kubeconfigs(cluster: ResolvedCluster, node: Node) -> dict[str, KubeconfigRequest]:
+    """Return a host's kubeconfigs by name, as the first control plane has them; an etcd host has none."""
+    if node.role is Role.ETCD:
+        return {}
+    return {each.name: each for each in kubeconfig_requests(cluster, cluster.control_planes[0])}
+
+
+def authorities(cluster: ResolvedCluster, node: Node, files: Mapping[str, FileFact]) -> list[Expiry]:
+    """List the authorities of a host, by name."""
     states = presence.authorities(cluster, files)
     listed = [
         Expiry(
@@ -120,7 +133,7 @@ def authorities(cluster: ResolvedCluster, files: Mapping[str, FileFact]) -> list
             _ends(files.get(request.certificate_path)),
             external=states[request.name] is Presence.EXTERNAL,
         )
-        for request in authority_requests(cluster)
+        for request in host_authorities(cluster, node)
     ]
     return sorted(listed, key=lambda each: each.name)
 

@@ -6,7 +6,7 @@ from collections.abc import Container
 from enum import StrEnum
 
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.pki.requests import authority_requests
+from kubeadm_py.pki.requests import CertificateRequest, authority_requests
 
 
 class Presence(StrEnum):
@@ -22,10 +22,12 @@ class Presence(StrEnum):
 
 def authorities(cluster: ResolvedCluster, existing: Container[str]) -> dict[str, Presence]:
     """Return each authority's presence by name, given the paths that exist on the host."""
-    return {
-        request.name: _presence(request.certificate_path in existing, request.key_path in existing)
-        for request in authority_requests(cluster)
-    }
+    return {request.name: of(request, existing) for request in authority_requests(cluster)}
+
+
+def of(request: CertificateRequest, existing: Container[str]) -> Presence:
+    """Return one authority's presence, given the paths that exist on the host."""
+    return _presence(request.certificate_path in existing, request.key_path in existing)
 
 
 def _presence(certificate: bool, key: bool) -> Presence:

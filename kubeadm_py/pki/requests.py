@@ -13,6 +13,10 @@ from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.pki import sans
 from kubeadm_py.pki.table import AuthorityRow, CertificateRow, KubeconfigRow, table
 
+ETCD_CA = "etcd-ca"
+ETCD_CLIENT = "apiserver-etcd-client"
+"""The table's names of etcd's authority, and of what API servers show to etcd."""
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateRequest:
@@ -124,14 +128,33 @@ def requests(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
     """List authorities and certificates of a control-plane host, each authority before what it signs."""
     leaves = leaf_requests(cluster, node)
     listed: list[CertificateRequest] = []
-    for authority in authority_requests(cluster):
+    for authority in host_authorities(cluster, node):
         listed += [authority, *(leaf for leaf in leaves if leaf.signer == authority.name)]
     return listed
 
 
 def authority_requests(cluster: ResolvedCluster) -> list[CertificateRequest]:
-    """List the cluster's authorities."""
+    """List the authorities that control planes share."""
     return [_authority(cluster, row) for row in table().authorities if _wanted(row, cluster)]
+
+
+def host_authorities(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
+    """List the authorities that a host carries; one of role etcd has etcd's alone."""
+    found = authority_requests(cluster)
+    return [each for each in found if each.name == ETCD_CA] if node.role is Role.ETCD else found
+
+
+def etcd_client_requests(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
+    """List what a control plane shows to members on hosts of role etcd, signed by their authority."""
+    if cluster.etcd.members is None or node.role is not Role.CONTROL_PLANE:
+        return []
+    row = next(row for row in table().certificates if row.name == ETCD_CLIENT)
+    return [_leaf(cluster, node, row)]
+
+
+def etcd_authority(cluster: ResolvedCluster) -> CertificateRequest:
+    """Return the authority of etcd's certificates, wherever it lies."""
+    return _authority(cluster, next(row for row in table().authorities if row.name == ETCD_CA))
 
 
 def leaf_requests(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
@@ -143,8 +166,10 @@ def leaf_requests(cluster: ResolvedCluster, node: Node) -> list[CertificateReque
     ]
 
 
-def key_pair_requests(cluster: ResolvedCluster) -> list[KeyPairRequest]:
-    """List the bare key pairs that all control planes share: the service account key."""
+def key_pair_requests(cluster: ResolvedCluster, node: Node | None = None) -> list[KeyPairRequest]:
+    """List the bare key pairs that control planes share: the service account key; an etcd host has none."""
+    if node is not None and node.role is Role.ETCD:
+        return []
     return [
         KeyPairRequest(row.name, f"{cluster.certificates_dir}/{row.file}", cluster.key_algorithm)
         for row in table().key_pairs
@@ -180,6 +205,8 @@ def _wanted(row: AuthorityRow | CertificateRow, cluster: ResolvedCluster) -> boo
 def _carries(hosts: tuple[str, ...], cluster: ResolvedCluster, node: Node) -> bool:
     if node.role.value in hosts:
         return True
+    if "etcd-member" in hosts:
+        return cluster.etcd.local is not None and node.role in (Role.CONTROL_PLANE, Role.ETCD)
     is_first = node.role is Role.CONTROL_PLANE and cluster.control_planes[0].name == node.name
     return "first-control-plane" in hosts and is_first
 

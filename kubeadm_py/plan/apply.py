@@ -12,7 +12,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.schedule import Outcome, Part
-from kubeadm_py.errors import UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.live import LiveObjects
@@ -22,13 +22,16 @@ from kubeadm_py.plan import kubelet_requests, moving, phases
 from kubeadm_py.plan.build import build_stage, changes, once, together
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
+from kubeadm_py.plan.pruning import Confirm, Pruning
 from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source, open_source
 from kubeadm_py.plan.workflows import (
     CONTROL_PLANES,
+    ETCD_HOSTS,
     FINISH,
     JOIN_CONTROL_PLANE,
+    JOIN_ETCD_HOST,
     JOIN_WORKER,
     PREPARE,
     StageDefinition,
@@ -40,6 +43,7 @@ from kubeadm_py.steps import (
     addons_ready,
     cluster_objects,
     control_plane_prepare,
+    etcd_host,
     kubelet_serving,
 )
 from kubeadm_py.steps.prepare import text
@@ -70,13 +74,18 @@ class ApplyReport:
     """Add-ons that the cluster has and the file names no more; they stay where nobody asked to prune."""
     live: LiveObjects | None = None
     """What the cluster had of our objects."""
+    unreached: tuple[KubeadmPyError, ...] = ()
+    """Workers that were left out, each with why it could not be reached."""
+    removed: tuple[str, ...] = ()
+    """Hosts that the config names no more and that this run takes out."""
 
 
-def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
+def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = None) -> ApplyReport:
     """Look at all hosts, prepare them, start the control planes together, take the workers in.
 
-    Three round trips to a host, four to the control plane that leads; in a cluster that is as its file says,
-    no more than three. Raise PreflightRefused, RunFailedError or what stopped the run.
+    Three round trips to a host, four to the control plane that leads. Hosts that are in the cluster and no
+    more in the config are named; with `prune` they are taken out last. A worker that cannot be reached stops
+    nobody else: the report has why. Raise PreflightRefused, RunFailedError or what stopped the run.
     """
     source = open_source(run.cluster)
     if not run.cluster.control_planes:
@@ -91,9 +100,29 @@ def apply(run: Run, *, key_maker: KeyMaker = generate) -> ApplyReport:
     if not run.options.dry_run:
         run.bus.emit(ahead(*_stages(run)))
     # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
-    run.look(run.cluster.nodes, lock=not run.options.dry_run)
+    unreached = _look(run)
     members = Members(run, source, datetime.now(UTC), key_maker)
-    return _Apply(run, source, members, RemoteTypes(run.cluster)).through()
+    pruned = Pruning(run, members, prune)
+    try:
+        return _Apply(run, source, members, RemoteTypes(run.cluster), pruned, unreached).through()
+    finally:
+        pruned.close()
+
+
+def _look(run: Run) -> tuple[KubeadmPyError, ...]:
+    """Look at all hosts; return why workers could not be reached, raise where the cluster needs a host."""
+    try:
+        run.look(run.cluster.nodes, lock=not run.options.dry_run)
+    except RunFailedError as error:
+        workers = {node.name for node in run.cluster.workers}
+        if any(
+            each.exit_code is not ExitCode.UNREACHABLE or each.host not in workers for each in error.errors
+        ):
+            raise
+        for each in error.errors:
+            run.warn(f"left out of this run: {each.summary}", each.host)
+        return error.errors
+    return ()
 
 
 def _preload() -> None:
@@ -110,8 +139,9 @@ def _quietly(function: Callable[[], object]) -> Callable[[], None]:
 
 
 def _stages(run: Run) -> list[StageDefinition]:
-    joining = len(run.cluster.nodes) > 1
-    return [PREPARE, CONTROL_PLANES, *([JOIN_WORKER] if joining else []), FINISH]
+    joining = len(run.cluster.nodes) - len(run.cluster.etcd_hosts) > 1
+    etcd = [ETCD_HOSTS] if run.cluster.etcd_hosts else []
+    return [PREPARE, *etcd, CONTROL_PLANES, *([JOIN_WORKER] if joining else []), FINISH]
 
 
 @dataclass(slots=True)
@@ -122,6 +152,8 @@ class _Apply:
     source: Source
     members: Members
     types: RemoteTypes
+    pruning: Pruning
+    unreached: tuple[KubeadmPyError, ...] = ()
 
     def through(self) -> ApplyReport:
         """Do the whole apply."""
@@ -129,19 +161,22 @@ class _Apply:
         founding = not members.running
         # It takes as long as the gates; what it raises, whoever needs its answer raises again.
         threading.Thread(target=_quietly(members.live), daemon=True).start()
+        self.pruning.find()
         if run.options.dry_run:
             members.gate_host()
-            return self._report(Plan("apply", self._as_it_is_now()), founding)
+            return self._report(Plan("apply", (*self._as_it_is_now(), *self.pruning.stages)), founding)
         try:
             if founding:
                 # Keys take their time: they are made while the hosts are judged and prepared.
                 members.producers.prepare()
             members.gate_host()
+            self.pruning.ask()
             for session in run.sessions.values():
                 session.inventory.cluster = run.cluster.name
             self.types.fetch(members.context(members.leader.name, CONTROL_PLANES))
             self.source.fetch(run.cluster, run.sessions, run.say)
             plan = self._carry_out()
+            self.pruning.carry_out()
         finally:
             members.forget()
         return self._report(plan, founding)
@@ -158,17 +193,20 @@ class _Apply:
                 together=True,
                 probe_after=True,
             ),
+            *self._etcd_parts(),
             Part(
                 CONTROL_PLANES.id,
                 CONTROL_PLANES.title,
                 members.in_turn,
-                lambda hosts: self._checked(self._control(hosts)),
+                lambda hosts: self._checked(self._prepared(CONTROL_PLANES, hosts)),
                 # Founders need each other; of a cluster that runs only one member may be away at a time.
                 together=True,
                 in_turn=lambda stage: members.running and (stage.guarded or changes(stage) > 0),
+                needs=(etcd_host.READY,) if members.etcd_hosts else (),
+                after=(JOIN_ETCD_HOST.id,) if members.late_etcd_hosts else (),
                 provides=(cluster_objects.OBJECTS,),
                 # Who joins, or moves, takes over what is there by then.
-                probe_after=bool(members.births.late) or members.moving,
+                probe_after=bool(members.late) or members.moving,
             ),
             *(moving.parts(members, self._checked) if members.moving else ()),
             Part(
@@ -190,10 +228,31 @@ class _Apply:
             ),
         ]
 
+    def _etcd_parts(self) -> list[Part]:
+        """List what happens on hosts of role etcd, for which API servers wait."""
+        members = self.members
+        founders = Part(
+            ETCD_HOSTS.id,
+            ETCD_HOSTS.title,
+            members.etcd_hosts,
+            lambda hosts: self._checked(self._prepared(ETCD_HOSTS, hosts)),
+            together=True,
+            in_turn=lambda stage: members.running and changes(stage) > 0,
+            provides=(etcd_host.READY,),
+        )
+        later = Part(
+            JOIN_ETCD_HOST.id,
+            JOIN_ETCD_HOST.title,
+            members.late_etcd_hosts,
+            lambda hosts: self._checked(self._prepared(JOIN_ETCD_HOST, hosts)),
+            needs=(etcd_host.READY,),
+        )
+        return [part for part in (founders, later) if part.hosts]
+
     @property
     def _later(self) -> tuple[str, ...]:
         """Return the hosts that come after the founders: later control planes, and all workers."""
-        return (*self.members.births.late, *self.members.workers)
+        return (*self.members.late, *self.members.workers)
 
     def _as_it_is_now(self) -> tuple[Stage, ...]:
         """Plan all stages from what the hosts are like now."""
@@ -201,6 +260,8 @@ class _Apply:
         return once(
             [
                 self._stage(PREPARE, tuple(self.run.sessions)),
+                *([self._stage(ETCD_HOSTS, members.etcd_hosts)] if members.etcd_hosts else ()),
+                *([self._stage(JOIN_ETCD_HOST, members.late_etcd_hosts)] if members.late_etcd_hosts else ()),
                 self._stage(CONTROL_PLANES, members.control_planes),
                 *(moving.as_it_is_now(members) if members.moving else ()),
                 self._join_stage(self._later),
@@ -223,16 +284,16 @@ class _Apply:
         ]
         return build_stage(FINISH, contexts)
 
-    def _control(self, hosts: Sequence[str]) -> Stage:
+    def _prepared(self, definition: StageDefinition, hosts: Sequence[str]) -> Stage:
         self.members.gate(Gate.PREPARED, hosts)
-        return self._stage(CONTROL_PLANES, hosts)
+        return self._stage(definition, hosts)
 
     def _join(self, hosts: Sequence[str]) -> Stage:
         self.members.gate(Gate.PREPARED, hosts)
         return self._join_stage(hosts)
 
     def _join_stage(self, hosts: Sequence[str]) -> Stage:
-        late = self.members.births.late
+        late = self.members.late
         return together(
             self._stage(JOIN_CONTROL_PLANE, [name for name in hosts if name in late]),
             self._stage(JOIN_WORKER, [name for name in hosts if name not in late]),
@@ -263,12 +324,12 @@ class _Apply:
         self._tell_left_out(outcome)
         errors = outcome.all_errors()
         if errors:
-            raise RunFailedError(errors)
+            raise RunFailedError([*errors, *self.unreached])
         return Plan("apply", tuple(stage for planned in outcome.stages.values() for stage in planned))
 
     def _producers(self) -> dict[str, Producer]:
         table = joining_producers(self.run.cluster)
-        if self.members.births.late:
+        if self.members.late:
             table |= {control_plane_prepare.PRODUCER: self.members.shared_file}
         table[addon_objects.TYPES_PRODUCER] = self.types.produce
         return table | self.members.producers.table()
@@ -295,6 +356,8 @@ class _Apply:
             leader,
             tuple(self.members.dropped_addons),
             self.members.live(),
+            self.unreached,
+            tuple(node.name for node in self.pruning.hosts) if self.pruning.stages else (),
         )
 
     def _in_turn(self) -> tuple[str, ...]:

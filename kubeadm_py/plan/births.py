@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeadm_py.engine.session import Session
@@ -21,6 +21,9 @@ class Births:
     """Host -> its birth; None where its manifest tells, or where it runs no etcd."""
     late: tuple[str, ...] = ()
     """Hosts that come to a cluster which has begun without them: their members begin as learners."""
+    again: Mapping[str, str] = field(default_factory=dict)
+    """Hosts that begin anew -> where their members were awaited: one founder's address was wrong, and so they
+    never came together."""
     up: frozenset[str] = frozenset()
     """Hosts whose member runs now, whatever their note says: a run may be cut off before it notes it."""
 
@@ -31,15 +34,15 @@ class Births:
 
 
 def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
-    """Decide from what every control plane of the file has; all of them must have been probed.
+    """Decide from what every host has that is to run a member; all of them must have been probed.
 
     A member may be started as `new` where nobody has begun, or where its own host's record says that it
     was to found the cluster and that it was never up (design rule 2). Raise KubeadmPyError where a member
     has lost its data: started again it could found a second cluster.
     """
-    local = cluster.etcd.local
+    local = cluster.etcd.ours
     if local is None:
-        return Births({session.name: None for session in sessions})
+        return Births()
     begun = {session.name for session in sessions if _has_begun(session, local)}
     records = {session.name: etcd_birth.recorded(session.facts) for session in sessions}
     for session in sessions:
@@ -52,19 +55,45 @@ def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
                 fix=f"restore {local.data_dir} from a backup, or take the host back first: "
                 f"kubeadm-py reset --host {session.name}",
             )
+    founders = Birth(tuple((session.name, peer_url(session.node)) for session in sessions))
     if not begun:
-        founders = Birth(tuple((session.name, peer_url(session.node)) for session in sessions))
         return Births({session.name: founders for session in sessions})
+    up = frozenset(session.name for session in sessions if _is_up(session, local))
+    mistaken = {session.name for session in sessions if _elsewhere(session, records[session.name])} - up
+    if mistaken and not _came_together(sessions, records, up):
+        awaited = {name: _awaited_at(name, records[name]) for name in begun}
+        return Births({session.name: founders for session in sessions}, again=awaited)
     known = [
         session.name
         for session in sessions
-        if records[session.name] or (session.name in begun and not _joins_still(session))
+        if session.name not in mistaken
+        and (records[session.name] or (session.name in begun and not _joins_still(session)))
     ]
     return Births(
         {name: records[name] for name in known},
         tuple(session.name for session in sessions if session.name not in known),
-        frozenset(session.name for session in sessions if _is_up(session, local)),
+        {name: _awaited_at(name, records[name]) for name in mistaken & begun},
+        up,
     )
+
+
+def _elsewhere(session: Session, birth: Birth | None) -> bool:
+    """Say whether a founder that was never up was to be found at another address than its host has now."""
+    if birth is None or birth.started or birth.state != "new":
+        return False
+    return dict(birth.members).get(session.name) != peer_url(session.node)
+
+
+def _awaited_at(name: str, birth: Birth | None) -> str:
+    return dict(birth.members).get(name, "") if birth is not None else ""
+
+
+def _came_together(
+    sessions: Sequence[Session], records: Mapping[str, Birth | None], up: frozenset[str]
+) -> bool:
+    """Say whether the founders' cluster may ever have held anything."""
+    started = any(birth is not None and birth.started for birth in records.values())
+    return started or bool(up) or any(applied.AUTHORITY in session.facts.files for session in sessions)
 
 
 def _joins_still(session: Session) -> bool:

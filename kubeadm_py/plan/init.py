@@ -70,6 +70,11 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
         raise UsageError(
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
         )
+    if run.cluster.etcd_hosts and not run.options.only_phases:
+        raise UsageError(
+            "init brings up one control plane, and the config has hosts of role etcd",
+            fix=f"kubeadm-py apply --config {run.config_name or 'FILE'}     (etcd first)",
+        )
     # Wrong phases and add-ons are refused before any host is reached.
     options = run.options
     chosen = phases.selection(

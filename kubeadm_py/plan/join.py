@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kubeadm_py.model.cluster import Node
+from kubeadm_py.errors import UsageError
+from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.phases import JOIN
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan import phases
@@ -35,6 +36,12 @@ def join(
     ClusterConfiguration, which joining control planes follow. Raise RunFailedError that names every host
     that failed.
     """
+    apart = [node.name for node in targets if node.role is Role.ETCD]
+    if apart:
+        raise UsageError(
+            f"{', '.join(apart)}: a host of role etcd is no node that joins",
+            fix=f"kubeadm-py apply --config {run.config_name or 'FILE'}     (it lets the member in)",
+        )
     source = open_source(run.cluster)
     options = run.options
     chosen = phases.selection(JOIN, options.only_phases, run.cluster.join_skip_phases, options.skip_phases)

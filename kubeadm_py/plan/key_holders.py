@@ -33,27 +33,26 @@ class Shared:
         return wanted + [pair.key_path for pair, owner in self.key_pairs if owner is session]
 
 
-def find(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Shared:
-    """Find what exists of a cluster's shared keys.
+def authorities(cluster: ResolvedCluster) -> list[CertificateRequest]:
+    """List all authorities of a cluster, with etcd's own where its members are on hosts of role etcd."""
+    apart = [requests.etcd_authority(cluster)] if cluster.etcd.members is not None else []
+    return [*requests.authority_requests(cluster), *apart]
+
+
+def find(cluster: ResolvedCluster, sessions: Sequence[Session], etcd: Sequence[Session] = ()) -> Shared:
+    """Find what exists of a cluster's shared keys; `etcd` are the hosts of role etcd.
 
     Raise KubeadmPyError where two control planes have different ones: they are of two clusters.
     """
-    states = {session.name: presence.authorities(cluster, session.facts.files) for session in sessions}
-    authorities: list[tuple[CertificateRequest, Session]] = []
+    owned: list[tuple[CertificateRequest, Session]] = []
     external: list[tuple[CertificateRequest, Session]] = []
-    for request in requests.authority_requests(cluster):
-        holders = [
-            session for session in sessions if states[session.name][request.name] is presence.Presence.OWN
-        ]
-        _agree(request.certificate_path, holders)
-        authorities += [(request, session) for session in holders[:1]]
+    for request in authorities(cluster):
+        apart = cluster.etcd.members is not None and request.name == requests.ETCD_CA
+        places = etcd if apart else sessions
+        holders = _having(places, request, presence.Presence.OWN)
+        owned += [(request, session) for session in holders[:1]]
         if not holders:
-            keyless = [
-                session
-                for session in sessions
-                if states[session.name][request.name] is presence.Presence.EXTERNAL
-            ]
-            _agree(request.certificate_path, keyless)
+            keyless = _having(places, request, presence.Presence.EXTERNAL)
             external += [(request, session) for session in keyless[:1]]
     pairs = []
     for pair in requests.key_pair_requests(cluster):
@@ -65,7 +64,15 @@ def find(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Shared:
             [session for session in sessions if pair.public_key_path in session.facts.files],
         )
         pairs += [(pair, session) for session in holders[:1]]
-    return Shared(tuple(authorities), tuple(pairs), tuple(external))
+    return Shared(tuple(owned), tuple(pairs), tuple(external))
+
+
+def _having(
+    sessions: Sequence[Session], request: CertificateRequest, state: presence.Presence
+) -> list[Session]:
+    having = [session for session in sessions if presence.of(request, session.facts.files) is state]
+    _agree(request.certificate_path, having)
+    return having
 
 
 def _agree(path: str, holders: Sequence[Session]) -> None:

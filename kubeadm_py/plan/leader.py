@@ -70,6 +70,7 @@ class Leader:
             self.token or Secret(""),
             kubelet,
             live,
+            ready_nodes=self.ready_nodes,
             helper=f"https://{self.session.node.local_endpoint}",
         )
 

@@ -22,7 +22,7 @@ from kubeadm_py.model.cluster import BootstrapToken, Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.live import LiveObjects
-from kubeadm_py.model.phases import PREFLIGHT, Selection
+from kubeadm_py.model.phases import EVERYTHING, PREFLIGHT, Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki.keys import KeyMaker
 from kubeadm_py.plan import (
@@ -81,6 +81,8 @@ class Members:
     producers: ControlPlaneProducers = field(init=False)
     moving: bool = field(init=False, default=False)
     """Whether the running cluster's endpoint becomes another one in this run."""
+    ready_nodes: frozenset[str] | None = None
+    """The nodes that are Ready, once the cluster was asked; None: it was not."""
     _answers: list[live_objects.Answer | None] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -89,19 +91,26 @@ class Members:
         run = self.run
         run.use(replace(run.cluster, bootstrap_tokens=_tokens(run.cluster)))
         self.births = births.decide(
-            run.cluster, [run.sessions[node.name] for node in run.cluster.control_planes]
+            run.cluster, [run.sessions[node.name] for node in run.cluster.etcd_members]
         )
         sessions = [run.sessions[name] for name in self.control_planes]
-        key_holders.find(run.cluster, sessions)
+        etcd = [run.sessions[node.name] for node in run.cluster.etcd_hosts]
+        key_holders.find(run.cluster, sessions, etcd)
         self.leader = leading(sessions)
-        self.running = self.births.settled and applied.same_cluster(self._bare_context(self.leader))
+        noted = applied.same_cluster(self._bare_context(self.leader))
+        # Who led before may be gone, and its note with it: a member that was up had an API server beside it.
+        self.running = self.births.settled and (noted or self._has_been_up())
         joining = [name for name in self.workers if _joins(run.sessions[name])]
-        self.joining = (*self.births.late, *joining)
+        self.joining = (*self.late, *joining)
         others = [session for session in sessions if session is not self.leader]
         self.producers = ControlPlaneProducers(
-            run.cluster, self.leader, self.now, self.key_maker, others=others
+            run.cluster, self.leader, self.now, self.key_maker, others=others, etcd=etcd
         )
         self.moving = self.running and moving.needed(self)
+
+    def _has_been_up(self) -> bool:
+        known = (birth for birth in self.births.of.values() if birth is not None)
+        return self.run.cluster.etcd.local is not None and any(birth.started for birth in known)
 
     @property
     def control_planes(self) -> tuple[str, ...]:
@@ -115,9 +124,25 @@ class Members:
         return tuple(sorted(self.control_planes, key=lambda name: serves(self.run.sessions[name])))
 
     @property
+    def late(self) -> tuple[str, ...]:
+        """Return the control planes that come to a cluster which others have founded."""
+        return tuple(node.name for node in self.run.cluster.control_planes if node.name in self.births.late)
+
+    @property
+    def etcd_hosts(self) -> tuple[str, ...]:
+        """Return the hosts of role etcd whose members found their cluster, or are in it."""
+        names = (node.name for node in self.run.cluster.etcd_hosts)
+        return tuple(name for name in names if name not in self.births.late)
+
+    @property
+    def late_etcd_hosts(self) -> tuple[str, ...]:
+        """Return those that come later."""
+        return tuple(node.name for node in self.run.cluster.etcd_hosts if node.name in self.births.late)
+
+    @property
     def workers(self) -> tuple[str, ...]:
-        """Return the workers' names."""
-        return tuple(node.name for node in self.run.cluster.workers)
+        """Return the names of the workers that were reached."""
+        return tuple(node.name for node in self.run.cluster.workers if node.name in self.run.sessions)
 
     def live(self) -> LiveObjects | None:
         """Return what the cluster has of our objects; None before it runs, or where nobody answers."""
@@ -142,7 +167,7 @@ class Members:
             return None
         ctx = replace(self._bare_context(self.leader), phases=self.phases(self.leader.node))
         wanted, changed = cluster_objects.comparable(ctx)
-        nodes = [node.name for node in self.run.cluster.nodes if node.name not in self.births.late]
+        nodes = [node.name for node in self.run.cluster.members if node.name not in self.births.late]
         refs = installed.asked_for(self.run.cluster, self.leader, self.addons)
         found = None
         if live_objects.can_ask(self.leader):
@@ -171,9 +196,12 @@ class Members:
             leader=session is self.leader,
             live=self.live() if session is self.leader and stage in WITH_OBJECTS else None,
             birth=self.births.of.get(name),
+            again=self.births.again.get(name),
             phases=self.phases(session.node),
             moving=self.moving and stage in BEFORE_THE_MOVE,
         )
+        if session.node.role is Role.ETCD:
+            return replace(ctx, leader=True, key_pairs=self._key_pairs(name))
         if session.node.role is Role.CONTROL_PLANE:
             ctx = replace(ctx, key_pairs=self._key_pairs(name))
         if stage is JOIN_WORKER:
@@ -193,12 +221,14 @@ class Members:
     def phases(self, node: Node) -> Selection:
         """Return what of kubeadm's phases is done on a host: what its document does not leave out."""
         cluster = self.run.cluster
+        if node.role is Role.ETCD:
+            return EVERYTHING
         founder = node.name in self.control_planes
         return Selection(skipped=cluster.init_skip_phases if founder else cluster.join_skip_phases)
 
     def _bare_context(self, session: Session) -> StepContext:
         return StepContext(
-            self.run.cluster,
+            self.run.cluster.at(session.node),
             session.node,
             session.facts,
             "apply",
@@ -207,6 +237,7 @@ class Members:
             all_facts={name: other.facts for name, other in self.run.sessions.items()},
             artifacts=self.source.view,
             addons=self.addons,
+            etcd_others=tuple(self.run.cluster.node(name) for name in self.etcd_hosts),
         )
 
     def _key_pairs(self, name: str) -> dict[str, bool]:
@@ -231,6 +262,7 @@ class Members:
             cluster_configuration(cluster),
             kubelet_credentials=self.producers.kubelets(self.joining),
             helper=f"https://{self.leader.node.local_endpoint}",
+            ready_nodes=self.ready_nodes,
         )
 
     @cached_property
@@ -259,10 +291,11 @@ class Members:
         """Judge all hosts before the first byte is written anywhere."""
         new = [name for name in self.run.sessions if not self._is_member(name)]
         tried: dict[str, dict[str, Reach]] = {}
-        tried |= reach.survey(self.run, [name for name in new if name in self.control_planes])
+        founding = (*self.control_planes, *self.etcd_hosts, *self.late_etcd_hosts)
+        tried |= reach.survey(self.run, [name for name in new if name in founding])
         tried |= reach.survey(
             self.run,
-            [name for name in new if name not in self.control_planes],
+            [name for name in new if name not in founding],
             # Where nobody answers at the endpoint yet, the API server counts that will stand behind it.
             endpoint=self._answering_endpoint,
             leader=self.leader,
@@ -288,7 +321,8 @@ class Members:
         contexts: list[CheckContext] = []
         for verb, names in (
             ("init", self.control_planes),
-            ("join", (*self.births.late, *self.workers)),
+            ("join", (*self.late, *self.workers)),
+            ("apply", (*self.etcd_hosts, *self.late_etcd_hosts)),
         ):
             chosen = [name for name in names if name in hosts and self._judged(name)]
             if chosen:

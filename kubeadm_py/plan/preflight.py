@@ -44,7 +44,7 @@ def contexts(
         vip, balancer = before_the_cluster(run, name) if first else (None, None)
         found.append(
             CheckContext(
-                cluster=run.cluster,
+                cluster=run.cluster.at(node),
                 node=node,
                 facts=run.sessions[name].facts,
                 verb=verb,
@@ -68,7 +68,7 @@ def is_member(run: Run, name: str, member_of: str) -> bool:
     ours = ca_public_key(run, name)
     if not ours:
         return False
-    if member_of:
+    if member_of and run.sessions[name].node.role is not Role.ETCD:
         return ours == member_of
     return run.sessions[name].inventory.cluster == run.cluster.name
 
@@ -76,8 +76,13 @@ def is_member(run: Run, name: str, member_of: str) -> bool:
 def ca_public_key(run: Run, name: str) -> str:
     """Return the hex sha256 of a host's CA's public key, from where this cluster's config keeps the CA."""
     session = run.sessions[name]
-    control_plane = session.node.role is Role.CONTROL_PLANE
-    path = f"{run.cluster.certificates_dir}/ca.crt" if control_plane else run.cluster.ca_cert_path
+    folder = run.cluster.certificates_dir
+    path = {
+        Role.CONTROL_PLANE: f"{folder}/ca.crt",
+        Role.WORKER: run.cluster.ca_cert_path,
+        # Of the cluster beside it, such a host knows nothing.
+        Role.ETCD: f"{folder}/etcd/ca.crt",
+    }[session.node.role]
     if path == f"{paths.PKI_DIR}/ca.crt":
         return session.facts.ca_public_key_sha256
     return public_key_sha256(session.facts.files.get(path))

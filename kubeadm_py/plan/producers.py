@@ -49,6 +49,8 @@ class ControlPlaneProducers:
     """What of the phase certs this run does: no other authority is made."""
     others: Sequence[Session] = ()
     """Those of the other control planes that are made in this run: the authorities may lie there, too."""
+    etcd: Sequence[Session] = ()
+    """Those of the hosts of role etcd: etcd's authority lies there, and nowhere else."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _made: Authorities | None = field(default=None, repr=False)
 
@@ -79,7 +81,7 @@ class ControlPlaneProducers:
 
     @property
     def _sessions(self) -> list[Session]:
-        return [self.session, *self.others]
+        return [self.session, *self.others, *self.etcd]
 
     def forget(self) -> None:
         """Drop all private keys."""
@@ -93,7 +95,7 @@ class ControlPlaneProducers:
             cluster_objects.CLUSTER_INFO_PRODUCER: self._cluster_info,
             cluster_objects.TOKEN_PRODUCER: self._token_secret,
             cluster_objects.COREDNS_PRODUCER: _coredns,
-            applied.PRODUCER: lambda _host, _late: applied.authority_note(self._ca_certificate()),
+            applied.PRODUCER: lambda _host, late: applied.authority_note(self._noted(late.args)),
             kubelet_finalize.PRODUCER: self._rotating_kubeconfig,
             upload_certs.PRODUCER: self._kubeadm_certs,
         }
@@ -124,7 +126,7 @@ class ControlPlaneProducers:
             now=self.now,
             fresh=[
                 request
-                for request in requests.authority_requests(self.cluster)
+                for request in key_holders.authorities(self.cluster)
                 if self.phases.wants(f"certs/{request.name}")
             ],
             key_pairs={pair.name: content[pair.key_path] for pair, _ in shared.key_pairs},
@@ -133,7 +135,7 @@ class ControlPlaneProducers:
 
     @cached_property
     def _shared(self) -> key_holders.Shared:
-        return key_holders.find(self.cluster, self._sessions)
+        return key_holders.find(self.cluster, [self.session, *self.others], self.etcd)
 
     def _pki(self, name: str) -> Producer:
         return lambda _host, late: files.producers(self._authorities)[name](late.args)
@@ -148,6 +150,9 @@ class ControlPlaneProducers:
             if known is not None and known.content:
                 return known.content
         return self._authorities.ca_pem()
+
+    def _noted(self, authority: str) -> bytes:
+        return self._ca_certificate() if authority == "ca" else self._authorities.ca_pem(authority)
 
     def _token_secret(self, _host: str, late: Late) -> bytes:
         token: BootstrapToken = late.args
@@ -218,7 +223,8 @@ def wanted_keys(
     """List what needs a key where these control planes are made from nothing."""
     wanted: dict[CertificateRequest | KubeconfigRequest | KeyPairRequest, None] = {}
     for session in sessions:
-        wanted |= dict.fromkeys(requests.requests(cluster, session.node))
+        wanted |= dict.fromkeys(requests.requests(cluster.at(session.node), session.node))
+        wanted |= dict.fromkeys(requests.etcd_client_requests(cluster, session.node))
         wanted |= dict.fromkeys(requests.kubeconfig_requests(cluster, session.node))
     return [*wanted, *requests.key_pair_requests(cluster)]
 

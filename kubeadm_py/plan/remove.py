@@ -15,7 +15,7 @@ from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.plan import membership, preflight
+from kubeadm_py.plan import membership, preflight, strangers
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.run import Run, RunFailedError
@@ -58,43 +58,88 @@ def remove(run: Run, wish: Wish, *, confirm: Callable[[Plan], bool]) -> RemoveRe
     All is planned and judged before anything is changed. Raise UsageError or KubeadmPyError where it must
     not be done.
     """
-    return _Removal(run, wish).through(confirm)
+    removal = Removal(run, wish)
+    plan = removal.prepare()
+    if run.options.dry_run or plan.empty:
+        return RemoveReport(plan, 0, tuple(removal.unreached))
+    if not confirm(plan):
+        return None
+    removal.carry_out()
+    return RemoveReport(plan, sum(changes(stage) for stage in plan.stages), tuple(removal.unreached))
 
 
 @dataclass
-class _Removal:
+class Removal:
+    """Hold one removal: what is to go, and what was found out about it."""
+
     run: Run
     wish: Wish
     unreached: list[str] = field(default_factory=list)
+    leader: Session | None = None
+    """The control plane that speaks for the cluster; None: one of the config that stays."""
+    joining: tuple[str, ...] = ()
+    """Members that this run lets in before."""
+    etcd: Session | None = None
+    """Who is asked about etcd, and takes members out."""
+    plan: Plan = field(default_factory=lambda: Plan("remove", ()))
+    verdict: quorum.Verdict = field(default_factory=quorum.Verdict)
 
-    def through(self, confirm: Callable[[Plan], bool]) -> RemoveReport | None:
+    def prepare(self) -> Plan:
+        """Look, judge and plan; raise where it must not be done. Nothing is changed."""
         run = self.run
         leader = self._leader()
-        targets = self._reach()
-        found = membership.survey(run.cluster, leader)
+        self.etcd = self.etcd or self._etcd_host(leader)
+        found = membership.survey(run.cluster, leader, self.etcd if self.etcd is not leader else None)
+        targets = self._reach(found)
         self._refuse(targets, found, leader)
-        verdict = quorum.judge(found.members, self._members(targets, found))
-        if verdict.refused:
-            raise KubeadmPyError(verdict.refused, fix=verdict.fix)
-        for warning in verdict.warnings:
+        self.verdict = judge(found.members, self._members(targets, found), self.joining)
+        for warning in self.verdict.warnings:
             run.bus.emit(Notice("warning", warning))
-        plan = self._plan(targets, found, verdict, leader)
-        if run.options.dry_run or plan.empty:
-            return RemoveReport(plan, 0, tuple(self.unreached))
-        if not confirm(plan):
-            return None
+        self.plan = self._plan(targets, found, self.verdict, leader)
+        return self.plan
+
+    def carry_out(self) -> None:
+        """Do what was planned; raise RunFailedError with what failed, and go no further then."""
+        run = self.run
         executor = Executor(
             run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings
         )
-        for stage in plan.stages:
+        for stage in self.plan.stages:
+            if stage.id == "leave" and not stage.empty:
+                self._look_again()
             result = executor.run(stage)
             run.changed += sum(result.changed.values())
             if result.errors:
                 raise RunFailedError(list(result.errors.values()))
-        return RemoveReport(plan, sum(changes(stage) for stage in plan.stages), tuple(self.unreached))
+
+    def _look_again(self) -> None:
+        """Judge anew before a member goes: a drain takes its time, and another member may be gone by now."""
+        if self.etcd is None:
+            return
+        members = membership.members(self.run.cluster, self.etcd)
+        judge(members, [change.name for change in self.verdict.order if change.leaves], late=True)
+
+    def _etcd_host(self, leader: Session) -> Session | None:
+        """Return who is asked about etcd; None where others run it."""
+        run = self.run
+        if run.cluster.etcd.members is None:
+            return leader if run.cluster.etcd.local is not None else None
+        staying = [node for node in run.cluster.etcd_hosts if node.name not in self.wish.names]
+        if not staying:
+            raise UsageError(
+                "no host of role etcd would be left: the cluster's data would be gone",
+                fix="to give the whole cluster up: kubeadm-py reset",
+            )
+        self._look(staying, run.warn)
+        for node in staying:
+            if node.name in run.sessions:
+                return run.sessions[node.name]
+        raise UsageError("no host of role etcd that stays can be reached", fix="bring one back first")
 
     def _leader(self) -> Session:
         """Look at the control planes that stay and return one that answers."""
+        if self.leader is not None:
+            return self.leader
         run = self.run
         staying = [node for node in run.cluster.control_planes if node.name not in self.wish.names]
         if not staying:
@@ -118,22 +163,27 @@ class _Removal:
             for each in error.errors:
                 tell(f"{each.host} cannot be reached: {each.summary}")
 
-    def _reach(self) -> list[Node]:
+    def _reach(self, found: Membership) -> list[Node]:
+        """Look at those that are to go, in the config or not; who cannot be reached is told."""
         run = self.run
         known = {node.name: node for node in run.cluster.nodes}
-        # A host that is in the file no more is a name that the cluster may know.
-        targets = [known.get(name) or Node(name, Role.WORKER, ()) for name in dict.fromkeys(self.wish.names)]
-        in_file = [node for node in targets if node.name in known]
-        if in_file:
-            self._look(in_file, run.warn)
+        targets = [
+            known.get(name) or strangers.described(run.cluster, found, name)
+            for name in dict.fromkeys(self.wish.names)
+        ]
+        # Without an address and a way there, it is a name that the cluster knows, at most.
+        reachable = [node for node in targets if node.name in known or node.ssh is not None]
+        if reachable:
+            self._look(reachable, run.warn)
         self.unreached = [node.name for node in targets if node.name not in run.sessions]
         return targets
 
     def _refuse(self, targets: Sequence[Node], found: Membership, leader: Session) -> None:
         """Raise for what would be regretted, the weightiest first."""
         errors: list[KubeadmPyError] = []
-        own = preflight.ca_public_key(self.run, leader.name)
         for node in targets:
+            vouches = self.etcd if node.role is Role.ETCD and self.etcd is not None else leader
+            own = preflight.ca_public_key(self.run, vouches.name)
             known = node.name in found.nodes or found.member_of(node) is not None
             if not known and node.name in self.unreached and not node.addresses:
                 errors.append(
@@ -188,12 +238,12 @@ class _Removal:
             leave.drain(name, server, self.wish.deadline, force=self.wish.force) for name in alive
         ]
         leaves: list[Action] = []
-        for change in verdict.order:
+        for change in (each for each in verdict.order if each.leaves):
             leaves += leave.leave_etcd(_named(found.members, change.name), membership.etcdctl(cluster))
         forgets: list[Action] = [leave.forget(names, server)] if names else []
         by_stage = {
             "drain": _on(leader, "drain", drains),
-            "leave": _on(leader, "leave", leaves),
+            "leave": _on(self.etcd or leader, "leave", leaves),
             "reset": self._resets(targets),
             "forget": _on(leader, "forget", forgets),
         }
@@ -217,6 +267,19 @@ class _Removal:
             if planned:
                 plans.append(HostPlan(node.name, planned))
         return tuple(plans)
+
+
+def judge(
+    members: Sequence[Member], leaving: Sequence[str], joining: Sequence[str] = (), *, late: bool = False
+) -> quorum.Verdict:
+    """Judge changes of membership; raise KubeadmPyError where they would cost etcd its quorum."""
+    verdict = quorum.judge(members, leaving, joining)
+    if verdict.refused:
+        since = (
+            ["it could be done when this run began; the nodes are drained, no member is gone"] if late else []
+        )
+        raise KubeadmPyError(verdict.refused, details=since, fix=verdict.fix)
+    return verdict
 
 
 def _on(leader: Session, step: str, actions: Sequence[Action]) -> tuple[HostPlan, ...]:

@@ -28,6 +28,7 @@ from kubeadm_py.model.actions import (
 )
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster, SharedFile
@@ -42,7 +43,7 @@ from kubeadm_py.plan.file_changes import content_text
 from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.shared_keys import SharedKeys
-from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_CONTROL_PLANE, JOIN_WORKER, PREPARE
+from kubeadm_py.plan.workflows import CONTROL_PLANE, ETCD_HOSTS, JOIN_CONTROL_PLANE, JOIN_WORKER, PREPARE
 from kubeadm_py.steps import etcd_cluster, kubelet_start
 from kubeadm_py.steps.base import StepContext, sha256
 from kubeadm_py.token import bootstrap
@@ -107,7 +108,7 @@ def render(
     def context(of: ResolvedCluster, node: Node, joined: JoinedCluster | None = None) -> StepContext:
         known = facts[node.name]
         return StepContext(
-            of,
+            of.at(node),
             node,
             as_new(of, known),
             "init" if joined is None else "join",
@@ -127,6 +128,7 @@ def render(
     try:
         if cluster.control_planes:
             first = cluster.control_planes[0]
+            founders = Birth(tuple((node.name, etcd_cluster.peer_url(node)) for node in cluster.etcd_hosts))
             ctx = context(cluster, first)
             stages = [
                 build_stage(PREPARE, [ctx]),
@@ -143,6 +145,10 @@ def render(
                 hosts.append(make.host(first.name, stages))
                 objects += make.objects(stages)
                 joined = _as_discovered(joined, objects, producers.ca_pem() if secrets else b"")
+                hosts += [
+                    make.host(node.name, _etcd_stages(replace(context(cluster, node), birth=founders)))
+                    for node in cluster.etcd_hosts
+                ]
             finally:
                 producers.forget()
         taken_over = _shared_keys(cluster, hosts[0], now, keys) if len(cluster.control_planes) > 1 else None
@@ -173,6 +179,10 @@ def render(
     return Rendered(tuple(hosts), tuple(objects))
 
 
+def _etcd_stages(ctx: StepContext) -> list[Stage]:
+    return [build_stage(PREPARE, [ctx]), build_stage(ETCD_HOSTS, [ctx])]
+
+
 def _keys_wanted(cluster: ResolvedCluster) -> int:
     """Count the keys of a new cluster: the first control plane's, and those of each that follows."""
     first, *others = cluster.control_planes or (None,)
@@ -183,6 +193,8 @@ def _keys_wanted(cluster: ResolvedCluster) -> int:
         len(requests.leaf_requests(cluster, node)) + len(requests.kubeconfig_requests(cluster, node))
         for node in cluster.control_planes
     ]
+    own += [len(requests.requests(cluster.at(node), node)) for node in cluster.etcd_hosts]
+    own += [len(requests.etcd_client_requests(cluster, first))]
     # The kubelets of the others ask the cluster for their certificates.
     return shared + sum(own) - len(others)
 
@@ -203,7 +215,7 @@ def _shared_keys(cluster: ResolvedCluster, first: RenderedHost, now: datetime, k
             None if each.is_key else content[each.path],
         )
         for each in shared.shared_paths(cluster)
-        if cluster.etcd.external is None or not each.key.startswith("external-etcd")
+        if cluster.etcd.ours is not None or not each.key.startswith("external-etcd")
     )
     return SharedKeys(cluster, described, lambda: content, now, keys)
 

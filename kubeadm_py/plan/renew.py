@@ -11,15 +11,16 @@ from typing import Any
 from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model import ports
 from kubeadm_py.model.actions import Late
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.pki import external, files, renewal
+from kubeadm_py.pki import external, files, renewal, requests
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
-from kubeadm_py.pki.requests import authority_requests
-from kubeadm_py.plan import serving
+from kubeadm_py.pki.requests import CertificateRequest
+from kubeadm_py.plan import key_holders, serving
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.producers import Complete, read_files
 from kubeadm_py.plan.run import Run
@@ -62,11 +63,15 @@ def renew(
         raise UsageError(
             f"there is no certificate {name} to renew", fix=f"one of {ALL}, {', '.join(steps.names())}"
         )
+    chosen = [node.name for node in targets]
+    if any(node.role is Role.CONTROL_PLANE for node in targets):
+        # What signs their way to etcd lies on etcd's own hosts.
+        targets = [*targets, *(node for node in run.cluster.etcd_hosts if node.name not in chosen)]
     run.look(targets, lock=not run.options.dry_run)
     if complete is not None:
         run.use(complete(run.cluster, {host: session.facts for host, session in run.sessions.items()}))
     now = datetime.now(UTC)
-    members = _members(run)
+    members = [session for session in _members(run) if session.name in chosen or complete is not None]
     started = _started(members)
     contexts = {each.name: context(run.cluster, each, now) for each in members}
     decisions = {
@@ -102,8 +107,9 @@ def _stages(plans: Sequence[HostPlan], together: bool) -> tuple[Stage, ...]:
 def _execute(
     run: Run, plan: Plan, decisions: Mapping[str, Decision], now: datetime, key_maker: KeyMaker
 ) -> None:
+    etcd = key_holders.find(run.cluster, (), [run.sessions[node.name] for node in _reached(run)])
     makers = {
-        host: _Renewal(run.cluster, run.sessions[host], decision, now, key_maker)
+        host: _Renewal(run.cluster, run.sessions[host], decision, now, key_maker, etcd)
         for host, decision in decisions.items()
     }
 
@@ -134,6 +140,8 @@ class _Renewal:
     decision: Decision
     now: datetime
     key_maker: KeyMaker
+    etcd: key_holders.Shared
+    """What hosts of role etcd keep: the authority of etcd's certificates."""
 
     def make(self, name: str, late: Late) -> bytes:
         """Return the content of a Late."""
@@ -154,12 +162,10 @@ class _Renewal:
 
     @cached_property
     def _authorities(self) -> Authorities:
-        signers = {request.signer for request in self.decision.renewed}
         made = Authorities.from_existing(
             {
                 each.name: (self._content[each.certificate_path], Secret(self._content[each.key_path]))
-                for each in authority_requests(self.cluster)
-                if each.name in signers
+                for each in self._signers
             },
             now=self.now,
             key_maker=self.key_maker,
@@ -167,27 +173,44 @@ class _Renewal:
         made.prepare(self.decision.renewed)
         return made
 
+    @property
+    def _signers(self) -> list[CertificateRequest]:
+        names = {request.signer for request in self.decision.renewed}
+        return [each for each in key_holders.authorities(self.cluster) if each.name in names]
+
     @cached_property
     def _content(self) -> dict[str, bytes]:
-        signers = {request.signer for request in self.decision.renewed}
-        wanted = [
-            path
-            for each in authority_requests(self.cluster)
-            if each.name in signers
-            for path in (each.certificate_path, each.key_path)
-        ]
+        apart = {request.name: session for request, session in self.etcd.authorities}
+        by_session: dict[str, list[str]] = {}
+        for each in self._signers:
+            owner = apart.get(each.name, self.session)
+            by_session.setdefault(owner.name, []).extend((each.certificate_path, each.key_path))
         own = self.decision.kubeconfigs
-        wanted += [own[request.name] for request in self.decision.renewed if request.name in own]
-        return read_files(self.session, wanted)
+        by_session.setdefault(self.session.name, []).extend(
+            own[request.name] for request in self.decision.renewed if request.name in own
+        )
+        content = read_files(self.session, by_session.pop(self.session.name))
+        for session in apart.values():
+            content |= read_files(session, by_session.pop(session.name, []))
+        return content
+
+
+def _reached(run: Run) -> list[Node]:
+    return [node for node in run.cluster.etcd_hosts if node.name in run.sessions]
 
 
 def _members(run: Run) -> list[Session]:
-    """Return the control planes that have a CA; hosts of the file that have not joined yet are told."""
+    """Return the hosts that have a CA; hosts of the file that have not joined yet are told."""
     ca = f"{run.cluster.certificates_dir}/ca.crt"
-    members = [session for session in run.sessions.values() if ca in session.facts.files]
+    of_etcd = requests.etcd_authority(run.cluster).certificate_path
+    members = []
     for session in run.sessions.values():
-        if session not in members:
-            run.warn(f"{ca} is not there: this host is no control plane yet, it is left out", session.name)
+        path = of_etcd if session.node.role is Role.ETCD else ca
+        if path in session.facts.files:
+            members.append(session)
+        else:
+            what = "member of etcd" if session.node.role is Role.ETCD else "control plane"
+            run.warn(f"{path} is not there: this host is no {what} yet, it is left out", session.name)
     if not members:
         raise KubeadmPyError(
             f"no host has {ca}: there is no control plane to renew certificates of",
@@ -204,12 +227,18 @@ def _started(members: Sequence[Session]) -> dict[str, dict[str, float]]:
 def context(cluster: ResolvedCluster, session: Session, now: datetime) -> StepContext:
     """Return what decisions about one host are made from."""
     return StepContext(
-        cluster, session.node, session.facts, "certs renew", now, recorded=session.inventory.files
+        cluster.at(session.node),
+        session.node,
+        session.facts,
+        "certs renew",
+        now,
+        recorded=session.inventory.files,
     )
 
 
 def _serves(session: Session) -> bool:
-    return session.facts.listens(session.node.bind_port)
+    is_etcd = session.node.role is Role.ETCD
+    return session.facts.listens(ports.ETCD_CLIENT if is_etcd else session.node.bind_port)
 
 
 def _tell(run: Run, decisions: Mapping[str, Decision], name: str) -> None:

@@ -272,9 +272,9 @@ def _removal(run: Run, name: str) -> str:
 def _warn_of_members(run: Run) -> None:
     """Say before the question where an etcd member would stay behind in a cluster that goes on."""
     cluster = run.cluster
-    staying = [node for node in cluster.control_planes if node.name not in run.sessions]
+    staying = [node for node in cluster.etcd_members if node.name not in run.sessions]
     for name, session in run.sessions.items():
-        if staying and cluster.etcd.local is not None and etcd_birth.MANIFEST in session.facts.files:
+        if staying and etcd_birth.MANIFEST in session.facts.files:
             run.warn(
                 "this host's etcd member stays in the cluster, where it costs a vote",
                 name,

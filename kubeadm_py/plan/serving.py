@@ -75,9 +75,12 @@ def endpoints(cluster: ResolvedCluster, node: Node) -> list[Endpoint]:
     """List the TLS ports of a host's components."""
     port = int(cluster.kubelet_config.get("port") or ports.KUBELET)
     kubelet = Endpoint("kubelet", node.address, port, _kubelet_certificate(cluster))
-    if node.role is not Role.CONTROL_PLANE:
+    if node.role is Role.WORKER:
         return [kubelet]
-    pki, local = cluster.certificates_dir, cluster.etcd.local
+    if node.role is Role.ETCD:
+        # Its kubelet serves nobody.
+        return _etcd(cluster, node)
+    pki = cluster.certificates_dir
     api, manager = probes.kube_apiserver(node), probes.kube_controller_manager(cluster)
     scheduler = probes.kube_scheduler(cluster)
     given = [
@@ -89,14 +92,18 @@ def endpoints(cluster: ResolvedCluster, node: Node) -> list[Endpoint]:
         Endpoint("kube-controller-manager", manager.host or node.address, manager.port, given[1]),
         Endpoint("kube-scheduler", scheduler.host or node.address, scheduler.port, given[2]),
     ]
-    if local is not None:
-        clients = probes.etcd_clients(local, node)
-        peers = Endpoint("etcd", probes.advertised(node), ports.ETCD_PEER, f"{pki}/etcd/peer.crt")
-        listed += [
-            Endpoint("etcd", clients.host or node.address, clients.port, f"{pki}/etcd/server.crt"),
-            peers,
-        ]
-    return [*listed, kubelet]
+    return [*listed, *_etcd(cluster, node), kubelet]
+
+
+def _etcd(cluster: ResolvedCluster, node: Node) -> list[Endpoint]:
+    pki, local = cluster.certificates_dir, cluster.at(node).etcd.local
+    if local is None:
+        return []
+    clients = probes.etcd_clients(local, node)
+    return [
+        Endpoint("etcd", clients.host or node.address, clients.port, f"{pki}/etcd/server.crt"),
+        Endpoint("etcd", probes.advertised(node), ports.ETCD_PEER, f"{pki}/etcd/peer.crt"),
+    ]
 
 
 def look(cluster: ResolvedCluster, session: Session) -> list[Served]:

@@ -16,6 +16,8 @@ from kubeadm_py.steps import (
     endpoint,
     endpoint_users,
     etcd_birth,
+    etcd_client,
+    etcd_host,
     etcd_join,
     kubeconfigs,
     kubelet_bootstrap,
@@ -52,12 +54,13 @@ def ahead(*stages: StageDefinition) -> StagesAhead:
 PREPARE = StageDefinition(
     "prepare",
     "runtime, kubelet, images",
-    (*prepare.STEPS, own_files.STEP, permissions.STEP, etcd_birth.RECORD),
+    (*prepare.STEPS, own_files.STEP, permissions.STEP, etcd_birth.AGAIN, etcd_birth.RECORD),
 )
 
 _CHANGING = (
     prepare.DIRECTORIES,
     certs.STEP,
+    etcd_client.STEP,
     kubeconfigs.STEP,
     static_pods.STEP_ETCD,
     static_pods.STEP,
@@ -106,6 +109,37 @@ MOVE = (ENDPOINT_WAY, ENDPOINT_USERS, ENDPOINT_OBJECTS, ENDPOINT_OLD)
 """The move of a running cluster's endpoint, in order; each begins once all hosts came through the last."""
 BEFORE_THE_MOVE = (CONTROL_PLANES, ENDPOINT_WAY)
 """Stages that leave the old endpoint beside the new one."""
+
+ETCD_HOSTS = StageDefinition(
+    "etcd",
+    "etcd members",
+    (
+        prepare.DIRECTORIES,
+        certs.STEP,
+        static_pods.STEP_ETCD,
+        kubelet_start.STEP,
+        etcd_host.STEP_WAIT,
+        etcd_birth.STARTED,
+        applied.STEP,
+        own_files.STEP_PODS,
+    ),
+)
+"""What apply does on hosts of role etcd that founded their cluster, or have been let into it."""
+
+JOIN_ETCD_HOST = StageDefinition(
+    "etcd-join",
+    "etcd members join",
+    (
+        prepare.DIRECTORIES,
+        certs.STEP,
+        etcd_join.STEP_CHECK,
+        kubelet_start.STEP,
+        etcd_join.STEP,
+        applied.STEP,
+        own_files.STEP_PODS,
+    ),
+)
+"""What it does on those that come later."""
 
 _CHANGING_WORKER = (prepare.DIRECTORIES, endpoint.STEP, kubelet_start.STEP)
 JOIN_WORKER = StageDefinition(

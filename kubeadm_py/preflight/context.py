@@ -18,10 +18,13 @@ class Target(StrEnum):
     INIT = "init"
     JOIN_CONTROL_PLANE = "join --control-plane"
     JOIN_WORKER = "join"
+    ETCD_HOST = "etcd host"
 
 
 EVERYWHERE = frozenset(Target)
 CONTROL_PLANES = frozenset({Target.INIT, Target.JOIN_CONTROL_PLANE})
+ETCD_MEMBERS = CONTROL_PLANES | {Target.ETCD_HOST}
+NODES = EVERYWHERE - {Target.ETCD_HOST}
 JOINS = frozenset({Target.JOIN_CONTROL_PLANE, Target.JOIN_WORKER})
 
 
@@ -75,6 +78,8 @@ class CheckContext:
     @property
     def target(self) -> Target:
         """Return the way by which this host comes into the cluster."""
+        if self.node.role is Role.ETCD:
+            return Target.ETCD_HOST
         if self.verb == "init":
             return Target.INIT
         control_plane = self.node.role is Role.CONTROL_PLANE

@@ -19,6 +19,26 @@ _PLAIN_ARGUMENT = re.compile(r"[^\s\"'\\]*")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
+_OF_A_NODE = frozenset(
+    (
+        "clusterDNS",
+        "clusterDomain",
+        "rotateCertificates",
+        "serverTLSBootstrap",
+        "tlsCertFile",
+        "tlsPrivateKeyFile",
+    )
+)
+_ALONE: dict[str, Any] = {
+    # Nobody calls it, and it has no API server to ask who may: it listens for its health check alone.
+    "enableServer": False,
+    "readOnlyPort": 0,
+    "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}},
+    "authorization": {"mode": "AlwaysAllow"},
+}
+"""The kubelet of a host of role etcd belongs to no cluster: it runs static pods, and nothing else."""
+
+
 def kubelet_config(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> FileSpec:
     """Return config.yaml: the cluster's KubeletConfiguration, what only this host knows, and patches."""
     return FileSpec(paths.KUBELET_CONFIG, engine.dump(_configuration(cluster, node, facts)))
@@ -32,6 +52,8 @@ def healthz_port(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> int:
 
 def _configuration(cluster: ResolvedCluster, node: Node, facts: HostFacts) -> dict[str, Any]:
     config = component_configs.kubelet_configuration(cluster)
+    if node.role is Role.ETCD:
+        config = {key: value for key, value in config.items() if key not in _OF_A_NODE} | _ALONE
     if facts.systemd_resolved_active:
         # /etc/resolv.conf names resolved's stub on 127.0.0.53, which pods cannot reach.
         config.setdefault("resolvConf", paths.RESOLVED_RESOLV_CONF)

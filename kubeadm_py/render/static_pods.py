@@ -8,7 +8,7 @@ from typing import Any
 
 from kubeadm_py.model import images, paths, ports
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Component, ExternalEtcd, LocalEtcd, Node, ResolvedCluster
+from kubeadm_py.model.cluster import Component, ExternalEtcd, LocalEtcd, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import ETCD_FEATURE_GATES_SINCE, Version
 from kubeadm_py.render import component_flags, engine, host_paths, probes
@@ -34,7 +34,7 @@ def manifests(
     initial_cluster_state: str = "",
     wanted: Collection[str] = (ETCD, *COMPONENTS),
 ) -> list[FileSpec]:
-    """Return the wanted manifests of a control-plane host: etcd where it is local, then the three components.
+    """Return a host's wanted manifests: etcd where it is local; on a control plane then the three components.
 
     `environment` are the host's variables, of which the components get the *_proxy ones. `external_ca`
     says that the CA's key is not on the host. `etcd_members` are (name, peer URL) of every member that the
@@ -76,7 +76,9 @@ def pods(
         "kube-controller-manager": lambda: builder.kube_controller_manager(external_ca),
         "kube-scheduler": builder.kube_scheduler,
     }
-    absent = () if cluster.etcd.local is not None else (ETCD,)
+    absent: tuple[str, ...] = () if cluster.etcd.local is not None else (ETCD,)
+    if node.role is Role.ETCD:
+        absent = COMPONENTS
     rendered = {name: make() for name, make in makers.items() if name in wanted and name not in absent}
     patches = cluster.patches(node)
     return {name: patched(pod, name, patches) for name, pod in rendered.items()}

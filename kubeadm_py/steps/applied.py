@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Late
+from kubeadm_py.model.cluster import Role
+from kubeadm_py.pki.requests import ETCD_CA
 from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
 
 AUTHORITY = f"{paths.APPLIED_DIR}/ca"
 """Holds the digest of the CA certificate; the notes beside it count only where this one is so."""
 PRODUCER = "authority-note"
-"""Makes it where the CA is made in the same run."""
+"""Makes it where the CA is made in the same run; its Late.args is the authority's name."""
 
 
 def authority_note(ca_pem: bytes) -> bytes:
@@ -36,8 +38,10 @@ def plan(ctx: StepContext) -> list[Action]:
 
 
 def _authority(ctx: StepContext) -> FileSpec:
-    known = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/ca.crt")
-    content = _note(known.sha256) if known is not None else Late(PRODUCER, {"digest of": "ca.crt"})
+    # A host of role etcd has no other authority than etcd's.
+    name, file = (ETCD_CA, "etcd/ca.crt") if ctx.node.role is Role.ETCD else ("ca", "ca.crt")
+    known = ctx.facts.files.get(f"{ctx.cluster.certificates_dir}/{file}")
+    content = _note(known.sha256) if known is not None else Late(PRODUCER, {"digest of": file}, name)
     return FileSpec(AUTHORITY, content, 0o600)
 
 

@@ -60,6 +60,10 @@ class StepContext:
     """Whether this host writes what the whole cluster has once: its API objects and the marks on nodes."""
     birth: Birth | None = None
     """With whom this host's etcd member is born; None: alone, or as its manifest says."""
+    etcd_others: tuple[Node, ...] = ()
+    """Hosts of role etcd whose members are up: whom a later one asks to be let in."""
+    again: str | None = None
+    """Not None: this host's member begins anew; the peer URL at which it was awaited in vain."""
     marked: tuple[Node, ...] | None = None
     """Nodes that this leader marks; None: itself."""
     live: LiveObjects | None = None

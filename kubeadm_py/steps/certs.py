@@ -9,6 +9,7 @@ from datetime import timedelta
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.pki import external, inspect
 from kubeadm_py.pki.files import certificate_files, key_pair_files
@@ -48,7 +49,7 @@ def plan(ctx: StepContext) -> list[Action]:
             reasons |= dict.fromkeys((request.certificate_path, request.key_path), f"{request.name}: {why}")
             if request.is_authority:
                 fresh.add(request.name)
-    for pair in key_pair_requests(ctx.cluster):
+    for pair in key_pair_requests(ctx.cluster, ctx.node):
         if not ctx.phases.wants(f"certs/{pair.name}"):
             continue
         # kubeadm keeps a private key that is there and makes no public one from it (contract 4.3); ours, of a
@@ -135,9 +136,10 @@ def _refuse_to_replace(ctx: StepContext, request: CertificateRequest) -> None:
     has_key = request.key_path in ctx.facts.files
     if has_key and request.key_path not in ctx.recorded:
         found = f"{request.key_path} is there without {request.certificate_path}"
-    elif paths.ADMIN_CONF in ctx.facts.files:
+    elif paths.ADMIN_CONF in ctx.facts.files or _runs_etcd_alone(ctx):
         lost = [request.certificate_path, *([] if has_key else [request.key_path])]
-        found = f"this control plane has lost {' and '.join(lost)}"
+        found = f"this {'etcd host' if ctx.node.role is Role.ETCD else 'control plane'} has lost"
+        found += f" {' and '.join(lost)}"
     else:
         return
     raise KubeadmPyError(
@@ -146,6 +148,10 @@ def _refuse_to_replace(ctx: StepContext, request: CertificateRequest) -> None:
         details=["a new CA would not be trusted by what the old one has signed"],
         fix="put it back from a backup or from another control plane; for a new cluster: kubeadm-py reset",
     )
+
+
+def _runs_etcd_alone(ctx: StepContext) -> bool:
+    return ctx.node.role is Role.ETCD and f"{paths.MANIFESTS_DIR}/etcd.yaml" in ctx.facts.files
 
 
 def _leaf_lacks(ctx: StepContext, request: CertificateRequest, fresh: set[str]) -> str:

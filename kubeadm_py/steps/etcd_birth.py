@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, FileSpec
+from kubeadm_py.model.actions import Action, FileSpec, RunScript
 from kubeadm_py.model.etcd import Birth, parse_members
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.steps.base import Step, StepContext, write
 
+_CLEAR = """rm -f {manifest}
+if systemctl is-active --quiet kubelet.service; then running=1; systemctl stop kubelet.service; fi
+pods=$(crictl pods --namespace kube-system --label component=etcd -q)
+if [ -n "$pods" ]; then
+  crictl --timeout 60s stopp $pods
+  crictl --timeout 60s rmp -f $pods
+fi
+rm -rf --one-file-system -- {data}
+# Last: a run that is cut off before begins with this again.
+rm -f {birth}
+if [ -n "${{running:-}}" ]; then systemctl start kubelet.service; fi"""
 MANIFEST = f"{paths.MANIFESTS_DIR}/etcd.yaml"
 
 
@@ -41,6 +53,23 @@ def manifest_flags(facts: HostFacts) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def plan_again(ctx: StepContext) -> list[Action]:
+    """Clear away what a member has begun that never came together with the others, its record with it."""
+    local = ctx.cluster.etcd.local
+    if ctx.again is None or local is None or not {MANIFEST, paths.ETCD_BIRTH} & ctx.facts.files.keys():
+        return []
+    script = _CLEAR.format(
+        manifest=MANIFEST, birth=paths.ETCD_BIRTH, data=shlex.quote(f"{local.data_dir}/member")
+    )
+    return [
+        RunScript(
+            "clear away what etcd has begun",
+            script,
+            reason="a founder was awaited at another address, and they never came together",
+        )
+    ]
+
+
 def plan_record(ctx: StepContext) -> list[Action]:
     """Note the birth before any member starts: whoever goes on after a crash must know its founders."""
     if ctx.birth is None:
@@ -60,5 +89,6 @@ def _record(birth: Birth) -> FileSpec:
     return FileSpec(paths.ETCD_BIRTH, birth.dump(), 0o600, of_cluster=True)
 
 
+AGAIN = Step("etcd-again", "etcd's members", plan_again)
 RECORD = Step("etcd-birth", "etcd's members", plan_record)
 STARTED = Step("etcd-started", "etcd's birth", plan_started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.cluster import Node, ResolvedCluster, join_host_port
@@ -24,18 +25,16 @@ def peer_url(node: Node) -> str:
     return f"https://{join_host_port(probes.advertised(node), ports.ETCD_PEER)}"
 
 
-def functions(cluster: ResolvedCluster, node: Node, server: str) -> str:
-    """Return functions for a script on a control plane.
+def functions(cluster: ResolvedCluster, node: Node, server: str, others: Sequence[Node] = ()) -> str:
+    """Return functions for a script on a host that runs a member.
 
     `kpy_members` puts the members into $members, one a line as MEMBER_COLUMNS has them, and this host's own
-    line into $own_line. It asks the other members, which it finds by the annotations of their pods: a learner
-    answers no such question. `server` is the URL of an API server that runs.
+    line into $own_line. It asks the other members, for a learner answers no such question: `others`, or where
+    none are given those that it finds by the annotations of their pods. `server` is then the URL of an API
+    server that runs.
     """
     certificates = f"{cluster.certificates_dir}/etcd"
-    kubectl = (
-        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {paths.ADMIN_CONF}"
-        f" --server {shlex.quote(server)} --request-timeout 10s"
-    )
+    find = _given(others) if others else _by_annotation(server)
     flags = shlex.join(
         [
             *("--cacert", f"{certificates}/ca.crt"),
@@ -53,10 +52,7 @@ kpy_etcdctl() {{
 }}
 kpy_others() {{
   [ -z "${{others:-}}" ] || return 0
-  answer=$({kubectl} get pods -n kube-system -l component=etcd,tier=control-plane \\
-    -o jsonpath={shlex.quote(_ENDPOINTS)} 2>&1) || {{ kpy_last; return 1; }}
-  others=$(printf '%s\\n' "$answer" | tr ',' '\\n' | grep '^http' | grep -vxF "$own_client" | paste -sd , -)
-  [ -n "$others" ] || {{ echo "no other etcd member is known to the API"; return 1; }}
+{find}
 }}
 kpy_members() {{
   kpy_others || return 1
@@ -72,3 +68,18 @@ kpy_members() {{
   own_id=${{own_line%%,*}}
 }}
 """
+
+
+def _given(others: Sequence[Node]) -> str:
+    return f"  others={shlex.quote(','.join(client_url(each) for each in others))}"
+
+
+def _by_annotation(server: str) -> str:
+    kubectl = (
+        f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {paths.ADMIN_CONF}"
+        f" --server {shlex.quote(server)} --request-timeout 10s"
+    )
+    return f"""  answer=$({kubectl} get pods -n kube-system -l component=etcd,tier=control-plane \\
+    -o jsonpath={shlex.quote(_ENDPOINTS)} 2>&1) || {{ kpy_last; return 1; }}
+  others=$(printf '%s\\n' "$answer" | tr ',' '\\n' | grep '^http' | grep -vxF "$own_client" | paste -sd , -)
+  [ -n "$others" ] || {{ echo "no other etcd member is known to the API"; return 1; }}"""

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, Action, EtcdMember, FileSpec, MakeDirectories, Wait
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.render import probes
 from kubeadm_py.render.static_pods import ETCD, manifests
 from kubeadm_py.steps import etcd_cluster, waits
@@ -21,6 +22,13 @@ HEALTH_DEADLINE = timedelta(seconds=40)
 """kubeadm's own patience with a cluster that is to be healthy: 8 tries, 5 s apart."""
 STATE = "existing"
 
+# A founder whose address was corrected is awaited at the old one, where it costs a vote.
+_STALE = """if kpy_members >"$kpy_tmp/why" 2>&1; then
+  stale=$(printf '%s\\n' "$members" | awk -F ', ' -v url={url} '$4 == url {{ print $1; exit }}')
+  [ -z "$stale" ] || kpy_etcdctl "$others" member remove "$stale"
+  others=
+fi
+"""
 _ANNOUNCE = """deadline=$(($(date +%s) + {seconds}))
 said=
 while :; do
@@ -116,6 +124,8 @@ def _has_member(ctx: StepContext) -> bool:
 
 
 def _functions(ctx: StepContext) -> str:
+    if ctx.node.role is Role.ETCD:
+        return etcd_cluster.functions(ctx.cluster, ctx.node, "", ctx.etcd_others)
     server = ctx.joined.helper or ctx.joined.server
     return etcd_cluster.functions(ctx.cluster, ctx.node, server)
 
@@ -137,7 +147,7 @@ def _announce(ctx: StepContext, data_dir: str) -> EtcdMember:
         ctx.node.name,
         etcd_cluster.peer_url(ctx.node),
         spec,
-        _functions(ctx) + announce,
+        _functions(ctx) + (_STALE.format(url=shlex.quote(ctx.again)) if ctx.again else "") + announce,
         reason="the cluster does not know it yet",
         timeout=deadline + timedelta(minutes=1),
     )

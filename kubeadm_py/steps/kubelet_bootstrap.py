@@ -19,8 +19,8 @@ def plan(ctx: StepContext) -> list[Action]:
 
 
 def plan_ready(ctx: StepContext) -> list[Action]:
-    """Wait until the new node is Ready."""
-    if _is_member(ctx):
+    """Wait until the new node is Ready, and the node of a host whose join was cut off before that."""
+    if _is_member(ctx) and not _left_behind(ctx):
         return []
     name, deadline = ctx.node.name, ctx.cluster.join_timeouts.kubelet_health_check
     # Of a cluster that is all in the file it is known whether a pod network comes.
@@ -28,6 +28,12 @@ def plan_ready(ctx: StepContext) -> list[Action]:
         return [waits.node_registered(name, paths.KUBELET_CONF, deadline)]
     network_comes = addons_ready.has_network(ctx)
     return [waits.node_ready(name, paths.KUBELET_CONF, "", deadline, network_comes=network_comes)]
+
+
+def _left_behind(ctx: StepContext) -> bool:
+    """Say whether the cluster is known not to have this member as a Ready node."""
+    ready = ctx.joined.ready_nodes if ctx.joined is not None else None
+    return ready is not None and ctx.node.name not in ready
 
 
 def _is_member(ctx: StepContext) -> bool:

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 from kubeadm_py.model import times
 from kubeadm_py.model.actions import Action, FileSpec, Late, RestartStaticPod, Wait, WriteFiles
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.pki import expiry, inspect, pem, renewal
 from kubeadm_py.pki.expiry import Expiry
 from kubeadm_py.pki.files import KUBECONFIG, SECRET_MODE, certificate_files
-from kubeadm_py.pki.requests import CertificateRequest, kubeconfig_requests, leaf_requests
+from kubeadm_py.pki.requests import CertificateRequest, etcd_client_requests, leaf_requests
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import wait_control_plane
+from kubeadm_py.steps import etcd_host, wait_control_plane
 from kubeadm_py.steps.base import Step, StepContext
 
 RENEWED_KUBECONFIG = f"{KUBECONFIG}.renewed"
@@ -70,10 +71,9 @@ def decide(
     listed = [
         each for each in expiry.certificates(ctx.cluster, ctx.node, ctx.facts.files) if each.name in chosen
     ]
-    leaves = {request.name: request for request in leaf_requests(ctx.cluster, ctx.node)}
-    kubeconfigs = {
-        request.name: request for request in kubeconfig_requests(ctx.cluster, ctx.cluster.control_planes[0])
-    }
+    carried = (*leaf_requests(ctx.cluster, ctx.node), *etcd_client_requests(ctx.cluster, ctx.node))
+    leaves = {request.name: request for request in carried}
+    kubeconfigs = expiry.renewable_kubeconfigs(ctx.cluster, ctx.node)
     renewed: list[CertificateRequest] = []
     notes: list[str] = []
     due = [
@@ -153,7 +153,7 @@ def _drift(name: str, content: bytes, request: CertificateRequest) -> Iterator[s
 
 def _authorities_that_end(ctx: StepContext, signers: set[str]) -> Iterator[str]:
     ends = ctx.now + ctx.cluster.certificate_validity
-    for authority in expiry.authorities(ctx.cluster, ctx.facts.files):
+    for authority in expiry.authorities(ctx.cluster, ctx.node, ctx.facts.files):
         if authority.name in signers and authority.expires is not None and authority.expires < ends:
             yield (
                 f"the authority {authority.name} ends at {times.rfc3339(authority.expires)}, before what it"
@@ -180,6 +180,8 @@ def _reason(decision: Decision, component: str) -> str:
 
 
 def _waits(ctx: StepContext, restarted: list[str]) -> list[Action]:
+    if ctx.node.role is Role.ETCD:
+        return etcd_host.plan_wait(ctx) if restarted else []
     found = wait_control_plane.plan(ctx) if set(_TOGETHER) & set(restarted) else []
     others = [
         action

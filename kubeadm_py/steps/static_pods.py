@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.pki import external
 from kubeadm_py.render.static_pods import COMPONENTS, ETCD, manifests
 from kubeadm_py.steps import certs, etcd_birth
@@ -57,7 +58,8 @@ def _take_over(ctx: StepContext, files: list[FileSpec]) -> list[Action]:
     unit = ctx.facts.units.get("kubelet.service")
     running = unit is not None and unit.active_state == "active"
     changed = [_component(spec) for spec in differing(files, ctx.facts) if spec.path in ctx.facts.files]
-    if not changed or not running or is_served(ctx):
+    # A kubelet that knows of no API server at all replaces them as well.
+    if not changed or not running or is_served(ctx) or ctx.node.role is Role.ETCD:
         return []
     return [
         RunScript(

@@ -10,6 +10,7 @@ from cryptography import x509
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.pki import inspect, pem
+from kubeadm_py.pki.requests import ETCD_CA, etcd_authority
 from kubeadm_py.verify import expected
 from kubeadm_py.verify.checks import Problem
 
@@ -48,7 +49,7 @@ def chain(
     Where an authority is `external`, the operator chose the subjects.
     """
     requests = expected.certificates(cluster, node)
-    authorities = {"ca": cluster.ca_cert_path}
+    authorities = {"ca": cluster.ca_cert_path, ETCD_CA: etcd_authority(cluster).certificate_path}
     authorities |= {request.name: request.certificate_path for request in requests if request.is_authority}
     problems = []
     for request in requests:

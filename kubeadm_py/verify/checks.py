@@ -79,13 +79,19 @@ def check(
     needs: tuple[str, ...] = (),
     changes: bool = False,
     control_planes_only: bool = False,
+    etcd_members_only: bool = False,
 ) -> pytest.MarkDecorator:
     """Mark a test function as a check of the suite; the first line of its docstring is the title.
 
     A function that takes `node` is run once a host, or once a control plane.
     """
     return pytest.mark.check(
-        identity, level=level, needs=needs, changes=changes, control_planes_only=control_planes_only
+        identity,
+        level=level,
+        needs=needs,
+        changes=changes,
+        control_planes_only=control_planes_only,
+        etcd_members_only=etcd_members_only,
     )
 
 

@@ -46,11 +46,14 @@ def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
 
     CA keys are optional: in external-CA mode the operator keeps them.
     """
-    facts = HostFacts(hostname=node.name)
+    facts, cluster = HostFacts(hostname=node.name), cluster.at(node)
     specs = kubelet.node_files(cluster, node, facts, joining=node.role is Role.WORKER)
     optional: set[str] = set()
+    if node.role is Role.ETCD:
+        specs += pki_files.certificate_files(pki_requests.requests(cluster, node))
+        specs += static_pods.manifests(cluster, node, facts)
     if node.role is Role.CONTROL_PLANE:
-        requests = pki_requests.requests(cluster, node)
+        requests = _requests(cluster, node)
         optional = {request.key_path for request in requests if request.is_authority}
         specs += pki_files.certificate_files(requests)
         specs += pki_files.key_pair_files(pki_requests.key_pair_requests(cluster))
@@ -72,6 +75,8 @@ def files(cluster: ResolvedCluster, node: Node) -> list[ExpectedFile]:
     ]
     known = {file.path for file in listed}
     extra = [ExpectedFile(paths.KUBELET_CONF, 0o600), ExpectedFile(node.kubelet_client_certificate, 0o600)]
+    if node.role is Role.ETCD:
+        extra = []
     if node.role is Role.WORKER:
         extra.append(ExpectedFile(cluster.ca_cert_path, 0o644))
     elif cluster.etcd.local is not None:
@@ -87,8 +92,11 @@ def units(node: Node) -> list[str]:
 
 def listening(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
     """List the TCP ports that components listen on, kube-proxy's aside: it is a pod like others."""
+    cluster = cluster.at(node)
     kubelet_local = "healthzPort" not in cluster.kubelet_config
-    listed = [ExpectedPort(int(cluster.kubelet_config.get("port") or ports.KUBELET), "kubelet")]
+    listed = []
+    if node.role is not Role.ETCD:
+        listed.append(ExpectedPort(int(cluster.kubelet_config.get("port") or ports.KUBELET), "kubelet"))
     if kubelet_local:
         closed = "healthzBindAddress" not in cluster.kubelet_config
         listed.append(ExpectedPort(ports.KUBELET_HEALTHZ, "kubelet's healthz", closed))
@@ -96,9 +104,13 @@ def listening(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
         beside_api_servers = node.role is Role.CONTROL_PLANE
         listed.append(ExpectedPort(endpoint.port(cluster), "the API's balancer", not beside_api_servers))
         listed.append(ExpectedPort(ports.BALANCER_HEALTH, "the balancer's health check", True))
-    if node.role is not Role.CONTROL_PLANE:
+    if node.role is Role.WORKER:
         return listed
-    listed += [
+    return listed + ([] if node.role is Role.ETCD else _components(cluster, node)) + _etcd(cluster, node)
+
+
+def _components(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
+    return [
         ExpectedPort(node.bind_port, "kube-apiserver"),
         ExpectedPort(
             probes.kube_controller_manager(cluster).port,
@@ -109,15 +121,18 @@ def listening(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
             probes.kube_scheduler(cluster).port, "kube-scheduler", _keeps_binding(cluster.scheduler)
         ),
     ]
+
+
+def _etcd(cluster: ResolvedCluster, node: Node) -> list[ExpectedPort]:
     local = cluster.etcd.local
-    if local is not None:
-        closed = all(argument.name != "listen-metrics-urls" for argument in local.extra_args)
-        listed += [
-            ExpectedPort(probes.etcd_clients(local, node).port, "etcd"),
-            ExpectedPort(ports.ETCD_PEER, "etcd's peers"),
-            ExpectedPort(probes.etcd_metrics(local, node).port, "etcd's metrics", closed),
-        ]
-    return listed
+    if local is None:
+        return []
+    closed = all(argument.name != "listen-metrics-urls" for argument in local.extra_args)
+    return [
+        ExpectedPort(probes.etcd_clients(local, node).port, "etcd"),
+        ExpectedPort(ports.ETCD_PEER, "etcd's peers"),
+        ExpectedPort(probes.etcd_metrics(local, node).port, "etcd's metrics", closed),
+    ]
 
 
 def sysctls(cluster: ResolvedCluster) -> dict[str, str]:
@@ -142,6 +157,8 @@ def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateReques
         algorithm=cluster.key_algorithm,
         node=node.name,
     )
+    if node.role is Role.ETCD:
+        return pki_requests.requests(cluster.at(node), node)
     if node.role is not Role.CONTROL_PLANE:
         return [kubelet_client]
     kubeconfigs = [
@@ -149,7 +166,13 @@ def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateReques
         for request in pki_requests.kubeconfig_requests(cluster, node)
         if request.path != paths.KUBELET_CONF
     ]
-    return [*pki_requests.requests(cluster, node), *kubeconfigs, kubelet_client]
+    return [*_requests(cluster, node), *kubeconfigs, kubelet_client]
+
+
+def _requests(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
+    """List what is in a control plane's certificatesDir, its way to etcd's own hosts included."""
+    own = pki_requests.requests(cluster, node)
+    return [*own, *pki_requests.etcd_client_requests(cluster, node)]
 
 
 def external_authorities(cluster: ResolvedCluster, node: Node, present: Container[str]) -> list[str]:
@@ -168,9 +191,9 @@ def certificate_file(request: CertificateRequest) -> str:
 
 def key_pairs(cluster: ResolvedCluster, node: Node) -> list[tuple[str, str]]:
     """List (certificate, key) files that must belong together."""
-    if node.role is not Role.CONTROL_PLANE:
+    if node.role is Role.WORKER:
         return []
-    requests = pki_requests.requests(cluster, node)
+    requests = _requests(cluster.at(node), node)
     return [(request.certificate_path, request.key_path) for request in requests]
 
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import pytest
@@ -83,9 +83,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "node" in metafunc.fixturenames:
         cluster = target_of(metafunc.config).cluster
         mark = metafunc.definition.get_closest_marker(MARK)
-        few = mark is not None and mark.kwargs["control_planes_only"]
-        nodes = cluster.control_planes if few else cluster.nodes
+        nodes = _nodes_of(cluster, mark.kwargs if mark is not None else {})
         metafunc.parametrize("node", nodes, ids=[node.name for node in nodes], scope="session")
+
+
+def _nodes_of(cluster: ResolvedCluster, kwargs: Mapping[str, Any]) -> tuple[Node, ...]:
+    if kwargs.get("etcd_members_only"):
+        # Where others run etcd, control planes say that nobody looked.
+        return cluster.etcd_members or cluster.control_planes
+    if kwargs.get("control_planes_only"):
+        return (*cluster.control_planes, *cluster.etcd_hosts)
+    return cluster.nodes
 
 
 @pytest.hookimpl(trylast=True)

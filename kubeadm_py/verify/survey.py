@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.pki.requests import etcd_authority
 from kubeadm_py.render import probes
 from kubeadm_py.verify import expected
 
@@ -91,7 +92,7 @@ def script(cluster: ResolvedCluster, node: Node) -> str:
         "done",
         'ip -oneline address show scope global | awk \'{ sub("/.*", "", $4); print "address\\t" $4 }\'',
         f"grep {_words([endpoint.HOSTS_LINE])} {paths.HOSTS_FILE} | sed 's/^/hosts\\t/'",
-        *_endpoint_lines(cluster),
+        *(_endpoint_lines(cluster) if node.role is not Role.ETCD else ()),
         *_certificate_lines(cluster, node),
         *_key_lines(cluster, node),
         *_etcd_lines(cluster, node),
@@ -168,6 +169,8 @@ def _endpoint_lines(cluster: ResolvedCluster) -> list[str]:
 def _certificate_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
     files = [expected.certificate_file(request) for request in expected.certificates(cluster, node)]
     files.append(cluster.ca_cert_path)
+    if cluster.etcd.members is not None:
+        files.append(etcd_authority(cluster).certificate_path)
     kubeconfigs = [file for file in files if file.endswith(".conf")]
     others = list(dict.fromkeys(file for file in files if not file.endswith(".conf")))
     lines = [
@@ -210,15 +213,18 @@ def _key_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
 
 
 def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
-    if node.role is not Role.CONTROL_PLANE or cluster.etcd.local is None:
+    local = cluster.at(node).etcd.local
+    if node.role is Role.WORKER or local is None:
         return []
     pki = cluster.certificates_dir
-    endpoint = _words([f"--endpoints={probes.etcd_clients(cluster.etcd.local, node).url(node)}"])
+    endpoint = _words([f"--endpoints={probes.etcd_clients(local, node).url(node)}"])
     authority = _words([f"--cacert={pki}/etcd/ca.crt"])
     peer = _words([f"--cert={pki}/etcd/peer.crt", f"--key={pki}/etcd/peer.key"])
     kubelet_client = _words(
         [f"--cert={pki}/apiserver-kubelet-client.crt", f"--key={pki}/apiserver-kubelet-client.key"]
     )
+    # A host of role etcd has no other CA's certificate to try.
+    foreign = node.role is Role.CONTROL_PLANE
     few = "--prefix --keys-only --limit=100"
     patient = "--command-timeout=8s"
     # A refused client does not hear why: it goes on trying until its time is over.
@@ -237,5 +243,9 @@ def _etcd_lines(cluster: ResolvedCluster, node: Node) -> list[str]:
         f"ask with-peer-certificate $ctl {endpoint} {authority} {peer} {patient} get / {few} &",
         f"ask health $ctl {endpoint} {authority} {peer} {patient} endpoint health --cluster &",
         f"ask without-certificate $ctl {endpoint} {authority} {stranger} get / {few} &",
-        f"ask foreign-certificate $ctl {endpoint} {authority} {kubelet_client} {stranger} get / {few} &",
+        *(
+            [f"ask foreign-certificate $ctl {endpoint} {authority} {kubelet_client} {stranger} get / {few} &"]
+            if foreign
+            else []
+        ),
     ]

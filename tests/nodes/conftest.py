@@ -29,6 +29,7 @@ ORDER = (
     "test_breakages",
     "test_token_join",  # w2 comes and goes
     "test_interop",
+    "test_own_files",
     "test_reset",
     "test_refusals",
     "test_transport",
@@ -41,6 +42,7 @@ ORDER = (
     "test_apply",  # brings two more control planes up
     "test_rolling",  # the same
     "test_endpoint_moves",  # the same
+    "test_etcd_hosts",  # brings one up, and three hosts for etcd
     "test_endpoint",  # the same
 )
 """Modules in the order in which each finds most of what it needs."""

@@ -149,3 +149,36 @@ def test_an_edit_changes_what_was_edited_and_a_new_host_joins(whole, cli, fleet)
     assert label == "ssd"
     for node in whole.nodes[1:]:
         assert managed(node) == untouched[node.name], "only the leader notes what it has done"
+
+
+def test_a_worker_that_is_away_stops_nobody_else(whole, cli, fleet):
+    hosts = [{**host, "labels": {"disk": "hdd"}} if host["name"] == "w1" else host for host in whole.hosts]
+    hosts.append({"name": "w2", "role": "worker", "address": fleet.node("w2").address})
+    nodes.exec(fleet.node("w2"), ["systemctl", "stop", "ssh.socket", "ssh.service"], check=False)
+    try:
+        done = cli.run("apply", "--config", whole.edited("away", hosts=hosts), code=7)
+        assert "w2" in done.text
+        label = whole.cluster.kubectl("get", "node", "w1", "-o", "jsonpath={.metadata.labels.disk}")
+        assert label == "hdd"
+    finally:
+        nodes.exec(fleet.node("w2"), ["systemctl", "start", "ssh.service"])
+
+
+def test_who_leaves_the_file_is_named_and_goes_only_with_prune(whole, cli, fleet):
+    hosts = [host for host in whole.hosts if host["name"] != "cp3"]
+    less = whole.edited("less", hosts=hosts)
+    named = cli.run("apply", "--config", less)
+    for name in ("cp3", "w2"):
+        assert f"{name} is in the cluster, and the config does not name it" in named.text
+    assert whole.ready().keys() >= {"cp3", "w2"}
+    shown = cli.run("plan", "--config", less, code=0)
+    assert "cp3 is in the cluster" in shown.text
+    pruned = cli.run("apply", "--config", less, "--prune", "--yes")
+    assert "removed: cp3, w2" in pruned.text
+    assert set(whole.ready()) == {"cp1", "cp2", "w1"}
+    assert "cp3" not in etcd(whole.nodes[0], "member list")
+    for name in ("cp3", "w2"):
+        left = nodes.exec(fleet.lab.node(name) if name == "w2" else whole.nodes[2], ["ls", "/etc"]).stdout
+        assert "kubernetes" not in left.split()
+    cli.run("apply", "--config", whole.config)
+    assert whole.ready() == dict.fromkeys((*FOUNDERS, "w1"), True)

@@ -21,6 +21,9 @@ _NODES = {
     "w1": ("worker", 21),
     "w2": ("worker", 22),
     "w3": ("worker", 23),
+    "e1": ("etcd", 31),
+    "e2": ("etcd", 32),
+    "e3": ("etcd", 33),
 }
 
 NODES = tuple(_NODES)

@@ -13,15 +13,17 @@ from kubeadm_py.cli.frame import Display, guarded
 def apply(
     config: options.Config,
     ignore_preflight_errors: options.IgnorePreflight = None,
-    dry_run: options.DryRun = False,
     prune: Annotated[
         bool,
         typer.Option(
             "--prune",
-            help="Take add-ons out of the cluster that the file names no more.",
+            help="Take out add-ons and hosts that are in the cluster and in the config no more: hosts are"
+            " drained, their etcd members removed, reset, their Nodes deleted. It asks first.",
             rich_help_panel=options.OURS,
         ),
     ] = False,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,
     allow_unknown_fields: options.AllowUnknown = False,
@@ -43,6 +45,7 @@ def apply(
             ignore=options.split(ignore_preflight_errors),
             dry_run=dry_run,
             prune=prune,
+            yes=yes,
             allow_unknown_fields=allow_unknown_fields,
         )
 

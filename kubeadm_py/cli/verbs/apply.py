@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kubeadm_py.cli.frame import Display
-from kubeadm_py.cli.verbs import reading, whole
+from kubeadm_py.cli.verbs import asking, reading, whole
+from kubeadm_py.errors import UsageError
 from kubeadm_py.transport.connect import Approached
 
 if TYPE_CHECKING:
@@ -20,10 +22,16 @@ def run(
     config: str,
     ignore: Sequence[str],
     dry_run: bool,
-    allow_unknown_fields: bool,
     prune: bool = False,
+    yes: bool = False,
+    allow_unknown_fields: bool,
 ) -> None:
     """Bring the whole cluster to what the config says."""
+    if prune and not yes and not dry_run and not sys.stdin.isatty():
+        raise UsageError(
+            "--prune asks before it removes anything, and there is nobody to ask",
+            fix="add --yes, or look first with --dry-run",
+        )
     loaded, ignored = whole.read("apply", config, ignore, allow_unknown_fields=allow_unknown_fields)
     cluster = loaded.cluster
     dry_run = dry_run or cluster.init_dry_run or cluster.join_dry_run
@@ -31,14 +39,14 @@ def run(
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
     from kubeadm_py.plan import apply
-    from kubeadm_py.plan.run import Options, running
+    from kubeadm_py.plan.run import Options, RunFailedError, running
 
     with common.a_run(
         "apply", cluster, display, Options(ignored, (), dry_run, prune=prune), config, connect=connect
     ) as a_run:
         reading.tell_warnings(loaded, a_run.warn)
         with running(a_run, hosts=cluster.nodes) as end:
-            report = apply.apply(a_run)
+            report = apply.apply(a_run, prune=_confirm(yes) if prune else None)
             if report.dropped and not prune:
                 a_run.warn(
                     f"{', '.join(report.dropped)}: in the cluster, and no more in {config}",
@@ -49,9 +57,11 @@ def run(
                 from kubeadm_py.cli.verbs import plans
 
                 end.verdict = plans.verdict(plans.tell(a_run, report, loaded))
-                return
-            _conclude(a_run, end, report, config)
-            if report.moved_to:
+            if report.unreached:
+                raise RunFailedError(report.unreached)
+            if not dry_run:
+                _conclude(a_run, end, report, config)
+            if report.moved_to and not dry_run:
                 _follow(a_run, report)
 
 
@@ -64,6 +74,14 @@ def _follow(run: Run, report: ApplyReport) -> None:
         run.say(f"{kept} goes by {report.moved_to} now")
 
 
+def _confirm(yes: bool) -> Callable[[Sequence[str]], bool]:
+    def confirm(names: Sequence[str]) -> bool:
+        question = f"The config does not name them: this removes, with all data on them: {', '.join(names)}."
+        return yes or asking.ask("remove", question)
+
+    return confirm
+
+
 def _conclude(run: Run, end: RunEnd, report: ApplyReport, config: str) -> None:
     cluster = run.cluster
     if not run.changed:
@@ -72,6 +90,8 @@ def _conclude(run: Run, end: RunEnd, report: ApplyReport, config: str) -> None:
             f"{cluster.name} matches {config}: {_count(len(cluster.nodes), 'host')}, {files} files of ours, "
             "nothing changed"
         )
+    elif report.removed:
+        end.verdict = f"{cluster.name} is as {config} says; removed: {', '.join(report.removed)}"
     elif report.founded:
         end.verdict = f"{cluster.name} is up: {_members(run)}"
     elif report.joined:
@@ -89,8 +109,8 @@ def _conclude(run: Run, end: RunEnd, report: ApplyReport, config: str) -> None:
 def _members(run: Run) -> str:
     cluster = run.cluster
     parts = [_count(len(cluster.control_planes), "control plane")]
-    if cluster.etcd.local is not None and len(cluster.control_planes) > 1:
-        parts.append(_count(len(cluster.control_planes), "etcd member"))
+    if len(cluster.etcd_members) > 1 or cluster.etcd.members is not None:
+        parts.append(_count(len(cluster.etcd_members), "etcd member"))
     if cluster.workers:
         parts.append(_count(len(cluster.workers), "worker"))
     return ", ".join(parts)

@@ -67,7 +67,7 @@ def check_expiration(
 
 def _seen(cluster: ResolvedCluster, session: Session) -> tuple[list[serving.Served], tuple[str, ...]]:
     served = serving.look(cluster, session)
-    if session.node.role is not Role.CONTROL_PLANE:
+    if session.node.role is Role.WORKER:
         return served, ()
     ctx = renewing.context(cluster, session, datetime.now(UTC))
     decision = steps.decide(ctx, steps.names(), started=serving.started(session))
@@ -81,11 +81,12 @@ def _print(
     stale: Sequence[str],
     now: datetime,
 ) -> None:
-    if session.node.role is Role.CONTROL_PLANE:
+    if session.node.role is not Role.WORKER:
+        cluster = cluster.at(session.node)
         listed = expiry.certificates(cluster, session.node, session.facts.files)
         printing.table(expiry.COLUMNS, (each.cells(now) for each in listed))
         sys.stdout.write("\n")
-        authorities = expiry.authorities(cluster, session.facts.files)
+        authorities = expiry.authorities(cluster, session.node, session.facts.files)
         printing.table(expiry.AUTHORITY_COLUMNS, (each.cells(now) for each in authorities))
         sys.stdout.write("\n")
     printing.table(serving.COLUMNS, (each.cells(now) for each in served))
@@ -104,10 +105,10 @@ def _document(
     now: datetime,
 ) -> dict[str, Any]:
     """Return kubeadm's object, and beside its keys the host and what it serves."""
-    control_plane = session.node.role is Role.CONTROL_PLANE
-    files = session.facts.files
-    certificates = expiry.certificates(cluster, session.node, files) if control_plane else []
-    authorities = expiry.authorities(cluster, files) if control_plane else []
+    files, node, cluster = session.facts.files, session.node, cluster.at(session.node)
+    none = node.role is Role.WORKER
+    certificates = [] if none else expiry.certificates(cluster, node, files)
+    authorities = [] if none else expiry.authorities(cluster, node, files)
     return {
         "kind": "CertificateExpirationInfo",
         "apiVersion": expiry.OUTPUT_API_VERSION,
@@ -141,7 +142,7 @@ def renew(
         control_planes=True,
         allow_unknown_fields=allow_unknown_fields,
     )
-    workers = [node.name for node in about.targets if node.role is not Role.CONTROL_PLANE]
+    workers = [node.name for node in about.targets if node.role is Role.WORKER]
     if workers:
         raise UsageError(
             f"--host {', '.join(workers)}: not a control plane",

@@ -1,4 +1,4 @@
-"""Run `kubeadm-py etcd ...`: etcdctl on a control-plane host, with the certificates that lie there."""
+"""Run `kubeadm-py etcd ...`: etcdctl on a host that runs a member, with the certificates that lie there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from kubeadm_py.cli.verbs import printing
-from kubeadm_py.cli.verbs.leader import leader
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.cli.verbs.leader import etcd_host
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import etcd
-from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.quorum import Member, quorum
 from kubeadm_py.transport.base import Host
 
@@ -23,20 +21,12 @@ DEFRAG_TIMEOUT_SECONDS = 300.0
 
 
 @contextmanager
-def _reached(config: str, hosts: Sequence[str], allow_unknown_fields: bool) -> Iterator[tuple[Host, str]]:
-    """Yield a control plane and where its certificates lie; raise UsageError where others run etcd."""
-    with leader(config, hosts, verb="etcd", allow_unknown_fields=allow_unknown_fields) as (cluster, host):
-        _refuse_external(cluster)
-        yield host, cluster.certificates_dir if cluster else paths.PKI_DIR
-
-
-def _refuse_external(cluster: ResolvedCluster | None) -> None:
-    if cluster is not None and cluster.etcd.local is None:
-        external = cluster.etcd.external
-        raise UsageError(
-            "this cluster's etcd is run by others: kubeadm-py has no part in it",
-            fix=f"ask it with etcdctl --endpoints {','.join(external.endpoints if external else ())}",
-        )
+def _reached(
+    config: str, hosts: Sequence[str], allow_unknown_fields: bool, *, lock: bool = False
+) -> Iterator[tuple[Host, str]]:
+    """Yield a host that runs a member, and where its certificates lie."""
+    with etcd_host(config, hosts, lock=lock, allow_unknown_fields=allow_unknown_fields) as (cluster, host):
+        yield host, cluster.certificates_dir
 
 
 def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
@@ -143,9 +133,10 @@ def defrag(
 ) -> None:
     """Defragment one member after the other, the leader last; stop where one is not well.
 
-    A member does not answer meanwhile, so all of them must be well before the next one's turn.
+    A member does not answer meanwhile, so all of them must be well before the next one's turn, and no other
+    run may take one away: their hosts are locked.
     """
-    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
+    with _reached(config, hosts, allow_unknown_fields, lock=not dry_run) as (host, folder):
         found, health, said = _survey(host, folder)
         by_id = {each.member_id: each for each in said}
         sick = [member.name or member.id for member in found if not member.healthy]

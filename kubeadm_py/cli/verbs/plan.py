@@ -18,7 +18,7 @@ def run(display: Display, *, config: str, ignore: Sequence[str], allow_unknown_f
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common, plans
     from kubeadm_py.plan import apply
-    from kubeadm_py.plan.run import Options, running
+    from kubeadm_py.plan.run import Options, RunFailedError, running
     from kubeadm_py.report import plan_text
 
     options = Options(ignored, dry_run=True)
@@ -27,6 +27,8 @@ def run(display: Display, *, config: str, ignore: Sequence[str], allow_unknown_f
         with running(a_run, hosts=cluster.nodes) as end:
             report = apply.apply(a_run)
             told = plans.tell(a_run, report, loaded)
+            if report.unreached:
+                raise RunFailedError(report.unreached)
             if told.empty:
                 end.verdict = f"{cluster.name} matches {config}: nothing to do"
                 return ExitCode.DONE

@@ -42,13 +42,15 @@ def of_cluster(
 ) -> Subject:
     """Return what a config says, else what the cluster of this machine (or of --host) says of itself.
 
-    All hosts of the file are meant where none is named; with `control_planes` those only.
+    All hosts of the file are meant where none is named; with `control_planes` those only, and what runs etcd
+    for them.
     """
     if config:
         loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
         cluster = _moved(loaded.cluster, cert_dir)
         if loaded.has_cluster_document:
-            everyone = cluster.control_planes if control_planes else cluster.nodes
+            keepers = (*cluster.control_planes, *cluster.etcd_hosts)
+            everyone = keepers if control_planes else cluster.nodes
             return Subject(
                 cluster, tuple(reading.choose(cluster, hosts)) if hosts else everyone, loaded=loaded
             )

@@ -9,7 +9,7 @@ from kubeadm_py.model import endpoint, paths, ports
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.preflight.checks.ports import busy
-from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit, Reach
+from kubeadm_py.preflight.context import CONTROL_PLANES, NODES, Check, CheckContext, Hit, Reach
 
 _MANAGED = "manage_etc_hosts"
 """What cloud-init's own template says in an /etc/hosts that it writes anew at every boot."""
@@ -114,7 +114,7 @@ CHECKS = (
         "EndpointResolves",
         Severity.ERROR,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "The name in controlPlaneEndpoint resolves on the host.",
         endpoint_resolves,
         kubeadm=False,
@@ -135,7 +135,7 @@ CHECKS = (
         "EndpointHostsFile",
         Severity.ERROR,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "node-local: /etc/hosts names the endpoint nowhere else, and is not rewritten by cloud-init.",
         hosts_file,
         kubeadm=False,
@@ -144,7 +144,7 @@ CHECKS = (
         "EndpointPorts",
         Severity.ERROR,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "The ports of the balancer before the API servers are free where it runs.",
         balancer_ports,
         absence=True,

@@ -10,7 +10,16 @@ from kubeadm_py.model.cluster import split_host_port
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import external
-from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, JOINS, Check, CheckContext, Hit, Target
+from kubeadm_py.preflight.context import (
+    CONTROL_PLANES,
+    ETCD_MEMBERS,
+    EVERYWHERE,
+    JOINS,
+    Check,
+    CheckContext,
+    Hit,
+    Target,
+)
 
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
 IPV6_FORWARDING = "/proc/sys/net/ipv6/conf/default/forwarding"
@@ -78,7 +87,7 @@ def etcd_directory(ctx: CheckContext) -> Iterator[Hit]:
 
 def external_etcd_files(ctx: CheckContext) -> Iterator[Hit]:
     """Look for the client certificate of an etcd that others run."""
-    external = ctx.cluster.etcd.external
+    external = ctx.cluster.etcd.external if ctx.cluster.etcd.members is None else None
     if external is None or _brought_by_the_join(ctx):
         return
     settings = {"caFile": external.ca_file, "certFile": external.cert_file, "keyFile": external.key_file}
@@ -98,7 +107,7 @@ def _brought_by_the_join(ctx: CheckContext) -> bool:
 
 def external_etcd_version(ctx: CheckContext) -> Iterator[Hit]:
     """Look at the version of an etcd that others run, and whether it lets us in."""
-    external = ctx.cluster.etcd.external
+    external = ctx.cluster.etcd.external if ctx.cluster.etcd.members is None else None
     if external is None:
         return
     if not ctx.facts.external_etcd:
@@ -210,8 +219,8 @@ CHECKS = (
         "DirAvailable--var-lib-etcd",
         Severity.ERROR,
         Gate.HOST,
-        CONTROL_PLANES,
-        "etcd's data directory is missing or empty, where etcd runs on the control planes.",
+        ETCD_MEMBERS,
+        "etcd's data directory is missing or empty, where a member of etcd runs.",
         etcd_directory,
         absence=True,
     ),

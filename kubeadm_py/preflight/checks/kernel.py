@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from kubeadm_py.model import host_settings, kernel, versions
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
+from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit
 
 TESTED_RELEASES = re.compile(r"5\.4\.|5\.10\.|5\.15\.|([6-9]|[1-9]\d+)\.")
 """Kernels that kubeadm's own check knows; others are only warned about."""
@@ -166,7 +166,7 @@ CHECKS = (
         "KubeProxyMode",
         Severity.ERROR,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "The kernel has what kube-proxy's mode needs (ipvs: ip_vs and its scheduler; nftables: kernel 5.13).",
         kube_proxy_mode,
         kubeadm=False,

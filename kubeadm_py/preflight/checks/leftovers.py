@@ -10,7 +10,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.foreign import CNI_INTERFACES, FOREIGN_UNITS
 from kubeadm_py.pki import external
-from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
+from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit
 
 CNI_FILES = {"flannel": "10-flannel.conflist", "calico": "10-calico.conflist", "cilium": "05-cilium.conflist"}
 """Pod network -> its file in /etc/cni/net.d; the runtime takes the first by name."""
@@ -116,7 +116,7 @@ CHECKS = (
         "Leftovers-CNI",
         Severity.ERROR,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "No interface (cni0, flannel.1, ...) or configuration of another pod network is left.",
         cni,
         absence=True,

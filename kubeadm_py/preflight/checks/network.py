@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kubeadm_py.model import paths
 from kubeadm_py.model.facts import Interface
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit, Target, plural
+from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit, Target, plural
 
 RESOLV_CONF = "/etc/resolv.conf"
 _DNS_PORT = 53
@@ -181,7 +181,7 @@ CHECKS = (
         "ResolvLoop",
         Severity.ERROR,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "The name servers that CoreDNS inherits are not the host's own loopback (systemd-resolved is known).",
         resolv_loop,
         kubeadm=False,
@@ -191,7 +191,7 @@ CHECKS = (
         "IptablesMode",
         Severity.WARNING,
         Gate.HOST,
-        EVERYWHERE,
+        NODES,
         "No packet filter rules hide in the mode that the host's iptables does not use.",
         iptables_mode,
         kubeadm=False,

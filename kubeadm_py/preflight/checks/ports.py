@@ -8,7 +8,15 @@ from kubeadm_py.model import ports
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role, split_host_port
 from kubeadm_py.model.facts import Listener
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit, Reach
+from kubeadm_py.preflight.context import (
+    CONTROL_PLANES,
+    ETCD_MEMBERS,
+    EVERYWHERE,
+    Check,
+    CheckContext,
+    Hit,
+    Reach,
+)
 
 _COMPONENTS = frozenset(
     {"kubelet", "kube-apiserver", "kube-controller", "kube-scheduler", "kube-proxy", "etcd"}
@@ -66,7 +74,7 @@ def kubelet_port(ctx: CheckContext) -> Iterator[Hit]:
 
 
 def etcd_ports(ctx: CheckContext) -> Iterator[Hit]:
-    """Look at etcd's ports where etcd runs on the control planes."""
+    """Look at etcd's ports where a member of it runs."""
     if ctx.cluster.etcd.local is not None:
         yield from busy(ctx, (ports.ETCD_CLIENT, ports.ETCD_PEER))
 
@@ -78,13 +86,15 @@ def needed_connections(cluster: ResolvedCluster, node: Node, *, endpoint: str = 
     hands the outcome in as CheckContext.reach.
     """
     wanted = [split_host_port(endpoint)] if endpoint else []
-    if node.role is Role.CONTROL_PLANE:
-        for other in cluster.nodes:
-            if other.name == node.name or not other.addresses:
-                continue
-            wanted.append((other.address, ports.KUBELET))
-            if other.role is Role.CONTROL_PLANE and cluster.etcd.local is not None:
-                wanted += [(other.address, ports.ETCD_CLIENT), (other.address, ports.ETCD_PEER)]
+    control_plane, member = node.role is Role.CONTROL_PLANE, node in cluster.etcd_members
+    for other in cluster.nodes:
+        if other.name == node.name or not other.addresses:
+            continue
+        numbers = [ports.KUBELET] if control_plane and other.role is not Role.ETCD else []
+        if other in cluster.etcd_members:
+            numbers += [ports.ETCD_CLIENT] if control_plane or member else []
+            numbers += [ports.ETCD_PEER] if member else []
+        wanted += [(other.address, port) for port in numbers]
     return list(dict.fromkeys(wanted))
 
 
@@ -129,8 +139,8 @@ CHECKS = (
         "Port-2379, Port-2380",
         Severity.ERROR,
         Gate.HOST,
-        CONTROL_PLANES,
-        "etcd's ports are free, where etcd runs on the control planes.",
+        ETCD_MEMBERS,
+        "etcd's ports are free, where a member of etcd runs.",
         etcd_ports,
         absence=True,
     ),

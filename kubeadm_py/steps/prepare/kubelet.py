@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubeadm_py.artifacts.plan import BinaryState
 from kubeadm_py.model import binaries, host_settings, paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, Unit, WriteFiles
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.steps.base import StepContext, differing
 from kubeadm_py.steps.prepare import proxy, source
@@ -60,7 +61,8 @@ def plan_kubelet(ctx: StepContext) -> list[Action]:
         actions.append(WriteFiles(tuple(fresh), source.why([state]), "install kubelet"))
     units = _unit_files(state, ctx.facts) if source.installs(ctx) else []
     proxied = proxy.drop_in(host_settings.KUBELET_PROXY, ctx.cluster, ctx.node)
-    written = differing([*units, *proxied], ctx.facts)
+    alone = [_standalone()] if ctx.node.role is Role.ETCD else []
+    written = differing([*units, *proxied, *alone], ctx.facts)
     if written:
         actions.append(WriteFiles(tuple(written), title="configure the kubelet's unit"))
     removed = source.leftovers(ctx, proxied, host_settings.KUBELET_PROXY)
@@ -79,6 +81,12 @@ def plan_kubelet(ctx: StepContext) -> list[Action]:
             )
         )
     return actions
+
+
+def _standalone() -> FileSpec:
+    """Return what keeps the kubelet of a host of role etcd from looking for a cluster."""
+    content = render("20-standalone.conf")
+    return FileSpec(paths.KUBELET_STANDALONE_DROPIN, content, 0o644, of_cluster=True)
 
 
 def _install(ctx: StepContext, names: tuple[str, ...], title: str) -> list[Action]:

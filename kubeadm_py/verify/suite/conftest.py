@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def started(playground: Playground, cluster: ResolvedCluster) -> Playground:
     """Make the pods that checks share; they start while other things are looked at."""
-    made = objects.network(playground.namespace, len(cluster.nodes))
+    made = objects.network(playground.namespace, len(cluster.members))
     if not storage.obstacle(playground.kubectl, cluster):
         made += objects.volume(playground.namespace)
     playground.create(made)

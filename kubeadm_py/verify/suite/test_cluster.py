@@ -51,7 +51,7 @@ def test_endpoint(surveys: Surveys, cluster: ResolvedCluster) -> None:
     seen = {name: found for name, found in surveys.items() if isinstance(found, Survey)}
     problems = []
     server = f"https://{cluster.endpoint}"
-    for node in cluster.nodes:
+    for node in cluster.members:
         if node.name not in seen:
             continue
         found, line = seen[node.name], endpoint.hosts_line(cluster, node)
@@ -75,7 +75,7 @@ def test_endpoint(surveys: Surveys, cluster: ResolvedCluster) -> None:
 def test_nodes_ready(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl, say: Say) -> None:
     """Every host of the file is a Ready node"""
     problems = []
-    for node in cluster.nodes:
+    for node in cluster.members:
         found = nodes.get(node.name)
         look = kubectl.look("describe", "node", node.name)
         if found is None:
@@ -89,7 +89,7 @@ def test_nodes_ready(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl, s
         if ready.get("status") != "True":
             found_text = f"is not Ready: {ready.get('reason', '?')}: {ready.get('message', '')}"
             problems.append(Problem(found_text, "Ready", host=node.name, look=look))
-    strangers = sorted(set(nodes) - {node.name for node in cluster.nodes})
+    strangers = sorted(set(nodes) - {node.name for node in cluster.members})
     if strangers:
         say(f"nodes that the file does not name: {', '.join(strangers)}")
     expect_none(problems)
@@ -100,7 +100,7 @@ def test_nodes_schedulable(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kube
     """No node is cordoned"""
     expect_none(
         Problem("is cordoned", "schedulable", host=node.name, look=kubectl.look("uncordon", node.name))
-        for node in cluster.nodes
+        for node in cluster.members
         if nodes[node.name]["spec"].get("unschedulable")
     )
 
@@ -109,7 +109,7 @@ def test_nodes_schedulable(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kube
 def test_node_addresses(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
     """Nodes register with the addresses of the file"""
     problems = []
-    for node in cluster.nodes:
+    for node in cluster.members:
         found = [
             each["address"]
             for each in nodes[node.name]["status"]["addresses"]
@@ -126,7 +126,7 @@ def test_node_addresses(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl
 def test_node_labels(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -> None:
     """Nodes carry the labels of their role and of the file"""
     problems = []
-    for node in cluster.nodes:
+    for node in cluster.members:
         present = nodes[node.name]["metadata"].get("labels", {})
         wanted_labels = dict(node.labels)
         if node.role is Role.CONTROL_PLANE:
@@ -143,7 +143,7 @@ def test_node_labels(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl) -
 def test_node_taints(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl, say: Say) -> None:
     """Nodes carry the taints of their role and of the file"""
     problems = []
-    for node in cluster.nodes:
+    for node in cluster.members:
         present = {
             (each["key"], each.get("value", ""), each["effect"])
             for each in nodes[node.name]["spec"].get("taints", [])
@@ -173,7 +173,7 @@ def test_node_versions(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl)
         Problem(
             f"its kubelet is {version}", wanted_version, host=node.name, look=kubectl.look("get", "nodes")
         )
-        for node in cluster.nodes
+        for node in cluster.members
         if (version := nodes[node.name]["status"]["nodeInfo"]["kubeletVersion"]) != wanted_version
     )
 

@@ -104,7 +104,7 @@ def test_certificate_keys(survey: Survey) -> None:
     )
 
 
-@check("etcd-keys", Level.HOSTS, needs=(*REACHED, "ports"), control_planes_only=True)
+@check("etcd-keys", Level.HOSTS, needs=(*REACHED, "ports"), etcd_members_only=True)
 def test_etcd_keys(survey: Survey, cluster: ResolvedCluster) -> None:
     """etcd lists the cluster's keys to its own peer certificate"""
     _only_with_local_etcd(cluster)
@@ -115,7 +115,7 @@ def test_etcd_keys(survey: Survey, cluster: ResolvedCluster) -> None:
         )
 
 
-@check("etcd-health", Level.HOSTS, needs=(*REACHED, "etcd-keys"), control_planes_only=True)
+@check("etcd-health", Level.HOSTS, needs=(*REACHED, "etcd-keys"), etcd_members_only=True)
 def test_etcd_health(survey: Survey, cluster: ResolvedCluster) -> None:
     """Every etcd member is healthy, seen from here"""
     _only_with_local_etcd(cluster)
@@ -124,7 +124,7 @@ def test_etcd_health(survey: Survey, cluster: ResolvedCluster) -> None:
         raise fail(f"etcdctl says: {answer.output}", expected="every endpoint healthy", look=_etcd_log())
 
 
-@check("etcd-client-certificates", Level.HOSTS, needs=(*REACHED, "etcd-keys"), control_planes_only=True)
+@check("etcd-client-certificates", Level.HOSTS, needs=(*REACHED, "etcd-keys"), etcd_members_only=True)
 def test_etcd_refuses_strangers(survey: Survey, cluster: ResolvedCluster) -> None:
     """etcd refuses clients without a certificate of its own authority"""
     _only_with_local_etcd(cluster)
@@ -133,14 +133,14 @@ def test_etcd_refuses_strangers(survey: Survey, cluster: ResolvedCluster) -> Non
         ("without-certificate", "a client without a certificate"),
         ("foreign-certificate", "a client with a certificate of the cluster's CA"),
     ):
-        if survey.etcd[question].exit_code == 0:
+        if question in survey.etcd and survey.etcd[question].exit_code == 0:
             look = f"grep client-cert-auth {paths.MANIFESTS_DIR}/etcd.yaml"
             problems.append(Problem(f"etcd answers {who}", "a refusal", look=look))
     expect_none(problems)
 
 
 def _only_with_local_etcd(cluster: ResolvedCluster) -> None:
-    if cluster.etcd.local is None:
+    if cluster.etcd.ours is None:
         pytest.skip("etcd is external: others run it")
 
 

@@ -26,7 +26,7 @@ PAUSE_SECONDS = 2.0
 def answers(started: Playground, servers: Servers, cluster: ResolvedCluster) -> Answers:
     """Ask everything at once, and again what did not answer as it should."""
     found = network.services(started.get("services")["items"])
-    addresses = {node.name: node.address for node in cluster.nodes}
+    addresses = {node.name: node.address for node in cluster.members}
     wanted = network.probes(servers, found, addresses, started.namespace, cluster.networking.dns_domain)
     backends = frozenset(server.pod for server in servers)
     collected: dict[network.Probe, network.Answer] = {}
@@ -59,7 +59,7 @@ def test_pods_run_everywhere(started: Playground, cluster: ResolvedCluster) -> N
         selector=f"app={objects.ECHO}",
         about="a test pod on every node",
     )
-    if len(cluster.nodes) == 1:
+    if len(cluster.members) == 1:
         started.wait(
             "pod/echo-second",
             "condition=Ready",

@@ -48,7 +48,7 @@ def pods(started: Playground, cluster: ResolvedCluster, tainted: Node | None) ->
     tolerations: list[dict[str, Any]] = [] if has_free_node(cluster) else objects.ANY_TAINT
     made = workload_objects.mounts(namespace, tolerations)
     made.append(workload_objects.liveness(namespace, tolerations))
-    chosen = {_HOST_NAME: cluster.nodes[-1].name}
+    chosen = {_HOST_NAME: cluster.members[-1].name}
     made.append(
         workload_objects.idle("selected", namespace, nodeSelector=chosen, tolerations=objects.ANY_TAINT)
     )
@@ -123,8 +123,8 @@ def test_node_selector(pods: Playground, cluster: ResolvedCluster) -> None:
     """A pod goes to the node it selects, and nowhere when none fits"""
     _ready(pods, "selected")
     found = pods.get("pod", "selected")["spec"]["nodeName"]
-    if found != cluster.nodes[-1].name:
-        raise fail(f"the pod runs on {found}", expected=cluster.nodes[-1].name)
+    if found != cluster.members[-1].name:
+        raise fail(f"the pod runs on {found}", expected=cluster.members[-1].name)
     _unschedulable(pods, "nowhere")
 
 

@@ -184,7 +184,7 @@ def test_stateful_set_keeps_name_and_volume(
 @check("daemonset-follows", Level.WORKLOADS, needs=PODS, changes=True)
 def test_daemon_set_follows_nodes(workloads: Playground, cluster: ResolvedCluster) -> None:
     """A DaemonSet follows a node's label: a pod comes, and goes again"""
-    node = cluster.nodes[-1].name
+    node = cluster.members[-1].name
     workloads.run(f"k label node {node} {objects.LABEL}={workloads.run_name}")
     try:
         workloads.wait(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from kubeadm_py.cli.verbs import etcd
-from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.cli.verbs import errand, etcd, reading
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.facts.collect import PROBE_MARKER
+from kubeadm_py.model.cluster import Etcd, ExternalEtcd, LocalEtcd, Node, ResolvedCluster, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost
 
+SAVED = Path(__file__).parents[1] / "steps" / "prepare" / "cases" / "lab-bare.probe"
 CLUSTER = ResolvedCluster("demo", Version(1, 36, 3), (Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",)),))
 
 
@@ -29,12 +31,22 @@ class Cluster(FakeHost):
 
     def __init__(self) -> None:
         super().__init__("cp1")
+        self.cluster = CLUSTER
         self.silent: set[str] = set()
+        self.locked_by = ""
         self.values = {"/registry/a": b"k8s\0\xff", "/registry/b": b"text"}
         self.answer(re.compile("member list"), lambda _: answer({"members": self.listed()}))
         self.answer(re.compile("endpoint health --cluster"), lambda _: self.health())
         self.answer(re.compile("endpoint status --cluster"), lambda _: self.status())
         self.answer(re.compile(r"etcdctl.* get "), self.get)
+        facts = PROBE_MARKER + SAVED.read_text().removeprefix(PROBE_MARKER).strip()
+        self.answer("kubeadm_py_probe", facts + "\n")
+        self.answer("flock -n 9", lambda _: self.lock(facts))
+
+    def lock(self, facts: str) -> Result:
+        if self.locked_by:
+            return Result(75, f"##kubeadm-py locked {self.locked_by}\n".encode(), b"")
+        return Result(0, f"{facts}\n##kubeadm-py held\n".encode(), b"")
 
     def listed(self) -> list[dict[str, object]]:
         return [
@@ -97,11 +109,12 @@ class Cluster(FakeHost):
 def host(monkeypatch):
     made = Cluster()
 
-    @contextlib.contextmanager
-    def leader(*_args, **_options):
-        yield getattr(made, "cluster", CLUSTER), made
+    def connect(node: Node) -> Cluster:
+        assert node.name == "cp1"
+        return made
 
-    monkeypatch.setattr(etcd, "leader", leader)
+    monkeypatch.setattr(reading, "read_cluster", lambda *_args, **_options: made.cluster)
+    monkeypatch.setattr(errand, "host_for", connect)
     return made
 
 
@@ -188,3 +201,24 @@ def test_an_etcd_that_others_run(host):
     with pytest.raises(UsageError, match="run by others") as caught:
         etcd.members("c.yaml", [], output="text")
     assert "https://etcd:2379" in caught.value.fix
+
+
+def test_defrag_locks_the_hosts_and_nothing_else_does(host):
+    etcd.status("c.yaml", [], output="text")
+    etcd.defrag("c.yaml", [], dry_run=True)
+    assert not [call for call in host.calls if call.kind == "hold"]
+    etcd.defrag("c.yaml", [])
+    assert [call.kind for call in host.calls if call.kind in ("hold", "release")] == ["hold", "release"]
+    host.locked_by = "kubeadm-py apply by somebody"
+    with pytest.raises(KubeadmPyError, match="locked: kubeadm-py apply by somebody") as refused:
+        etcd.defrag("c.yaml", [])
+    assert refused.value.exit_code is ExitCode.LOCKED
+
+
+def test_members_on_hosts_of_their_own_are_asked_there(host):
+    nodes = (Node("cp0", Role.CONTROL_PLANE, ("10.0.0.10",)), Node("cp1", Role.ETCD, ("10.0.0.11",)))
+    reached = ExternalEtcd(("https://10.0.0.11:2379",))
+    host.cluster = replace(CLUSTER, nodes=nodes, etcd=Etcd(None, reached, members=LocalEtcd()))
+    etcd.members("c.yaml", [], output="text")
+    with pytest.raises(UsageError, match="cp0: no member of etcd runs there"):
+        etcd.members("c.yaml", ["cp0"], output="text")

@@ -153,7 +153,7 @@ class TestEnds:
         cells = {each.name: each.cells(now) for each in listed}
         assert cells["apiserver"] == ("apiserver", "Nov 20, 2027 22:41 UTC", "364d", "ca", "no")
         assert cells["admin.conf"][3:] == ("ca", "no")
-        authorities = [each.cells(now) for each in expiry.authorities(cluster, host)]
+        authorities = [each.cells(now) for each in expiry.authorities(cluster, node, host)]
         assert authorities[1] == ("etcd-ca", "Nov 17, 2036 22:41 UTC", "9y", "no")
 
     def test_what_is_missing_or_unreadable(self, cluster, node, host, now):
@@ -172,7 +172,7 @@ class TestEnds:
             "missing": True,
         }
         assert listed["etcd-peer"].expires is None
-        (missing,) = [each for each in expiry.authorities(cluster, files) if each.expires is None]
+        (missing,) = [each for each in expiry.authorities(cluster, node, files) if each.expires is None]
         assert missing.cells(now) == ("!MISSING! etcd-ca", "", "", "")
 
     def test_json_has_kubeadms_keys_in_its_order(self, cluster, node, host, now):

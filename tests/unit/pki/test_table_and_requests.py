@@ -32,7 +32,7 @@ def test_every_word_of_the_table_means_something() -> None:
         assert row.usages
     for row in (*rows.certificates, *rows.kubeconfigs):
         assert row.hosts
-        assert set(row.hosts) <= {*(role.value for role in Role), "first-control-plane"}
+        assert set(row.hosts) <= {*(role.value for role in Role), "first-control-plane", "etcd-member"}
     assert {row.server for row in rows.kubeconfigs} == {"endpoint", "local"}
     names = [row.name for row in (*rows.authorities, *rows.certificates)]
     assert len(set(names)) == len(names)

@@ -40,6 +40,9 @@ from kubeadm_py.model.cluster import (
     SSH,
     AddonRequest,
     ArtifactSource,
+    Etcd,
+    ExternalEtcd,
+    LocalEtcd,
     Networking,
     Node,
     ResolvedCluster,
@@ -305,6 +308,9 @@ class Machine(FakeHost):
             self.facts = replace(self.facts, images=(*self.facts.images, *found))
         for path in re.findall(r"^kpy_remove (.*)$", body, re.MULTILINE):
             self._remove(shlex.split(path)[0])
+        if "crictl --timeout 60s rmp" in body:
+            for path in re.findall(r"^rm -(?:f|rf --one-file-system --) (/.*)$", body, re.MULTILINE):
+                self._remove(path)
         for path in re.findall(r"^  chmod \d+ (/.*)$", body, re.MULTILINE):
             self.facts = replace(self.facts, directories={**self.facts.directories, path: 0})
         for unit in re.findall(r"^systemctl (?:start|restart) (\S+)$", body, re.MULTILINE):
@@ -511,6 +517,16 @@ def _machine(name: str, address: str, base: str, api: API) -> Machine:
     return machine
 
 
+def etcd_apart(members: Iterable[Node]) -> Etcd:
+    """Return what the config reader makes of hosts of role etcd."""
+    endpoints = tuple(f"https://{node.address}:2379" for node in members)
+    client = f"{paths.PKI_DIR}/apiserver-etcd-client"
+    reached = ExternalEtcd(
+        endpoints, endpoints, f"{paths.PKI_DIR}/etcd/ca.crt", f"{client}.crt", f"{client}.key"
+    )
+    return Etcd(local=None, external=reached, members=LocalEtcd())
+
+
 @pytest.fixture
 def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., World]:
     """Return a maker of worlds.
@@ -523,6 +539,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         base: str = "lab-prepared",
         workers: int = 1,
         control_planes: int = 1,
+        etcd_hosts: int = 0,
         up: Any = False,
         **changes: Any,
     ) -> World:
@@ -535,6 +552,13 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             address = f"10.0.0.{number + 11 if role is Role.CONTROL_PLANE else number + 21 - control_planes}"
             advertise = address if role is Role.CONTROL_PLANE else ""
             nodes.append(Node(name, role, (address,), SSH(address), advertise_address=advertise))
+        apart = [
+            Node(f"e{number + 1}", Role.ETCD, (f"10.0.0.{number + 31}",), SSH(f"10.0.0.{number + 31}"))
+            for number in range(etcd_hosts)
+        ]
+        nodes += apart
+        if apart:
+            changes["etcd"] = etcd_apart(apart)
         settings: dict[str, Any] = {
             "networking": Networking(pod_subnet="10.244.0.0/16"),
             "encryption_algorithm": "ECDSA-P256",

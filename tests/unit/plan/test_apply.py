@@ -14,8 +14,9 @@ from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
-from kubeadm_py.model.facts import Listener
+from kubeadm_py.model.facts import Interface, Listener
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.steps import applied
 from kubeadm_py.transport.base import Result
 
@@ -118,7 +119,7 @@ def test_tokens_of_the_file_are_made(make_world):
     assert "abcdef" in world.api.minted
 
 
-def test_a_rerun_writes_nothing_and_takes_one_more_round_trip_for_add_ons(make_world):
+def test_a_rerun_writes_nothing_and_the_leader_alone_is_asked_something(make_world):
     world = make_world(control_planes=3, workers=3, control_plane_endpoint="10.0.0.11:6443")
     world.apply()
     before = {name: machine.facts for name, machine in world.machines.items()}
@@ -127,7 +128,7 @@ def test_a_rerun_writes_nothing_and_takes_one_more_round_trip_for_add_ons(make_w
     report = world.apply()
     trips = {name: machine.trips for name, machine in world.machines.items()}
     assert trips == {
-        "cp1": ["hold", "ask", "control", "ready"],
+        "cp1": ["hold", "ask", "run", "control", "ready"],
         "cp2": ["hold", "control"],
         "cp3": ["hold", "control"],
         "w1": ["hold"],
@@ -143,9 +144,9 @@ def test_a_rerun_writes_nothing_and_takes_one_more_round_trip_for_add_ons(make_w
 def test_control_planes_that_come_later_join_one_that_runs(make_world):
     world = make_world(control_planes=3, workers=1, control_plane_endpoint="10.0.0.11:6443", up=True)
     report = world.apply()
-    asked = "run"  # whether a node of a new host's name is Ready already
+    asked = ["run", "run"]  # who is in the cluster, and whether a node of a new host's name is Ready already
     # The keys that the others take over are read beside its own stage.
-    assert world.machines["cp1"].trips[:3] == ["hold", "ask", asked]
+    assert world.machines["cp1"].trips[:4] == ["hold", "ask", *asked]
     assert world.machines["cp1"].trips.count("control") == 1
     for name in ("cp2", "cp3", "w1"):
         assert world.machines[name].trips[0] == "hold"
@@ -236,3 +237,61 @@ def test_a_founder_cut_off_before_its_note_counts_as_founded_once_its_member_run
     world.forget()
     assert world.apply().founded is not runs
     assert b'"started": true' in cp2.content[paths.ETCD_BIRTH]
+
+
+def readdressed(world, name: str, address: str) -> None:
+    """Correct a host's address in the config."""
+    nodes = tuple(
+        replace(node, addresses=(address,), advertise_address=address) if node.name == name else node
+        for node in world.cluster.nodes
+    )
+    world.cluster = replace(world.cluster, nodes=nodes)
+    machine = world.machines[name]
+    machine.facts = replace(
+        machine.facts, interfaces=(*machine.facts.interfaces, Interface("eth1", "", True, (f"{address}/24",)))
+    )
+
+
+def test_a_founders_wrong_address_can_be_corrected_while_they_never_came_together(make_world):
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    for machine in world.machines.values():
+        machine.kill("control", 9)
+    with pytest.raises(RunFailedError):
+        world.apply()
+    ca = world.machines["cp1"].content[f"{paths.PKI_DIR}/ca.key"]
+    for machine in world.machines.values():
+        assert b'"started": false' in machine.content[paths.ETCD_BIRTH]
+        machine.failing.clear()
+    readdressed(world, "cp2", "10.0.0.92")
+    world.forget()
+    world.apply()
+    for name in ("cp1", "cp2", "cp3"):
+        machine = world.machines[name]
+        (prepared,) = [call.text for call in machine.calls if "# stage prepare" in call.text]
+        assert "rm -rf --one-file-system -- /var/lib/etcd/member" in prepared
+        assert "cp2=https://10.0.0.92:2380" in " ".join(etcd_command(machine))
+        assert b"10.0.0.92" in machine.content[paths.ETCD_BIRTH]
+    assert world.machines["cp1"].content[f"{paths.PKI_DIR}/ca.key"] == ca
+    world.forget()
+    assert world.apply().changed == 0
+
+
+def test_where_the_others_came_together_the_corrected_one_comes_later(make_world):
+    world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
+    world.machines["cp2"].kill("control", 9)
+    with pytest.raises(RunFailedError):
+        world.apply()
+    assert b'"started": true' in world.machines["cp1"].content[paths.ETCD_BIRTH]
+    world.machines["cp2"].failing.clear()
+    readdressed(world, "cp2", "10.0.0.92")
+    world.forget()
+    world.apply()
+    cp2 = world.machines["cp2"]
+    (prepared,) = [call.text for call in cp2.calls if "# stage prepare" in call.text]
+    assert "rm -rf --one-file-system -- /var/lib/etcd/member" in prepared
+    joined = next(call.text for call in cp2.calls if "member add" in call.text)
+    assert "url=https://10.0.0.12:2380" in joined, "who is awaited in vain is taken out first"
+    assert "--initial-cluster-state=existing" in etcd_command(cp2)
+    for name in ("cp1", "cp3"):
+        asked = " ".join(call.text for call in world.machines[name].calls)
+        assert "rm -rf --one-file-system -- /var/lib/etcd/member" not in asked, "nobody else's data goes"

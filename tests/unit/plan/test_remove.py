@@ -42,8 +42,15 @@ class Cluster:
             member = {"ID": index + 1, "name": name, "peerURLs": [f"https://{address}:2380"]}
             listed.append({**member, "clientURLs": [client]})
             health.append({"endpoint": client, "health": name not in self.silent})
+        addresses = {node.name: node.address for node in self.world.cluster.nodes}
         nodes = [
-            {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": str(ready)}]}}
+            {
+                "metadata": {"name": name},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": str(ready)}],
+                    "addresses": [{"type": "InternalIP", "address": addresses.get(name, "10.0.0.99")}],
+                },
+            }
             for name, ready in self.world.api.nodes.items()
         ]
         said = {

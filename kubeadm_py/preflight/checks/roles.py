@@ -1,0 +1,55 @@
+"""Check that a host is asked for what it is: roles never change in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubeadm_py.model import paths
+from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
+
+
+def role_is_kept(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether the host has another role in this cluster already."""
+    found = _found(ctx)
+    # What another cluster left is told by other checks; of etcd's hosts no CA of the cluster's tells whose.
+    known = ctx.member or Role.ETCD in (found, ctx.node.role)
+    if found is None or found is ctx.node.role or not known:
+        return
+    name = ctx.node.name
+    yield Hit(
+        f"the config makes it {_named(ctx.node.role)}, and it is {_named(found)}: no role changes in place",
+        f"with its old role in the config: kubeadm-py remove {name}; then with the new one: kubeadm-py apply",
+    )
+
+
+def _named(role: Role) -> str:
+    return {Role.CONTROL_PLANE: "a control plane", Role.WORKER: "a worker", Role.ETCD: "a host of etcd"}[role]
+
+
+def _found(ctx: CheckContext) -> Role | None:
+    """Return what a host is by what lies there; None where that is not certain."""
+    files = ctx.facts.files
+    if paths.KUBELET_STANDALONE_DROPIN in files:
+        return Role.ETCD
+    if f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml" in files:
+        return Role.CONTROL_PLANE
+    # A control plane has these before its kubelet starts.
+    own = (paths.ADMIN_CONF, f"{ctx.cluster.certificates_dir}/apiserver.crt")
+    if paths.KUBELET_CONF in files and not any(path in files for path in own):
+        return Role.WORKER
+    return None
+
+
+CHECKS = (
+    Check(
+        "RoleChange",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "The host has no other role in this cluster.",
+        role_is_kept,
+        kubeadm=False,
+    ),
+)
