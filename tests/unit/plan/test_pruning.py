@@ -45,7 +45,9 @@ SSH_HOSTS = {
 
 
 def warnings(cluster: Cluster) -> list[str]:
-    return [event.text for event in cluster.world.event(Notice) if event.level == "warning"]
+    told = [event.text for event in cluster.world.event(Notice) if event.level == "warning"]
+    # The API of these hosts says nothing of objects.
+    return [text for text in told if not text.startswith("the API does not say")]
 
 
 def test_who_is_dropped_is_named_and_stays(cluster):
