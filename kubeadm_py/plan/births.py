@@ -38,7 +38,8 @@ def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
 
     A member may be started as `new` where nobody has begun, or where its own host's record says that it
     was to found the cluster and that it was never up (design rule 2). Raise KubeadmPyError where a member
-    has lost its data: started again it could found a second cluster.
+    has lost its data: started again it could found a second cluster; and where all that have begun joined
+    a cluster whose founders are no hosts of the file.
     """
     local = cluster.etcd.ours
     if local is None:
@@ -69,6 +70,15 @@ def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
         if session.name not in mistaken
         and (records[session.name] or (session.name in begun and not _joins_still(session)))
     ]
+    if not known:
+        lone = next(session.name for session in sessions if session.name in begun)
+        raise KubeadmPyError(
+            "its etcd member joined others, and no control plane of the file is one of them",
+            host=lone,
+            details=["the cluster that it joined has no other host in this file, or is gone"],
+            fix=f"name the control planes of its cluster in the file, or give the host up: "
+            f"kubeadm-py reset --host {lone}",
+        )
     return Births(
         {name: records[name] for name in known},
         tuple(session.name for session in sessions if session.name not in known),
