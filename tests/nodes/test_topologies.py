@@ -188,6 +188,36 @@ def test_an_etcd_that_others_run(cli, fleet):
         shell(other, _AWAY)
 
 
+def six(node, index):
+    """Give a node an IPv6 address, which the lab's networks do not have, and return it."""
+    address = f"{SIXES}{index}"
+    shell(
+        node,
+        "for one in all default; do sysctl -qw net.ipv6.conf.$one.disable_ipv6=0; done\n"
+        "link=$(ip -4 -o route show default | awk '{print $5}')\n"
+        "sysctl -qw net.ipv6.conf.$link.disable_ipv6=0\n"
+        f"ip -6 addr replace {address}/64 dev $link nodad",
+    )
+    return address
+
+
+def addressed(kinds, addresses, pods, services):
+    """Have the hosts known by these addresses, and reached as before; name flannel's link."""
+    only(kinds, *addresses)
+    networking = kinds["ClusterConfiguration"].setdefault("networking", {})
+    networking |= {"podSubnet": pods, "serviceSubnet": services}
+    for host in kinds["Cluster"]["spec"]["hosts"]:
+        host["ssh"] = {"host": host["address"], **host.get("ssh", {})}
+        host["address"] = addresses[host["name"]]
+
+
+def name_flannels_link(kinds):
+    """Name the link: flannel 0.28.4 looks among its IPv4 addresses for the one that the node's IP names."""
+    addons = kinds["Cluster"]["spec"]["addons"]
+    named = {"name": "flannel", "parameters": {"iface": "eth0"}}
+    kinds["Cluster"]["spec"]["addons"] = [named if each == "flannel" else each for each in addons]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("first", ["ipv4", "ipv6"])
 def test_two_address_families(cli, fleet, first):
@@ -195,15 +225,7 @@ def test_two_address_families(cli, fleet, first):
     addresses = {}
     for index, name in enumerate(("cp1", "w1"), start=1):
         node = fleet.node(name)
-        six = f"{SIXES}{index}"
-        link = "$(ip -4 -o route show default | awk '{print $5}')"
-        shell(
-            node,
-            "for one in all default; do sysctl -qw net.ipv6.conf.$one.disable_ipv6=0; done\n"
-            f"link={link}; sysctl -qw net.ipv6.conf.$link.disable_ipv6=0\n"
-            f"ip -6 addr replace {six}/64 dev $link nodad",
-        )
-        pair = [node.address, six]
+        pair = [node.address, six(node, index)]
         addresses[name] = ",".join(pair if first == "ipv4" else reversed(pair))
     pods, services = ["10.245.0.0/16", "fd00:245::/56"], ["10.111.0.0/16", "fd00:111::/112"]
     if first == "ipv6":
@@ -211,26 +233,48 @@ def test_two_address_families(cli, fleet, first):
         services.reverse()
 
     def edit(kinds):
-        only(kinds, "cp1", "w1")
-        networking = kinds["ClusterConfiguration"].setdefault("networking", {})
-        networking |= {"podSubnet": ",".join(pods), "serviceSubnet": ",".join(services)}
+        addressed(kinds, addresses, ",".join(pods), ",".join(services))
         if first == "ipv6":
-            # flannel 0.28.4 panics where an IPv6 address names the interface and both families are on.
-            addons = kinds["Cluster"]["spec"]["addons"]
-            named = {"name": "flannel", "parameters": {"iface": "eth0"}}
-            kinds["Cluster"]["spec"]["addons"] = [named if each == "flannel" else each for each in addons]
-        for host in kinds["Cluster"]["spec"]["hosts"]:
-            host["ssh"] = {"host": host["address"], **host.get("ssh", {})}
-            host["address"] = addresses[host["name"]]
+            name_flannels_link(kinds)
 
     config = fleet.variant(f"dual-stack-{first}", edit)
     cluster = fleet.cluster(workers=1, config=config)
-    internal = "jsonpath={range .items[*]}{.status.addresses[?(@.type=='InternalIP')].address}{'\\n'}{end}"
-    told = cluster.kubectl("get", "nodes", "-o", internal).splitlines()
-    assert told == [addresses[name].replace(",", " ") for name in ("cp1", "w1")]
+    assert internal_addresses(cluster) == [addresses[name].replace(",", " ") for name in ("cp1", "w1")]
     ranges = cluster.kubectl("get", "nodes", "-o", "jsonpath={range .items[*]}{.spec.podCIDRs}{'\\n'}{end}")
     assert [len(json.loads(line)) for line in ranges.splitlines()] == [2, 2]
     service = cluster.kubectl("get", "service", "kubernetes", "-o", "jsonpath={.spec.ipFamilies[0]}")
     assert service == {"ipv4": "IPv4", "ipv6": "IPv6"}[first]
     cli.run("verify", "--config", config, "--level", "cluster")
+    fleet.reset("w1", "cp1")
+
+
+def internal_addresses(cluster):
+    """Return each node's InternalIPs, as the API has them."""
+    path = "jsonpath={range .items[*]}{.status.addresses[?(@.type=='InternalIP')].address}{'\\n'}{end}"
+    return cluster.kubectl("get", "nodes", "-o", path).splitlines()
+
+
+@pytest.mark.long
+def test_ipv6_only(cli, fleet):
+    """The operator reaches the nodes over IPv4; the cluster knows nothing of it."""
+    fleet.bare()
+    addresses = {name: six(fleet.node(name), index) for index, name in enumerate(("cp1", "w1"), start=1)}
+
+    def edit(kinds):
+        addressed(kinds, addresses, "fd00:245::/56", "fd00:111::/112")
+        name_flannels_link(kinds)
+
+    config = fleet.variant("ipv6-only", edit)
+    cluster = fleet.cluster(workers=1, config=config)
+    assert internal_addresses(cluster) == list(addresses.values())
+    six_only = "jsonpath={.items[*].status.podIPs[*].ip}"
+    pods = cluster.kubectl("get", "pods", "-A", "-o", six_only).split()
+    assert len(pods) > 5
+    assert [address for address in pods if "." in address] == []
+    assert cluster.kubectl(
+        "get", "service", "-A", "-o", "jsonpath={.items[*].spec.ipFamilies[*]}"
+    ).split() == ["IPv6"] * len(cluster.kubectl("get", "service", "-A", "-o", "name").split())
+    cli.run("verify", "--config", config, "--level", "workloads", within=420)
+    again = cli.run("init", "--config", config)
+    assert "nothing changed" in again.out
     fleet.reset("w1", "cp1")
