@@ -24,7 +24,7 @@ def test_every_group_holds_commands_and_every_command_lies_in_a_group():
 
 def test_the_groups_members_stand_in_the_tables_order():
     assert app.children("token") == ["create", "list", "delete", "generate"]
-    assert app.children("config") == ["validate", "migrate", "print", "schema", "images"]
+    assert app.children("config") == ["validate", "adopt", "migrate", "print", "schema", "images"]
     assert app.children("")[0] == "init"
 
 

@@ -133,9 +133,9 @@ def test_a_kubelet_is_restarted_and_its_node_told_of(running, stage, host):
 
 def test_a_manifest_that_means_the_same_keeps_its_pod(running):
     machine = running.machines["cp2"]
-    machine._put(APISERVER, machine.content[APISERVER] + b"\n# a note\n", 0o600, "root:root")
+    machine._put(APISERVER, machine.content[APISERVER] + b"\n# a note\n", 0o644, "root:root")
     actions = planned(running, "control", "cp2")
-    assert "WriteFiles static pod manifests" in titles(actions)
+    assert "WriteFiles static pod manifests" in titles(actions), "its mode is another one"
     assert not any("to be replaced" in title for title in titles(actions))
 
 
