@@ -36,7 +36,7 @@ def test_a_joined_and_reset_worker_is_as_before(cluster, cli, fleet):
     assert cluster.node_names() == ["cp1", "w1"]
 
     again = cli.run("reset", *hosts, "--yes")
-    assert "nothing of kubeadm-py's is there" in again.out
+    assert "nothing that kubeadm-py or kubeadm made is there" in again.out
     assert hostview.difference(before, hostview.look(node)) == []
 
 
