@@ -263,6 +263,7 @@ class TestTables:
             "ETCD_CLIENT": 2379,
             "ETCD_PEER": 2380,
             "ETCD_METRICS": 2381,
+            "KUBE_PROXY_METRICS": 10249,
             "BALANCER_HEALTH": 10270,
         }
 
