@@ -20,7 +20,9 @@ from .watching import Watch, knocking, watching
 pytestmark = pytest.mark.long
 
 SILENCE_SECONDS = 3.0
-GAP_MS = 1000
+GAP_MS = 3000
+"""kube-proxy takes away the rules of the other mode when it starts, before it has its own. On a machine with
+more to do than processors, that took up to 2.8 s."""
 DNS = "http://10.96.0.10:9153/metrics"
 """A service of two pods that every cluster has."""
 _STATE = """sha256sum /etc/kubernetes/manifests/* /etc/kubernetes/*.conf /var/lib/kubelet/config.yaml \
@@ -88,11 +90,16 @@ def edited(whole: Whole, cli) -> Edited:  # noqa: F811
 
 
 def test_every_component_runs_with_its_new_flag(whole, edited):  # noqa: F811
-    asked = ("get", "pods", "-n", "kube-system", "-l", "tier=control-plane", "-o", "json")
-    pods = json.loads(whole.cluster.kubectl(*asked))["items"]
-    words = [" ".join(each["spec"]["containers"][0]["command"]) for each in pods]
-    for word in ("event-ttl=90m", "terminated-pod-gc-threshold=100", "heartbeat-interval=150", "--v=1"):
-        assert sum(word in each for each in words) == len(FOUNDERS), word
+    for node in control_planes(whole):
+        # The processes themselves: a mirror pod tells late what its pod is.
+        running = nodes.exec(node, ["ps", "-eo", "args="]).stdout
+        for words in (
+            ("etcd ", "--heartbeat-interval=150"),
+            ("kube-apiserver ", "--event-ttl=90m"),
+            ("kube-controller-manager ", "--terminated-pod-gc-threshold=100"),
+            ("kube-scheduler ", "--v=1"),
+        ):
+            assert any(all(word in line for word in words) for line in running.splitlines()), words
 
 
 def test_never_were_two_control_planes_away(whole, edited):  # noqa: F811
@@ -156,7 +163,8 @@ def test_a_kubelet_that_does_not_start_is_put_back(whole, edited, cli):  # noqa:
     before = {node.name: state(node) for node in whole.nodes}
 
     def nonsense(kinds: dict[str, Any]) -> None:
-        kinds["KubeletConfiguration"]["topologyManagerPolicyOptions"] = {"no-such-option": "true"}
+        # It wants processors that are reserved for the system, and says so at its start.
+        kinds["KubeletConfiguration"]["cpuManagerPolicy"] = "static"
 
     done = cli.run("apply", "--config", edit(edited.config, "bad-kubelet", nonsense), code=1, within=600)
     assert "cp1 is as before" in done.text
@@ -169,7 +177,7 @@ def test_a_run_that_was_killed_on_a_host_is_finished_by_the_next(whole, edited, 
     running = cli.start("apply", "--config", path)
     running.until(type="host-progress", host="cp2", message="wait for kube-apiserver to be replaced")
     running.signal(signal.SIGKILL)
-    running.process.wait()
+    running.end()
     with watching(control_planes(whole)) as seen:
         cli.run("apply", "--config", path, within=900)
     assert seen.away_at_once() == []
@@ -186,7 +194,7 @@ def test_a_bad_change_of_a_killed_run_is_put_back_by_the_next(whole, edited, cli
     running = cli.start("apply", "--config", bad)
     running.until(type="host-progress", host="cp1", message="wait for kube-apiserver to be replaced")
     running.signal(signal.SIGKILL)
-    running.process.wait()
+    running.end()
     done = cli.run("apply", "--config", bad, code=1, within=600)
     assert "cp1 is as before" in done.text
     assert state(whole.nodes[0]) == before
