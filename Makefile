@@ -40,7 +40,7 @@ status: venv ## say which nodes run
 	@$(LAB) status
 
 ##@ Tests
-.PHONY: test test-all lint types contracts unit golden coverage cli nodes nodes-all bench oracle differential
+.PHONY: test test-all test-crash lint types contracts unit golden coverage cli nodes nodes-all bench oracle differential
 test: lint types contracts unit golden coverage cli nodes ## all of these; nodes: the core of the node tests
 
 test-all: lint types contracts unit golden coverage cli nodes-all ## the same, with the long node tests
@@ -80,7 +80,10 @@ nodes: venv ## the core of the tests on real nodes
 nodes-all: venv
 	$(PYTEST) tests/nodes
 
-bench: venv ## time render, and init and join beside real kubeadm, into bench/results; PART=offline|nodes: only that
+test-crash: venv ## crash apply at every boundary, hours of it; SHARD=2/4: a part; what held before is left out
+	KPY_CRASH_ALL=1 KPY_CRASH_SHARD=$(or $(SHARD),1/1) $(PYTEST) tests/nodes/test_crash.py -k every_crash
+
+bench: venv ## time render, and init and join beside real kubeadm, into bench/results; PART=offline|nodes|whole: only that
 	PYTHONPATH=vagrant $(PYTHON) -m bench $(PART)
 
 oracle: venv ## record anew what real kubeadm makes of the cases in tests/golden/kubeadm; CASES="A B": of these

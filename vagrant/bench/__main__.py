@@ -7,27 +7,28 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from lab import nodes
 from lab.process import LabError, run
 
-from bench import beside, offline
+from bench import beside, offline, whole
 from bench.beside import Comparison
 from bench.offline import Limited
 
 ROUNDS = 9
 """A kubelet looks for its node once a second: single joins differ by a second, medians must not."""
 RESULTS = Path("bench/results")
-PARTS = ("offline", "nodes")
-"""What reaches no host; and init and join beside real kubeadm."""
+PARTS = ("offline", "nodes", "whole")
+"""What reaches no host; init and join beside real kubeadm; a whole cluster beside kubeadm in a script."""
 
 
 def main() -> int:
     """Measure the parts asked for and write the result; 0 when all goals are met."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=PARTS, help="only this one (default: both)")
+    parser.add_argument("part", nargs="?", choices=PARTS, help="only this one (default: all)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of each comparison")
     parser.add_argument("--keep", action="store_true", help="leave the nodes up")
     chosen = parser.parse_args()
@@ -39,7 +40,9 @@ def main() -> int:
         if "offline" in parts:
             figures += offline.measure(chosen.rounds)
         if "nodes" in parts:
-            figures += _beside(chosen.rounds, keep=chosen.keep)
+            figures += _on_nodes(beside.measure, chosen.rounds, keep=chosen.keep)
+        if "whole" in parts:
+            figures += _on_nodes(whole.measure, chosen.rounds, keep=chosen.keep)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -47,9 +50,9 @@ def main() -> int:
     return 0 if all(each.met for each in figures) else 1
 
 
-def _beside(rounds: int, *, keep: bool) -> list[Comparison]:
+def _on_nodes(measure: Callable[[int], list[Comparison]], rounds: int, *, keep: bool) -> list[Comparison]:
     try:
-        return beside.measure(rounds)
+        return measure(rounds)
     finally:
         if not keep:
             nodes.down(beside.LAB)

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from lab import artifacts, nodes, paths
@@ -19,6 +20,8 @@ LAB = "bench"
 NODES = ("cp1", "w1", "w2", "w3")
 WORKERS = NODES[1:]
 READY_WITHIN = 240.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Comparison:
 def measure(rounds: int) -> list[Comparison]:
     """Run each comparison so many times; the nodes stay up."""
     lab = nodes.up(LAB, NODES)
-    bare = Ours(_config(lab, "bare", addons=[]))
-    networked = Ours(_config(lab, "flannel", addons=["flannel"]))
+    bare = Ours(config_with(lab, "bare", addons=[]))
+    networked = Ours(config_with(lab, "flannel", addons=["flannel"]))
     say("bench: prepare all nodes once")
     networked.init()
     networked.join(*WORKERS)
@@ -77,7 +80,7 @@ def _init(rounds: int, ours: Ours, kubeadm: Kubeadm) -> Comparison:
         kubeadm.reset("cp1")
         return seconds
 
-    return Comparison("init, beside ssh node kubeadm init", *_in_turns(rounds, our_round, their_round), 0.95)
+    return Comparison("init, beside ssh node kubeadm init", *in_turns(rounds, our_round, their_round), 0.95)
 
 
 def _joins(rounds: int, lab: Lab, ours: Ours, kubeadm: Kubeadm) -> list[Comparison]:
@@ -101,16 +104,17 @@ def _joins(rounds: int, lab: Lab, ours: Ours, kubeadm: Kubeadm) -> list[Comparis
         ours.reset(*WORKERS)
         return seconds
 
-    single = Comparison("join of a worker, beside kubeadm join", *_in_turns(rounds, one, theirs), 1.1)
-    many = Comparison("join of three workers, beside one of ours", *_in_turns(rounds, three, one), 1.3)
+    single = Comparison("join of a worker, beside kubeadm join", *in_turns(rounds, one, theirs), 1.1)
+    many = Comparison("join of three workers, beside one of ours", *in_turns(rounds, three, one), 1.3)
     return [single, many]
 
 
-def _in_turns(
-    rounds: int, first: Callable[[], float], second: Callable[[], float]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def in_turns(
+    rounds: int, first: Callable[[], T], second: Callable[[], T]
+) -> tuple[tuple[T, ...], tuple[T, ...]]:
     """Run both in turns, changing who begins, so that a noisy minute hits both sides."""
-    firsts, seconds = [], []
+    firsts: list[T] = []
+    seconds: list[T] = []
     for turn in range(rounds):
         if turn % 2:
             seconds.append(second())
@@ -118,11 +122,15 @@ def _in_turns(
         else:
             firsts.append(first())
             seconds.append(second())
-        say(f"bench: round {turn + 1} of {rounds}: {firsts[-1]:.1f} s and {seconds[-1]:.1f} s")
+        say(f"bench: round {turn + 1} of {rounds}: {_shown(firsts[-1])} and {_shown(seconds[-1])}")
     return tuple(firsts), tuple(seconds)
 
 
-def _config(lab: Lab, name: str, addons: list[str]) -> Path:
+def _shown(measured: object) -> str:
+    return f"{measured:.1f} s" if isinstance(measured, float) else str(measured)
+
+
+def config_with(lab: Lab, name: str, addons: list[str]) -> Path:
     """Write the lab's cluster file with other add-ons."""
     documents = [each for each in yaml.safe_load_all(lab.cluster_yaml.read_text(encoding="utf-8")) if each]
     for document in documents:

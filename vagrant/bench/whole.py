@@ -1,0 +1,217 @@
+"""Measure a cluster of three control planes and three workers, beside kubeadm driven by a plain script."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from lab import artifacts, nodes
+from lab.nodes import Lab
+from lab.process import LabError, say
+
+from bench.beside import LAB, Comparison, config_with, in_turns
+from bench.contestants import Kubeadm, Ours
+
+CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2", "w3")
+LIGHT_NODES = 20
+NOTHING_TO_DO_SECONDS = 3.0
+_WITHIN = 420.0
+_READY = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Hold the seconds until every API server answered /readyz, and until all nodes were Ready."""
+
+    answering: float
+    ready: float
+
+
+def measure(rounds: int) -> list[Comparison]:
+    """Bring clusters up in turns; the nodes stay up."""
+    lab = nodes.up(LAB, (*CONTROL_PLANES, *WORKERS))
+    ours = Ours(config_with(lab, "whole", addons=["flannel"]))
+    say("bench: prepare all nodes once")
+    ours.run("apply")
+    kubeadm = Kubeadm(lab)
+    kubeadm.install(artifacts.oracle())
+    script = _Script(lab, kubeadm, _network_of(ours))
+    ours.reset(*CONTROL_PLANES, *WORKERS)
+    firsts, seconds = in_turns(rounds, lambda: _ours(lab, ours), lambda: script.run())
+    nothing = _nothing_to_do(lab, rounds)
+    return [
+        Comparison(
+            "3+3 until all six are Ready, beside a script",
+            tuple(each.ready for each in firsts),
+            tuple(each.ready for each in seconds),
+            0.30,
+        ),
+        Comparison(
+            "three API servers answering, beside the script",
+            tuple(each.answering for each in firsts),
+            tuple(each.answering for each in seconds),
+            0.22,
+        ),
+        *nothing,
+    ]
+
+
+def _ours(lab: Lab, ours: Ours) -> Moments:
+    moments = _moments(lab, lambda: ours.run("apply"))
+    ours.reset(*CONTROL_PLANES, *WORKERS)
+    return moments
+
+
+def _moments(lab: Lab, start: Callable[[], object]) -> Moments:
+    """Run something that makes a cluster, and look when its API servers answer and its nodes are Ready."""
+    started = time.monotonic()
+    answering: dict[str, float] = {}
+
+    def follow(address: str) -> None:
+        while time.monotonic() < started + _WITHIN:
+            if _answers(address):
+                answering[address] = time.monotonic() - started
+                return
+            time.sleep(0.1)
+
+    addresses = [lab.node(name).address for name in CONTROL_PLANES]
+    threads = [threading.Thread(target=follow, args=(address,), daemon=True) for address in addresses]
+    for thread in threads:
+        thread.start()
+    start()
+    _wait_until_ready(lab)
+    ready = time.monotonic() - started
+    for thread in threads:
+        thread.join()
+    if len(answering) < len(addresses):
+        raise LabError(f"not all API servers answered /readyz within {_WITHIN:.0f} s: {sorted(answering)}")
+    return Moments(max(answering.values()), ready)
+
+
+def _answers(address: str) -> bool:
+    # Only whether it answers is of interest; /readyz is anybody's to ask.
+    context = ssl._create_unverified_context()
+    try:
+        with urllib.request.urlopen(f"https://{address}:6443/readyz", timeout=1, context=context) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _wait_until_ready(lab: Lab) -> None:
+    deadline = time.monotonic() + _WITHIN
+    wanted = len(CONTROL_PLANES) + len(WORKERS)
+    command = [
+        "kubectl",
+        "--kubeconfig",
+        "/etc/kubernetes/admin.conf",
+        "get",
+        "nodes",
+        "-o",
+        f"jsonpath={_READY}",
+    ]
+    while True:
+        said = nodes.exec(lab.node("cp1"), command, check=False).stdout.split()
+        if said.count("True") == wanted:
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"{said.count('True')} of {wanted} nodes are Ready after {_WITHIN:.0f} s")
+        time.sleep(0.2)
+
+
+class _Script:
+    """The best plain script: workers wait from the start, control planes join one after the other."""
+
+    def __init__(self, lab: Lab, kubeadm: Kubeadm, network: str) -> None:
+        self._lab, self._kubeadm, self._network = lab, kubeadm, network
+        cp1 = lab.node("cp1")
+        self._token = nodes.exec(cp1, ["kubeadm", "token", "generate"]).stdout.strip()
+        self._key = nodes.exec(cp1, ["kubeadm", "certs", "certificate-key"]).stdout.strip()
+        # Known before the first command, so that everybody may start at once.
+        edit = (
+            f"sed -i 's/^kind: InitConfiguration$/&\\nbootstrapTokens: [{{token: {self._token}}}]"
+            f"\\ncertificateKey: {self._key}/' /root/kubeadm.yaml"
+        )
+        nodes.exec(cp1, ["sh", "-euc", f"grep -q bootstrapTokens /root/kubeadm.yaml || {edit}"])
+
+    def run(self) -> Moments:
+        moments = _moments(self._lab, self._bring_up)
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(self._kubeadm.reset, (*CONTROL_PLANES, *WORKERS)))
+        return moments
+
+    def _bring_up(self) -> None:
+        with ThreadPoolExecutor(len(WORKERS)) as pool:
+            joining = [pool.submit(self._join, name) for name in WORKERS]
+            cp1 = self._lab.node("cp1")
+            self._kubeadm.ssh(cp1, "sudo kubeadm init --upload-certs --config /root/kubeadm.yaml")
+            apply = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "apply", "-f", "-"]
+            nodes.exec(cp1, apply, stdin=self._network)
+            for name in CONTROL_PLANES[1:]:
+                self._join(name, f"--control-plane --certificate-key {self._key}")
+            for each in joining:
+                each.result()
+
+    def _join(self, name: str, more: str = "") -> None:
+        endpoint = f"{self._lab.node('cp1').address}:6443"
+        self._kubeadm.join(
+            name,
+            f"kubeadm join {endpoint} --token {self._token}"
+            f" --discovery-token-unsafe-skip-ca-verification {more}",
+        )
+
+
+def _network_of(ours: Ours) -> str:
+    """Return flannel's objects as we render them: both sides get the same network."""
+    with TemporaryDirectory(prefix="kubeadm-py-bench-") as name:
+        output = Path(name) / "out"
+        ours.run("render", "--output", str(output), "--no-secrets")
+        objects = yaml.safe_load_all((output / "objects.yaml").read_text(encoding="utf-8"))
+        kept = [each for each in objects if "flannel" in str(each["metadata"])]
+    return yaml.safe_dump_all(kept)
+
+
+def _nothing_to_do(lab: Lab, rounds: int) -> list[Comparison]:
+    """Measure an apply that changes nothing, and a worker's join beside one to twenty more nodes."""
+    bare = Ours(config_with(lab, "whole-bare", addons=[]))
+    bare.run("apply")
+    seconds = tuple(bare.run("apply") for _ in range(rounds))
+    nothing = Comparison(
+        f"apply that changes nothing, of {NOTHING_TO_DO_SECONDS:.0f} s",
+        seconds,
+        (NOTHING_TO_DO_SECONDS,),
+        1.0,
+    )
+    say(f"bench: {nothing.line()}")
+    few = _joins(bare, rounds)
+    _light_nodes(lab)
+    many = _joins(bare, rounds)
+    bare.reset(*CONTROL_PLANES, *WORKERS)
+    name = f"join of a worker beside {LIGHT_NODES} more nodes, beside none"
+    return [nothing, Comparison(name, many, few, 1.15)]
+
+
+def _joins(ours: Ours, rounds: int) -> tuple[float, ...]:
+    seconds = []
+    for _ in range(rounds):
+        ours.reset("w3")
+        seconds.append(ours.join("w3"))
+    return tuple(seconds)
+
+
+def _light_nodes(lab: Lab) -> None:
+    """Make nodes that no kubelet stands behind: what a join asks the cluster about grows with them."""
+    items = [
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"light{number}"}}
+        for number in range(LIGHT_NODES)
+    ]
+    apply = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "create", "-f", "-"]
+    nodes.exec(lab.node("cp1"), apply, stdin=yaml.safe_dump_all(items))
