@@ -48,7 +48,7 @@ class Done:
 class Running:
     """A command that still runs, with `--format json`; read its events as they come."""
 
-    def __init__(self, cli: Cli, argv: tuple[str, ...]) -> None:
+    def __init__(self, cli: Cli, argv: tuple[str, ...], env: dict[str, str]) -> None:
         self._cli = cli
         self._argv = (*argv, "--format", "json")
         self._started = time.monotonic()
@@ -61,7 +61,7 @@ class Running:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=cli.environment(),
+                env={**cli.environment(), **env},
             )
 
     def until(self, **wanted: Any) -> dict[str, Any]:
@@ -156,6 +156,6 @@ class Cli:
         assert "Traceback" not in done.text, str(done)
         return done
 
-    def start(self, *argv: str | Path) -> Running:
+    def start(self, *argv: str | Path, env: dict[str, str] | None = None) -> Running:
         """Start a command and leave it running."""
-        return Running(self, tuple(map(str, argv)))
+        return Running(self, tuple(map(str, argv)), env or {})

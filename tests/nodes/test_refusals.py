@@ -11,10 +11,12 @@ from lab import nodes
 from lab.process import run
 
 from . import hostview
+from .cli import Cli
 
 pytestmark = pytest.mark.cluster(control_plane=1, workers=1)
 
 LOCK = "/run/kubeadm-py/lock"
+STAGE_LOCK = "/run/kubeadm-py/stage.lock"
 
 
 @pytest.fixture
@@ -103,6 +105,31 @@ class TestLock:
         assert " since 20" in second.text
         first.signal(signal.SIGINT)
         assert first.end().code == 130
+
+    @pytest.mark.long
+    def test_of_three_commands_in_the_same_second_one_goes_on(
+        self, cli, fleet, cluster, spare, join, tmp_path
+    ):
+        other = Cli(tmp_path)  # another operator, who knows nothing of the first
+        runs = [each.start(*join) for each in (cli, other, cli)]
+        ends = [run.end() for run in runs]
+        assert sorted(done.code for done in ends) == [0, 5, 5], "\n".join(map(str, ends))
+        assert "w2" in cluster.node_names()
+        fleet.reset("w2")
+
+    @pytest.mark.long
+    def test_what_a_cut_connection_left_running_is_waited_for(self, cli, fleet, spare, join):
+        fleet.bare("w2", artifacts=False)
+        first = cli.start(*join)
+        # The longest action by far: it goes on when nobody listens any more.
+        first.until(type="host-progress", host="w2", message="import ")
+        nodes.exec(spare, ["pkill", "-KILL", "-f", "^sshd: vagrant"])
+        lost = first.end(within=120)
+        assert lost.code == 7, str(lost)
+        assert nodes.exec(spare, ["flock", "--nonblock", STAGE_LOCK, "true"], check=False).returncode == 1
+        done = cli.run(*join)
+        assert "w2 joined the cluster" in done.out
+        fleet.reset("w2")
 
     def test_a_killed_holder_frees_its_lock(self, cli, spare, join):
         first = cli.start(*join)
