@@ -39,11 +39,17 @@ ORDER = (
     "test_pod_routes",
     "test_ecdsa",
     "test_topologies",
+    "test_on_machine",  # all three bare, before and after
+    "test_reset_hard",  # the same; brings two more control planes up
+    "test_certs",  # the one that runs at first, then one of three control planes
+    "test_external_ca",
+    "test_control_planes",
     "test_apply",  # brings two more control planes up
     "test_rolling",  # the same
     "test_endpoint_moves",  # the same
     "test_etcd_hosts",  # brings one up, and three hosts for etcd
     "test_endpoint",  # the same
+    "test_crash",  # five nodes, again and again
 )
 """Modules in the order in which each finds most of what it needs."""
 

@@ -1,0 +1,115 @@
+"""kubeadm's own form: the command is typed on the machine that it is about, and SSH is used nowhere."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import yaml
+from lab import nodes
+
+from . import hostview, onmachine
+from .fleet import ADMIN, KUBECTL
+from .onmachine import typed
+
+pytestmark = pytest.mark.long
+
+CGROUP_V1 = ("--ignore-preflight-errors", "SystemVerification")
+CONFIG = "/root/kubeadm.yaml"
+
+
+def shell(node, script, *, stdin="", check=True):
+    return nodes.exec(node, ["sh", "-euc", script], stdin=stdin, check=check, timeout=200).stdout
+
+
+@pytest.fixture(scope="module")
+def machines(fleet, tmp_path_factory):
+    """cp1, w1 and w2, prepared and members of nothing, with kubeadm-py installed and no way to each other."""
+    # What prepared them stays: kubeadm's form finds runtime and kubelet there.
+    for name in ("cp1", "w1", "w2"):
+        fleet.bare(name)
+    fleet.cluster(workers=2)
+    fleet.bare()
+    machines = [fleet.node(name) for name in ("cp1", "w1", "w2")]
+    built = onmachine.wheel(tmp_path_factory.mktemp("wheel"))
+    for node in machines:
+        onmachine.install(node, built)
+    documents = [each for each in yaml.safe_load_all(fleet.config.read_text()) if each["kind"] != "Cluster"]
+    shell(machines[0], f"cat >{CONFIG}", stdin=yaml.safe_dump_all(documents))
+    # Nobody can log in anywhere: whatever works, works without SSH.
+    for node in machines:
+        shell(node, "systemctl stop ssh.service ssh.socket")
+    yield machines
+    for node in machines:
+        shell(node, "systemctl start ssh.service")
+        shell(node, f"rm -rf {onmachine.HOME} {onmachine.STATE} {CONFIG}")
+
+
+def kubectl(node, *argv, check=True):
+    command = [*KUBECTL, "--request-timeout=20s", *argv]
+    return nodes.exec(node, command, check=check, timeout=200).stdout
+
+
+def test_a_cluster_comes_and_goes_as_with_kubeadm(machines):
+    cp1, w1, w2 = machines
+    before = {node.name: hostview.look(node) for node in machines}
+
+    done = typed(cp1, "init", "--config", CONFIG)
+    assert "the control plane on cp1 is up" in done.out
+    assert f"export KUBECONFIG={ADMIN}" in done.out
+    again = typed(cp1, "init", "--config", CONFIG)
+    assert "nothing changed" in again.out
+
+    # A phase alone brings back what is gone.
+    kubectl(cp1, "delete", "deployment", "coredns", "-n", "kube-system")
+    typed(cp1, "init", "phase", "addon", "coredns", "--config", CONFIG)
+    assert "coredns" in kubectl(cp1, "get", "deployments", "-n", "kube-system", "-o", "name")
+
+    printed = typed(cp1, "token", "create", "--print-join-command").out
+    kubeadms = shlex.split(printed.splitlines()[1])
+    assert kubeadms[:2] == ["kubeadm", "join"]
+    token = kubeadms[kubeadms.index("--token") + 1]
+    listed = typed(cp1, "token", "list").out
+    assert token in listed
+
+    # The whole line that kubeadm's users type, one word of it another one.
+    joined = typed(w1, *kubeadms[1:], *CGROUP_V1)
+    assert "w1 joined the cluster" in joined.out
+    assert "nothing changed" in typed(w1, *kubeadms[1:], *CGROUP_V1).out
+
+    # And phase by phase.
+    for phase in ("preflight", "kubelet-start"):
+        extra = CGROUP_V1 if phase == "preflight" else ()
+        typed(w2, "join", "phase", phase, *kubeadms[2:], *extra)
+    typed(w2, "join", "phase", "kubelet-wait-bootstrap")
+    names = kubectl(cp1, "get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split()
+    assert names == ["cp1", "w1", "w2"]
+
+    # Without an answer nothing happens; a pipe may answer, as kubeadm takes it.
+    assert "nothing was removed" in typed(w1, "reset").out
+    assert "nothing was removed" in typed(w1, "reset", stdin="n\n").out
+    piped = typed(w1, "reset", "--keep-artifacts", stdin="y\n")
+    assert "w1 reset" in piped.out
+    typed(w1, *kubeadms[1:], *CGROUP_V1)
+    typed(cp1, "token", "delete", token)
+    assert token not in typed(cp1, "token", "list").out
+    for node, words in ((w1, ("reset", "--force")), (w2, ("reset", "phase", "cleanup-node"))):
+        typed(node, *words, "--keep-artifacts")
+        assert hostview.difference(before[node.name], hostview.look(node)) == []
+    typed(cp1, "reset", "phase", "remove-etcd-member", "--keep-artifacts")
+    assert shell(cp1, "ls /var/lib/etcd /etc/kubernetes/manifests/etcd.yaml 2>/dev/null || true") == ""
+    assert "cp1: done" in typed(cp1, "reset", "phase", "cleanup-node", "--keep-artifacts").out
+    assert hostview.difference(before["cp1"], hostview.look(cp1)) == []
+    assert "nothing" in typed(cp1, "reset", "--force", "--keep-artifacts").out
+
+
+def test_without_a_runtime_it_is_refused_before_anything(machines):
+    cp1 = machines[0]
+    shell(cp1, "systemctl stop containerd.service")
+    try:
+        before = hostview.look(cp1)
+        refused = typed(cp1, "init", "--config", CONFIG, code=3)
+        assert "CRI" in refused.text
+        assert hostview.difference(before, hostview.look(cp1)) == []
+    finally:
+        shell(cp1, "systemctl start containerd.service")
