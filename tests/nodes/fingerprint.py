@@ -185,6 +185,8 @@ _MASKS: dict[str, Callable[[str], str]] = {
     "/var/lib/kubeadm-py/inventory.json": _inventory,
     **dict.fromkeys(("/var/lib/kubeadm-py/applied/", "/var/lib/kubeadm-py/settled"), _digests),
     "/var/lib/kubeadm-py/made-directories": _lines,
+    # One that the kubelet has renewed holds the same in another order.
+    "/var/lib/kubelet/pki/kubelet-client-": lambda text: _lines(_pem(text)),
     **{f"/etc/kubernetes/{name}.conf": _kubeconfig for name in ("admin", "super-admin", "kubelet")},
     **{f"/etc/kubernetes/{name}.conf": _kubeconfig for name in ("scheduler", "controller-manager")},
 }
