@@ -186,7 +186,7 @@ RENDERED = {
     "headlamp": [[], ["adminLogin=true", "baseURL=/a", "ingressHost=x.example.org", "replicas=5"]],
 }
 """Add-on -> the parameters that its objects are shown to an API server with."""
-TYPES = Path("/work/shared/crds")
+TYPES = Path(__file__).parents[3] / "shared" / "crds"
 """Where a developer's machine may have upstream's types; they are no part of this repository."""
 
 
