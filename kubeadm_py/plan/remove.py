@@ -124,34 +124,26 @@ class Removal:
         run = self.run
         if run.cluster.etcd.members is None:
             return leader if run.cluster.etcd.local is not None else None
-        staying = [node for node in run.cluster.etcd_hosts if node.name not in self.wish.names]
-        if not staying:
-            raise UsageError(
-                "no host of role etcd would be left: the cluster's data would be gone",
-                fix="to give the whole cluster up: kubeadm-py reset",
-            )
-        self._look(staying, run.warn)
-        for node in staying:
-            if node.name in run.sessions:
-                return run.sessions[node.name]
-        raise UsageError("no host of role etcd that stays can be reached", fix="bring one back first")
+        lost = "no host of role etcd would be left: the cluster's data would be gone"
+        return self._one_that_stays(run.cluster.etcd_hosts, "host of role etcd", lost)
 
     def _leader(self) -> Session:
         """Look at the control planes that stay and return one that answers."""
         if self.leader is not None:
             return self.leader
-        run = self.run
-        staying = [node for node in run.cluster.control_planes if node.name not in self.wish.names]
+        lost = "no control plane of the file would be left"
+        return self._one_that_stays(self.run.cluster.control_planes, "control plane", lost)
+
+    def _one_that_stays(self, nodes: Sequence[Node], what: str, lost: str) -> Session:
+        """Look at those of these hosts that stay, and return the first that is reached."""
+        staying = [node for node in nodes if node.name not in self.wish.names]
         if not staying:
-            raise UsageError(
-                "no control plane of the file would be left",
-                fix="to give the whole cluster up: kubeadm-py reset",
-            )
-        self._look(staying, run.warn)
+            raise UsageError(lost, fix="to give the whole cluster up: kubeadm-py reset")
+        self._look(staying, self.run.warn)
         for node in staying:
-            if node.name in run.sessions:
-                return run.sessions[node.name]
-        raise UsageError("no control plane that stays can be reached", fix="bring one back first")
+            if node.name in self.run.sessions:
+                return self.run.sessions[node.name]
+        raise UsageError(f"no {what} that stays can be reached", fix="bring one back first")
 
     def _look(self, nodes: Sequence[Node], tell: Callable[[str], None]) -> None:
         """Look at hosts; who cannot be reached is told, whatever else is wrong is raised."""
