@@ -27,6 +27,7 @@ from kubeadm_py.addons.stages import Stages
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
 from kubeadm_py.model.host_needs import Command, HostRequirements, Port
+from kubeadm_py.model.registries import registry_of
 
 __all__ = ["LoadedAddon", "available", "load"]
 
@@ -110,21 +111,22 @@ def render_one(item: ResolvedAddon, cluster: ResolvedCluster) -> Stages:
     parameters = item.parameters
     moved: dict[str, str] = {}
     if item.manifests is None:
-        images = {image.name: image_reference(item, image) for image in item.addon.images}
+        images = {image.name: image_reference(item, image, cluster) for image in item.addon.images}
         objects = render_objects(item.name, item.folder, parameters, images, cluster)
     else:
         objects = copy.deepcopy([dict(each) for each in item.manifests])
-        moved = {image.reference: image_reference(item, image) for image in item.addon.images}
+        moved = {image.reference: image_reference(item, image, cluster) for image in item.addon.images}
     gone = removed_apis.problems(objects, cluster.kubernetes_version)
     if gone:
         raise UsageError(
             f"add-on {item.name}: Kubernetes {cluster.kubernetes_version} lacks an API", details=gone
         )
+    secrets = pull_secrets(item, cluster)
     for document in objects:
         shape.label(document, item.name)
         shape.for_pods(
             document,
-            pull_secrets=parameters[PULL_SECRETS],
+            pull_secrets=secrets,
             tolerations=parameters[TOLERATIONS],
             images={old: new for old, new in moved.items() if old != new},
         )
@@ -143,27 +145,38 @@ def inventory_of(item: ResolvedAddon, staged: Stages) -> inventory.Inventory:
     )
 
 
-def images(addons: Sequence[ResolvedAddon], cluster: ResolvedCluster) -> list[str]:  # noqa: ARG001
+def images(addons: Sequence[ResolvedAddon], cluster: ResolvedCluster) -> list[str]:
     """List the images that `addons` run, each once.
 
-    `cluster` is part of the signature because a registry rewrite may come to depend on it;
-    its imageRepository speaks for Kubernetes' own images only, as kubeadm's does.
+    The cluster's imageRepository speaks for Kubernetes' own images only, as kubeadm's does.
     """
-    listed = [image_reference(item, image) for item in addons for image in item.addon.images]
+    listed = [image_reference(item, image, cluster) for item in addons for image in item.addon.images]
     return list(dict.fromkeys(listed))
 
 
-def image_reference(item: ResolvedAddon, image: Image) -> str:
+def image_reference(item: ResolvedAddon, image: Image, cluster: ResolvedCluster) -> str:
     """Return where an image of the add-on is taken from.
 
     The parameter `images` names single images; `imageRepository` replaces the registry's name of the
-    others and keeps the path behind it.
+    others and keeps the path behind it; where neither says anything, the registry's `replaceWith` does.
     """
     chosen = item.parameters[IMAGES].get(image.name)
     repository = str(item.parameters[IMAGE_REPOSITORY]).rstrip("/")
-    if chosen or not repository:
-        return str(chosen or image.reference)
-    return f"{repository}/{image.reference.partition('/')[2]}"
+    if chosen:
+        return str(chosen)
+    name, _, path = image.reference.partition("/")
+    settings = cluster.registries.get(name)
+    instead = repository or (settings.replace_with if settings else "")
+    return f"{instead}/{path}" if instead else image.reference
+
+
+def pull_secrets(item: ResolvedAddon, cluster: ResolvedCluster) -> list[str]:
+    """List the Secrets that the add-on's pods pull images with, those of the registries it uses included."""
+    names = list(item.parameters[PULL_SECRETS])
+    for image in item.addon.images:
+        settings = cluster.registries.get(registry_of(image_reference(item, image, cluster)))
+        names += settings.pull_secrets if settings else ()
+    return list(dict.fromkeys(names))
 
 
 def readiness(addons: Sequence[ResolvedAddon]) -> list[ReadyObject]:

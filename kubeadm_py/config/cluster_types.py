@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from kubeadm_py.addons import find
-from kubeadm_py.config import defaults, ssh_values
+from kubeadm_py.config import defaults, registry_values, ssh_values
 from kubeadm_py.config import scalars as s
-from kubeadm_py.config.kubeadm_types import NodeRegistration, NotYet, Taint
+from kubeadm_py.config.kubeadm_types import NodeRegistration, Taint
 from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.strict import Strict
 from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer, Role
@@ -106,6 +106,17 @@ class Endpoint(Strict):
     port: s.Port | None = None
 
 
+class Registry(Strict):
+    """How one image registry is reached."""
+
+    mirrors: list[registry_values.Mirror] = []
+    plain_http: Annotated[bool, Field(alias="plainHTTP")] = False
+    ca_file: s.LocalPath = ""
+    credentials_file: s.LocalPath = ""
+    replace_with: registry_values.Repository = ""
+    pull_secrets: list[s.DnsSubdomain] = []
+
+
 class Artifacts(Strict):
     """Where binaries and images come from."""
 
@@ -141,7 +152,7 @@ class Spec(Strict):
     ssh: Ssh = Ssh()
     hosts: list[Host] = []
     endpoint: Endpoint = Endpoint()
-    registries: dict[str, NotYet] = {}
+    registries: dict[registry_values.RegistryName, Registry] = {}
     artifacts: Artifacts = Artifacts()
     addons: list[Annotated[Addon, BeforeValidator(_addon)]] = []
 

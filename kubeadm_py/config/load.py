@@ -13,6 +13,7 @@ from kubeadm_py.config.flags import from_init_flags, from_join_flags
 from kubeadm_py.config.own_files import read_own
 from kubeadm_py.config.patches import read_patches
 from kubeadm_py.config.problems import ConfigError, Problem, Problems, in_order
+from kubeadm_py.config.registries import read_registries
 from kubeadm_py.config.resolve import check, resolve
 from kubeadm_py.config.source import STDIN, read_text, refusal, source_name
 from kubeadm_py.config.whole import read_whole
@@ -71,9 +72,10 @@ def load(
     check(whole, problems)
     patches = read_patches(whole, problems)
     own = read_own(whole, problems)
+    registries = read_registries(whole, problems)
     problems.raise_if_any(name)
     return Loaded(
-        cluster=resolve(whole, patches, own),
+        cluster=resolve(whole, patches, own, registries),
         has_cluster_document=whole.cluster.given,
         kinds=frozenset(documents),
         warnings=in_order(problems.warnings),

@@ -13,11 +13,7 @@ from kubeadm_py.config.problems import Path, Problems
 ITEMS = "*"
 """Stands for every item of a list or every key of a mapping."""
 
-NOT_YET: dict[str, dict[tuple[str, ...], str]] = {
-    "Cluster": {
-        ("spec", "registries", ITEMS): "",
-    },
-}
+NOT_YET: dict[str, dict[tuple[str, ...], str]] = {}
 _SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 
 NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {

@@ -96,7 +96,7 @@ def _content(whole: Whole, at: Path, document: FileDocument, problems: Problems)
 
 def _source(whole: Whole, at: Path, document: FileDocument, problems: Problems) -> bytes | None:
     place, at, name = whole.cluster.document, (*at, "source"), document.source
-    content, mode = _read(FilePath(on_this_machine(name, whole.folder)), name)
+    content, mode = read_local(FilePath(on_this_machine(name, whole.folder)), name, MAX_FILE_BYTES)
     if isinstance(content, str):
         problems.error(place, at, content)
         return None
@@ -112,19 +112,19 @@ def _source(whole: Whole, at: Path, document: FileDocument, problems: Problems) 
     return content
 
 
-def _read(file: FilePath, name: str) -> tuple[bytes | str, int]:
+def read_local(file: FilePath, name: str, limit: int) -> tuple[bytes | str, int]:
     """Return a file's content and mode, or in words why it cannot be had."""
     try:
         with file.open("rb") as opened:
             mode = stat.S_IMODE(file.stat().st_mode)
-            content = opened.read(MAX_FILE_BYTES + 1)
+            content = opened.read(limit + 1)
     except FileNotFoundError:
         return f"no such file on this machine: {name}", 0
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return f"{name} cannot be read: {reason}", 0
-    if len(content) > MAX_FILE_BYTES:
-        return f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB, the limit for such a file", 0
+    if len(content) > limit:
+        return f"{name} is larger than {limit >> 20} MiB, the limit for such a file", 0
     return content, mode
 
 

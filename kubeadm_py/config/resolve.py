@@ -41,6 +41,7 @@ from kubeadm_py.model.cluster import (
     ExternalEtcd,
     ExtraVolume,
     LocalEtcd,
+    Registry,
     ResetSettings,
     ResolvedCluster,
     Role,
@@ -63,11 +64,15 @@ def check(whole: Whole, problems: Problems) -> None:
 
 
 def resolve(
-    whole: Whole, patches: Mapping[str, tuple[Patch, ...]] = {}, own: Mapping[str, Own] = {}
+    whole: Whole,
+    patches: Mapping[str, tuple[Patch, ...]] = {},
+    own: Mapping[str, Own] = {},
+    registries: Mapping[str, Registry] = {},
 ) -> ResolvedCluster:
     """Return the cluster that a config without problems describes.
 
-    `patches` are of `read_patches`, `own` what the operator gives hosts, of `read_own`.
+    `patches` are of `read_patches`, `own` what the operator gives hosts, of `read_own`, `registries` of
+    `read_registries`.
     """
     shared = whole.cluster_configuration.value
     cluster_name = shared.cluster_name or whole.cluster.value.metadata.name or defaults.CLUSTER_NAME
@@ -118,6 +123,7 @@ def resolve(
         addons=_addons(whole),
         artifacts=artifacts,
         artifacts_path=_artifacts_path(whole, artifacts),
+        registries=registries,
         source_file=whole.file,
     )
 

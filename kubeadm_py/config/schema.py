@@ -80,7 +80,14 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.endpoint.loadBalancer": "external: your own; node-local: on workers; vip: an address that moves.",
     "spec.endpoint.vip": "The address that moves.",
     "spec.endpoint.port": "Port of the endpoint; by default the API server's own.",
-    "spec.registries": "Settings by registry; none is supported yet, so it stays empty.",
+    "spec.registries": "Image registries by name, as images begin: registry.k8s.io, 10.0.0.5:5000.",
+    "spec.registries.NAME": "One registry.",
+    "spec.registries.NAME.mirrors": "What is asked first: URLs, or HOST[:PORT][/PATH] as images have it.",
+    "spec.registries.NAME.plainHTTP": "It speaks http without TLS.",
+    "spec.registries.NAME.caFile": "File on this machine with the CA of its certificate.",
+    "spec.registries.NAME.credentialsFile": "File on this machine, mode 0600: one line USER:PASSWORD.",
+    "spec.registries.NAME.replaceWith": "HOST[:PORT][/PATH] in the place of NAME in images of add-ons.",
+    "spec.registries.NAME.pullSecrets": "Secrets with which add-ons' pods pull images that come from it.",
     "spec.artifacts": "Where binaries and images come from.",
     "spec.artifacts.source": "official: dl.k8s.io and the registries; bundle: a folder or tar; preinstalled.",
     "spec.artifacts.path": "The bundle, or the base URL of a mirror of the official servers.",
@@ -90,6 +97,8 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.addons[].parameters": "Its parameters; kubeadm-py addon list names them.",
 }
 """Key path -> what it is for; `[]` stands for each item of a list."""
+NAME = "NAME"
+"""Stands in a key path for whatever name the user gives."""
 REQUIRED = {
     "": ("apiVersion", "kind", "metadata", "spec"),
     "metadata": ("name",),
@@ -146,7 +155,9 @@ def _node(raw: dict[str, Any], path: str, definitions: dict[str, Any]) -> dict[s
     elif raw["type"] == "array":
         made["items"] = _node(raw["items"], f"{path}[]", definitions)
     elif raw["type"] == "object":
-        made["additionalProperties"] = raw.get("additionalProperties", True)
+        values = raw.get("additionalProperties", True)
+        named = isinstance(values, dict) and "$ref" in values
+        made["additionalProperties"] = _node(values, f"{path}.{NAME}", definitions) if named else values
     made |= {name: raw[name] for name in ("minimum", "maximum") if name in raw}
     words = next((_WORDS[key] for key in _WORDS if f".{path}".endswith(f".{key}")), ())
     if words and raw["type"] == "string":
@@ -163,3 +174,5 @@ def _keys(node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
         yield from _keys(value, below)
         if "items" in value:
             yield from _keys(value["items"], f"{below}[]")
+        if isinstance(value.get("additionalProperties"), dict):
+            yield from _keys(value["additionalProperties"], f"{below}.{NAME}")

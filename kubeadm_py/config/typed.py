@@ -156,11 +156,14 @@ def _elsewhere(model: type[BaseModel], key: str, known: list[str]) -> str:
 def fields_at(model: type[BaseModel], path: Path) -> list[str]:
     """Return the keys that `model` accepts at `path`; empty where any key goes."""
     current: type[BaseModel] | None = model
+    named = False
     for step in path:
-        if isinstance(step, int) or current is None:
+        if isinstance(step, int) or current is None or named:
+            # An item of a list, or a name that the user has given.
+            named = False
             continue
         annotation = next((a for alias, a in _fields(current) if alias == step), None)
-        current = _model_in(annotation)
+        current, named = _model_in(annotation), typing.get_origin(annotation) is dict
     return [alias for alias, _ in _fields(current)] if current is not None else []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,18 +10,8 @@ from urllib.parse import urlsplit
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec
 from kubeadm_py.model.cluster import Registry, ResolvedCluster
-from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.registries import Endpoint, endpoints, own_url
 from kubeadm_py.steps.prepare.text import render
-
-_DOCKER_HUB = {"docker.io": "https://registry-1.docker.io"}
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryMaterial:
-    """Hold what lies in the files that a registry's settings name: a CA bundle, and `user:password`."""
-
-    ca: bytes | None = None
-    credentials: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +22,42 @@ class _Host:
     authorization: str
 
 
-def registry_files(
-    cluster: ResolvedCluster, material: Mapping[str, RegistryMaterial] | None = None
-) -> list[FileSpec]:
+def registry_files(cluster: ResolvedCluster) -> list[FileSpec]:
     """Return the files below /etc/containerd/certs.d; containerd reads them anew for every pull."""
     files = []
     for name, registry in sorted(cluster.registries.items()):
-        files += _files(name, registry, (material or {}).get(name, RegistryMaterial()))
+        files += _files(name, registry, cluster.registries)
     return files
 
 
-def _files(name: str, registry: Registry, material: RegistryMaterial) -> list[FileSpec]:
-    folder = f"{paths.CONTAINERD_CERTS_DIR}/{name}"
-    ca = posixpath.join(folder, "ca.crt") if material.ca is not None else ""
-    server = f"http://{name}" if registry.plain_http else _DOCKER_HUB.get(name, f"https://{name}")
-    authorization = ""
-    if material.credentials is not None:
-        authorization = "Basic " + base64.b64encode(material.credentials.reveal()).decode()
+def _files(name: str, registry: Registry, registries: Mapping[str, Registry]) -> list[FileSpec]:
     hosts = [
-        _Host(url, _keeps_path(url), ca, authorization)
-        for url in (registry.mirrors or ([server] if ca or authorization else []))
+        _host(endpoint)
+        for endpoint in endpoints(name, registries)
+        if endpoint.mirror or endpoint.settings.ca or endpoint.settings.credentials
     ]
-    content = render("containerd-hosts.toml", registry=name, server=server, hosts=hosts)
-    secret = bool(authorization)
-    files = [FileSpec(f"{folder}/hosts.toml", content, 0o600 if secret else 0o644, secret=secret)]
-    if material.ca is not None:
-        files.append(FileSpec(ca, material.ca, 0o644))
+    content = render("containerd-hosts.toml", registry=name, server=own_url(name, registry), hosts=hosts)
+    secret = any(host.authorization for host in hosts)
+    mode = 0o600 if secret else 0o644
+    files = [FileSpec(f"{paths.CONTAINERD_CERTS_DIR}/{name}/hosts.toml", content, mode, secret=secret)]
+    if registry.ca:
+        files.append(FileSpec(_ca_path(name), registry.ca, 0o644))
     return files
 
 
-def _keeps_path(url: str) -> bool:
-    """Say whether a mirror's URL already names the API's path, so that containerd must not append /v2."""
-    return "/v2" in urlsplit(url).path
+def _host(endpoint: Endpoint) -> _Host:
+    settings = endpoint.settings
+    authorization = ""
+    if settings.credentials is not None:
+        authorization = "Basic " + base64.b64encode(settings.credentials.reveal()).decode()
+    return _Host(
+        endpoint.url,
+        # containerd appends /v2 unless it is told that the path is whole.
+        "/v2" in urlsplit(endpoint.url).path,
+        _ca_path(endpoint.registry) if settings.ca else "",
+        authorization,
+    )
+
+
+def _ca_path(name: str) -> str:
+    return f"{paths.CONTAINERD_CERTS_DIR}/{name}/ca.crt"

@@ -11,7 +11,7 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Discovery, Networking, Proxy, Registry
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.steps.prepare import proxy, text
-from kubeadm_py.steps.prepare.registries import RegistryMaterial, registry_files
+from kubeadm_py.steps.prepare.registries import registry_files
 from kubeadm_py.steps.prepare.waits import plan_waits
 
 
@@ -88,14 +88,32 @@ def test_plain_http_is_only_the_servers_scheme(cluster):
 
 
 def test_credentials_and_ca_reach_only_root(cluster):
-    material = {"r.lan": RegistryMaterial(b"-----BEGIN CERTIFICATE-----\n", Secret("user:pass"))}
-    shape = replace(cluster, registries={"r.lan": Registry(ca_file="ca.pem", credentials_file="c")})
-    toml, ca = registry_files(shape, material)
+    registry = Registry(ca=b"-----BEGIN CERTIFICATE-----\n", credentials=Secret("user:pass"))
+    toml, ca = registry_files(replace(cluster, registries={"r.lan": registry}))
     assert (toml.mode, toml.secret) == (0o600, True)
     host = hosts(toml)["host"]["https://r.lan"]
     assert host["ca"] == ca.path == "/etc/containerd/certs.d/r.lan/ca.crt"
     assert host["header"] == {"Authorization": "Basic dXNlcjpwYXNz"}
     assert (ca.mode, ca.content) == (0o644, b"-----BEGIN CERTIFICATE-----\n")
+
+
+def test_a_mirror_goes_by_its_own_settings_and_gets_nobody_elses_password(cluster):
+    registries = {
+        "docker.io": Registry(
+            ("https://m.lan/v2/hub", "https://other.lan"), credentials=Secret("hub:secret")
+        ),
+        "m.lan": Registry(ca=b"-----BEGIN CERTIFICATE-----\n", credentials=Secret("mirror:pass")),
+    }
+    hub, mirror, ca = registry_files(replace(cluster, registries=registries))
+    of_hub = hosts(hub)["host"]
+    assert list(of_hub) == ["https://m.lan/v2/hub", "https://other.lan", "https://registry-1.docker.io"]
+    assert of_hub["https://m.lan/v2/hub"]["ca"] == ca.path == "/etc/containerd/certs.d/m.lan/ca.crt"
+    assert [each.get("header", {}).get("Authorization") for each in of_hub.values()] == [
+        "Basic bWlycm9yOnBhc3M=",
+        None,
+        "Basic aHViOnNlY3JldA==",
+    ]
+    assert (hub.mode, mirror.mode) == (0o600, 0o600)
 
 
 @pytest.mark.parametrize(
