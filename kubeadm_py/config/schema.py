@@ -174,5 +174,7 @@ def _keys(node: dict[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
         yield from _keys(value, below)
         if "items" in value:
             yield from _keys(value["items"], f"{below}[]")
-        if isinstance(value.get("additionalProperties"), dict):
-            yield from _keys(value["additionalProperties"], f"{below}.{NAME}")
+        named = value.get("additionalProperties")
+        if isinstance(named, dict) and "properties" in named:
+            yield f"{below}.{NAME}", named["type"], ""
+            yield from _keys(named, f"{below}.{NAME}")
