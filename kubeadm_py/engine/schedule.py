@@ -6,15 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from kubeadm_py.engine.events import EventBus, HostDone, StageDone, StageStarted
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.stages import HostPlan, Stage
-
-if TYPE_CHECKING:
-    from kubeadm_py.engine.execute import Executor
 
 _LOOK_SECONDS = 0.5
 """How often a host that waits looks whether it was stopped."""
@@ -88,13 +85,34 @@ class _Progress:
     """Why it could not be planned: all its hosts end with this one error."""
 
 
-class Schedule:
-    """Run parts on their hosts, a thread a host."""
+class RunHost(Protocol):
+    """Carry out plans on hosts."""
 
-    def __init__(self, executor: Executor, parts: Sequence[Part], outcome: Outcome, *, limit: int) -> None:
-        self._executor = executor
-        self._bus: EventBus = executor.bus
-        self._interrupt: Interrupt = executor.interrupt
+    def __call__(
+        self, stage: str, plan: HostPlan, *, probe_after: bool, reached: Callable[[str], None]
+    ) -> int:
+        """Run one host's share of a stage and return the number of changes.
+
+        `reached` hears what its steps provide.
+        """
+
+
+class Schedule:
+    """Run parts on their hosts, a thread a host; at most `limit` hosts are at work at once."""
+
+    def __init__(
+        self,
+        run_host: RunHost,
+        parts: Sequence[Part],
+        outcome: Outcome,
+        *,
+        bus: EventBus,
+        interrupt: Interrupt,
+        limit: int,
+    ) -> None:
+        self._run_host = run_host
+        self._bus = bus
+        self._interrupt = interrupt
         self._parts = parts
         self._progress = {part.id: _Progress() for part in parts}
         self._changed = threading.Condition(threading.RLock())
@@ -195,7 +213,7 @@ class Schedule:
             self._interrupt.check()
             self._begin(part)
             probe = part.probe_after and plan.changes > 0
-            return self._executor.run_host(part.id, plan, probe_after=probe, reached=self._reach)
+            return self._run_host(part.id, plan, probe_after=probe, reached=self._reach)
 
     def _plan(self, part: Part, host: str) -> HostPlan:
         progress = self._progress[part.id]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from kubeadm_py.engine.schedule import Part
 from kubeadm_py.model import paths
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.plan.build import build_stage, changes
+from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.workflows import (
     ENDPOINT_OBJECTS,
     ENDPOINT_OLD,
@@ -18,12 +19,29 @@ from kubeadm_py.plan.workflows import (
     StageDefinition,
 )
 from kubeadm_py.steps import cluster_objects
-
-if TYPE_CHECKING:
-    from kubeadm_py.plan.members import Members
+from kubeadm_py.steps.base import StepContext
 
 Checked = Callable[[Stage], Stage]
 """Look at what a stage sends before it is sent."""
+
+
+class Members(Protocol):
+    """Know the hosts of a file as members of the cluster whose endpoint moves."""
+
+    @property
+    def run(self) -> Run:
+        """Return the run that looked at the hosts."""
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Return the names of the workers that were reached."""
+
+    @property
+    def control_planes(self) -> tuple[str, ...]:
+        """Return the names of the control planes that run."""
+
+    def context(self, name: str, stage: StageDefinition) -> StepContext:
+        """Return what a stage is planned from on one host."""
 
 
 def hosts(members: Members) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from kubeadm_py.engine.events import HostProgress
-from kubeadm_py.engine.execute import RolledBackError
+from kubeadm_py.engine.markers import RolledBackError
 from kubeadm_py.errors import ExitCode
 from kubeadm_py.model.actions import Guard, Wait
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
