@@ -14,6 +14,7 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.pki.keys import PublicKey
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_PUBLIC_KEY = re.compile(rb"-----BEGIN ((?:RSA )?PUBLIC KEY)-----.*?-----END \1-----", re.DOTALL)
 
 
 def certificates(pem: bytes, what: str) -> list[x509.Certificate]:
@@ -50,6 +51,22 @@ def public_key(certificate: x509.Certificate, what: str) -> PublicKey:
             fix="Use a certificate with an RSA or ECDSA key.",
         )
     return key
+
+
+def public_keys(pem: bytes, what: str) -> list[PublicKey]:
+    """Read all public keys of a PEM file, certificates' own included; raise where there is none.
+
+    API servers take several in one file, and check tokens with any of them.
+    """
+    try:
+        found = [serialization.load_pem_public_key(each[0]) for each in _PUBLIC_KEY.finditer(pem)]
+        found += [x509.load_pem_x509_certificate(block).public_key() for block in _CERTIFICATE.findall(pem)]
+    except (ValueError, UnsupportedAlgorithm):
+        found = []
+    keys = [key for key in found if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)]
+    if not keys:
+        raise KubeadmPyError(f"{what} holds no public key in PEM form", fix="Restore it from a backup.")
+    return keys
 
 
 def public_key_hash(certificate: x509.Certificate) -> str:

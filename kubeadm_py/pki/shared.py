@@ -16,6 +16,8 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.joined import SharedFile
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.pki import pem
+from kubeadm_py.pki.keys import parse_private, same_key
 from kubeadm_py.pki.requests import authority_requests, key_pair_requests
 
 SECRET_NAME = "kubeadm-certs"  # noqa: S105 - a name
@@ -134,6 +136,24 @@ def decrypt(cluster: ResolvedCluster, secret: Mapping[str, Any], key: Secret) ->
             fix=f"upload anew from a control plane that has them: {_NEW}",
         )
     return found
+
+
+def refuse_halves(cluster: ResolvedCluster, content: Mapping[str, bytes], host: str = "") -> None:
+    """Raise KubeadmPyError where a public key is not that of the private key beside it.
+
+    What one control plane signs with the private one, the API servers of all check with the public one.
+    """
+    for pair in key_pair_requests(cluster):
+        private = parse_private(content[pair.key_path], pair.key_path).public_key()
+        public = pem.public_keys(content[pair.public_key_path], pair.public_key_path)
+        if not any(same_key(private, each) for each in public):
+            raise KubeadmPyError(
+                f"{pair.public_key_path} is not the public half of {pair.key_path}",
+                host=host,
+                details=["API servers would refuse the tokens of service accounts"],
+                fix=f"put the pair back from another control plane, or make the half anew: openssl pkey"
+                f" -in {pair.key_path} -pubout -out {pair.public_key_path}",
+            )
 
 
 def gone() -> KubeadmPyError:

@@ -25,15 +25,22 @@ def refuse_without_endpoint(joined: JoinedCluster, names: Sequence[str]) -> None
         raise _no_endpoint(names)
 
 
-def refuse_incomplete(contexts: Sequence[StepContext]) -> None:
-    """Raise RunFailedError for control planes that lack what an external CA has to sign."""
+def refuse_unfit(contexts: Sequence[StepContext]) -> None:
+    """Raise RunFailedError for control planes whose keys and certificates do not fit the cluster.
+
+    They have other shared files than it, or lack what an external CA has to sign.
+    """
     errors: list[KubeadmPyError] = []
-    for ctx in contexts:
-        if ctx.node.role is Role.CONTROL_PLANE and ctx.phases.wants(control_plane_prepare.STEP_CERTS.phase):
-            try:
-                control_plane_prepare.refuse_incomplete(ctx)
-            except KubeadmPyError as error:
-                errors.append(error)
+    for step, refuse in (
+        (control_plane_prepare.STEP_DOWNLOAD, control_plane_prepare.refuse_others),
+        (control_plane_prepare.STEP_CERTS, control_plane_prepare.refuse_incomplete),
+    ):
+        for ctx in contexts:
+            if ctx.node.role is Role.CONTROL_PLANE and ctx.phases.wants(step.phase):
+                try:
+                    refuse(ctx)
+                except KubeadmPyError as error:
+                    errors.append(error)
     if errors:
         raise RunFailedError(errors)
 

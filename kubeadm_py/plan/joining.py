@@ -123,7 +123,7 @@ class Joining:
             run.sessions[name].inventory.cluster = run.cluster.name
         if leader is not None and len(already) < len(self.names):
             self._warn_of_external_ca(leader)
-        control_plane_join.refuse_incomplete(self._contexts(joined, resolved))
+        control_plane_join.refuse_unfit(self._contexts(joined, resolved))
         prepare = build_stage(PREPARE, self._contexts(joined, resolved))
         if run.options.dry_run:
             stage = self._join_stage(joined, resolved)

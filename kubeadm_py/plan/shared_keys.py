@@ -96,10 +96,16 @@ def of_host(cluster: ResolvedCluster, session: Session, now: datetime) -> Shared
             " --upload-certs), or copy the files from a control plane",
         )
     present = [each for each in wanted if each.path in facts]
+
+    def read() -> Mapping[str, bytes]:
+        content = read_files(session, [each.path for each in present])
+        shared.refuse_halves(cluster, content, session.name)
+        return content
+
     return SharedKeys(
         cluster,
         tuple(_described(facts[each.path], is_key=each.is_key) for each in present),
-        lambda: read_files(session, [each.path for each in present]),
+        read,
         now,
     )
 
@@ -113,4 +119,5 @@ def of_secret(
 ) -> SharedKeys:
     """Take them from the cluster's Secret kubeadm-certs; raise KubeadmPyError where the key does not fit."""
     content = shared.decrypt(cluster, secret, key)
+    shared.refuse_halves(cluster, content)
     return SharedKeys(cluster, shared.describe(content, sha256), lambda: content, now)

@@ -21,19 +21,13 @@ _OWN_CREDENTIALS = (paths.SUPER_ADMIN_CONF, paths.KUBELET_CONF)
 def plan_download(ctx: StepContext) -> list[Action]:
     """Write the authorities and the service account key that the other control planes have.
 
-    Raise KubeadmPyError where another cluster's file lies in the way: what it has signed would be lost.
+    Raise KubeadmPyError where another file lies in the way: what it has signed would be lost.
     """
+    refuse_others(ctx)
     files: list[FileSpec] = []
     for shared in ctx.joined.shared:
-        fact = ctx.facts.files.get(shared.path)
-        if fact is not None and fact.sha256 == shared.sha256:
+        if shared.path in ctx.facts.files:
             continue
-        if fact is not None and shared.path not in ctx.recorded:
-            raise KubeadmPyError(
-                f"{shared.path} is there and is not this cluster's",
-                host=ctx.node.name,
-                fix="another cluster's? save what you need of it and move it away, or reset the host",
-            )
         secret = shared.content is None
         late = Late(PRODUCER, {"from the other control planes": shared.path}, shared.path)
         files.append(FileSpec(shared.path, late, shared.mode, secret=secret, of_cluster=True))
@@ -42,6 +36,23 @@ def plan_download(ctx: StepContext) -> list[Action]:
     # Keys land before certificates: a crash in between must never look like an external CA.
     files.sort(key=lambda spec: not spec.secret)
     return [WriteFiles(tuple(files), reason="all control planes have them alike", title="shared keys")]
+
+
+def refuse_others(ctx: StepContext) -> None:
+    """Raise KubeadmPyError where the host has a shared file that is not the other control planes'.
+
+    Whether this run's tool wrote it is no matter: nobody knows which of the two is right.
+    """
+    for shared in ctx.joined.shared:
+        fact = ctx.facts.files.get(shared.path)
+        if fact is not None and fact.sha256 != shared.sha256:
+            raise KubeadmPyError(
+                f"{shared.path} is not the one that the cluster has",
+                host=ctx.node.name,
+                details=["all control planes of a cluster have it alike; another cluster's would be lost"],
+                fix="look which of them is wrong, save what you need, and take the host back:"
+                f" kubeadm-py reset --host {ctx.node.name}",
+            )
 
 
 def refuse_incomplete(ctx: StepContext) -> None:

@@ -11,7 +11,7 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
-from kubeadm_py.pki import shared
+from kubeadm_py.pki import keys, shared
 
 KEY = Secret("00" * 32)
 CLUSTER = ResolvedCluster("demo", Version(1, 36, 3), (Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",)),))
@@ -49,6 +49,39 @@ def test_an_external_etcd_brings_its_client_and_no_authority():
 
 def test_what_was_encrypted_is_decrypted():
     assert shared.decrypt(CLUSTER, secret(), KEY) == CONTENT
+
+
+class TestHalvesOfTheServiceAccountKey:
+    ONE, OTHER = (keys.generate("ECDSA-P256") for _ in range(2))
+
+    def content(self, public: bytes):
+        return {
+            "/etc/kubernetes/pki/sa.key": keys.private_pem(self.ONE),
+            "/etc/kubernetes/pki/sa.pub": public,
+        }
+
+    def test_a_pair_is_taken(self):
+        shared.refuse_halves(CLUSTER, self.content(keys.public_pem(self.ONE.public_key())))
+
+    def test_so_is_one_of_several_as_keys_are_changed_without_a_gap(self):
+        several = [keys.public_pem(each.public_key()) for each in (self.OTHER, self.ONE)]
+        shared.refuse_halves(CLUSTER, self.content(b"".join(several)))
+
+    @pytest.mark.parametrize(
+        ("public", "says"),
+        [
+            (
+                keys.public_pem(OTHER.public_key()),
+                "sa.pub is not the public half of /etc/kubernetes/pki/sa.key",
+            ),
+            (b"-----BEGIN PUBLIC KEY-----\nMF\n-----END PUBLIC KEY-----\n", "sa.pub holds no public key"),
+            (b"", "sa.pub holds no public key"),
+        ],
+        ids=["of-another", "damaged", "empty"],
+    )
+    def test_others_are_refused(self, public, says):
+        with pytest.raises(KubeadmPyError, match=says):
+            shared.refuse_halves(CLUSTER, self.content(public), "cp1")
 
 
 def test_each_value_is_a_nonce_and_what_was_sealed_with_it():

@@ -16,6 +16,7 @@ from kubeadm_py.model.cluster import Discovery
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect, kubeconfig, pem, shared
 from kubeadm_py.pki.authority import Authorities
+from kubeadm_py.pki.keys import generate, public_pem
 from kubeadm_py.pki.requests import kubeconfig_requests, leaf_requests
 from kubeadm_py.plan.run import RunFailedError
 
@@ -169,9 +170,37 @@ def test_a_live_configuration_that_cannot_be_carried_out_is_named(world):
 def test_another_clusters_key_is_never_overwritten(world):
     cp2 = world.machines["cp2"]
     cp2._put(f"{paths.PKI_DIR}/sa.key", b"-----BEGIN PRIVATE KEY-----", 0o600, "root:root")
-    with pytest.raises(KubeadmPyError, match=r"sa\.key is there and is not this cluster's"):
+    with pytest.raises(KubeadmPyError, match=r"sa\.key is not the one that the cluster has"):
         world.join("cp2")
     assert pki(cp2, "sa.key") == b"-----BEGIN PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("name", ["sa.pub", "sa.key", "ca.key", "etcd/ca.crt"])
+def test_what_a_member_has_otherwise_is_told_and_not_overwritten(world, name):
+    """Its inventory knows the file; nobody knows which of the two control planes has the right one."""
+    world.join("cp2")
+    cp2 = world.machines["cp2"]
+    cp2._put(f"{paths.PKI_DIR}/{name}", b"-----BEGIN ANOTHER-----", 0o600, "root:root")
+    before = cp2.facts
+    world.forget()
+    with pytest.raises(RunFailedError, match=rf"{name} is not the one that the cluster has") as caught:
+        world.join("cp2")
+    assert caught.value.host == "cp2"
+    assert "reset --host cp2" in caught.value.fix
+    assert cp2.facts == before
+    assert cp2.trips == ["hold"]
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["from-cp1", "from-the-upload"])
+def test_halves_of_two_service_account_keys_are_not_passed_on(world, by_key):
+    """API servers would refuse each other's tokens."""
+    other = generate("RSA-2048").public_key()
+    world.machines["cp1"]._put(f"{paths.PKI_DIR}/sa.pub", public_pem(other), 0o600, "root:root")
+    world.api.secrets["kubeadm-certs"] = uploaded(world)
+    wanted = by_flags(world, certificate_key=KEY) if by_key else world.cluster
+    with pytest.raises(KubeadmPyError, match=r"sa\.pub is not the public half of .*/sa\.key"):
+        world.join("cp2", cluster=wanted)
+    assert f"{paths.PKI_DIR}/sa.pub" not in world.machines["cp2"].content
 
 
 def uploaded(world, key: Secret = KEY):
