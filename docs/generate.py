@@ -14,7 +14,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
-from pages.certificates import certificates  # noqa: E402 - the package lies beside this program
+from pages.addons import addons  # noqa: E402 - the package lies beside this program
+from pages.certificates import certificates  # noqa: E402
 from pages.cluster_document import cluster_document, schema_file  # noqa: E402
 from pages.commands import commands  # noqa: E402
 from pages.differences import differences  # noqa: E402
@@ -25,6 +26,7 @@ from pages.preflight import preflight  # noqa: E402
 SCHEMA = "cluster.schema.json"
 NOTE = "<!-- Written by docs/generate.py; change what it reads, then run it. -->\n"
 PAGES: dict[str, Callable[[], str]] = {
+    "addons.md": addons,
     "preflight.md": preflight,
     "events.md": json_events,
     "differences.md": differences,

@@ -73,6 +73,8 @@ class Inventory:
     """Digest of its objects as they were applied."""
     objects: tuple[Ref, ...]
     """In the order in which they were applied; what is being taken out stays listed until it is gone."""
+    provides: tuple[str, ...] = ()
+    """The add-on's capabilities; inventories of earlier versions list none."""
 
     def surplus(self, wanted: Iterable[Ref]) -> tuple[Ref, ...]:
         """List what is here and not wanted any more, in the order in which to delete it."""
@@ -101,6 +103,7 @@ def config_map(inventory: Inventory) -> dict[str, Any]:
             "parameters": inventory.parameters,
             "manifests": inventory.manifests,
             "objects": json.dumps(listed, separators=(",", ":")),
+            "provides": ",".join(inventory.provides),
         },
     }
 
@@ -112,9 +115,11 @@ def parse(item: Mapping[str, Any]) -> Inventory | None:
     try:
         listed = json.loads(data["objects"])
         refs = tuple(Ref(*(str(part) for part in each)) for each in listed)
-        return Inventory(name, data["version"], data["parameters"], data["manifests"], refs) if name else None
+        provides = tuple(filter(None, str(data.get("provides") or "").split(",")))
+        known = Inventory(name, data["version"], data["parameters"], data["manifests"], refs, provides)
     except (KeyError, TypeError, ValueError):
         return None
+    return known if name else None
 
 
 def digest(value: Any) -> str:

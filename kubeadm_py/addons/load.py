@@ -11,6 +11,7 @@ from typing import Any
 from kubeadm_py.addons import find, inventory, refuse, removed_apis, shape, stages
 from kubeadm_py.addons.find import LoadedAddon, available, load
 from kubeadm_py.addons.needs import ReadyObject
+from kubeadm_py.addons.parameters import complete
 from kubeadm_py.addons.render import render_objects
 from kubeadm_py.addons.schema import (
     COMMON,
@@ -26,7 +27,7 @@ from kubeadm_py.addons.schema import (
 from kubeadm_py.addons.stages import Stages
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
-from kubeadm_py.model.host_needs import Command, HostRequirements, Port
+from kubeadm_py.model.host_needs import Command, HostRequirements, InterfaceChoice, Port
 from kubeadm_py.model.registries import registry_of
 
 __all__ = ["LoadedAddon", "available", "load"]
@@ -76,9 +77,12 @@ def _resolve(cluster: ResolvedCluster, *, alone: bool) -> list[ResolvedAddon]:
         except UsageError as error:
             problems += [f"{error.summary}; {error.fix}" if error.fix else error.summary, *error.details]
             continue
-        problems += refuse.one(loaded.addon, request, cluster)
+        wrong = refuse.one(loaded.addon, request, cluster)
+        problems += wrong
         problems += removed_apis.problems(loaded.manifests or (), cluster.kubernetes_version)
         resolved.append(_filled_in(loaded, request))
+        if not wrong:
+            problems += refuse.filled_in(loaded.addon, resolved[-1].parameters, cluster)
     if not alone:
         problems += refuse.together([item.addon for item in resolved])
     if problems:
@@ -88,7 +92,11 @@ def _resolve(cluster: ResolvedCluster, *, alone: bool) -> list[ResolvedAddon]:
 
 def _filled_in(loaded: LoadedAddon, request: AddonRequest) -> ResolvedAddon:
     defaults = {name: parameter.default for name, parameter in loaded.addon.parameters.items()}
-    parameters = {**COMMON, **defaults, **request.parameters}
+    given = {
+        name: complete(loaded.addon.parameters[name], value) if name in loaded.addon.parameters else value
+        for name, value in request.parameters.items()
+    }
+    parameters = {**COMMON, **defaults, **given}
     return ResolvedAddon(loaded.addon, loaded.folder, parameters, loaded.manifests)
 
 
@@ -142,6 +150,7 @@ def inventory_of(item: ResolvedAddon, staged: Stages) -> inventory.Inventory:
         inventory.digest(item.parameters),
         inventory.digest([objects, item.remote_types]),
         tuple(inventory.Ref.of(each) for each in objects),
+        tuple(item.addon.provides),
     )
 
 
@@ -197,6 +206,8 @@ def host_requirements(addons: Iterable[ResolvedAddon]) -> HostRequirements:
     commands: dict[str, Command] = {}
     sysctls: dict[str, str] = {}
     ports: list[Port] = []
+    interfaces: list[InterfaceChoice] = []
+    cni_config = ""
     for item in addons:
         needs, values = item.addon.host_needs, dict(item.parameters)
         for need in needs.kernel:
@@ -211,7 +222,22 @@ def host_requirements(addons: Iterable[ResolvedAddon]) -> HostRequirements:
                 commands[wanted.command] = Command(wanted.command, packages, by)
         sysctls.update(needs.sysctls)
         ports += [Port(port.protocol, port.number(values)) for port in needs.ports if port.applies(values)]
-    return HostRequirements(kernel, tuple(commands.values()), sysctls, tuple(ports))
+        interfaces += [
+            InterfaceChoice(f"{item.name}.parameters.{each.parameter}", each.by, str(values[each.parameter]))
+            for each in needs.interfaces
+            if each.applies(values) and values[each.parameter]
+        ]
+        if item.addon.pod_network:
+            cni_config = item.addon.pod_network.cni_config
+    return HostRequirements(
+        kernel, tuple(commands.values()), sysctls, tuple(ports), tuple(interfaces), cni_config
+    )
+
+
+def is_pod_network(known: inventory.Inventory) -> bool:
+    """Say whether what a cluster knows of an add-on is its pod network."""
+    provides = known.provides or (load(known.name).addon.provides if is_known(known.name) else ())
+    return POD_NETWORK in provides
 
 
 def is_known(name: str) -> bool:

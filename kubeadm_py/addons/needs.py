@@ -66,6 +66,14 @@ class PortNeed(Conditional):
         return self.port if self.port is not None else int(parameters[self.port_parameter])
 
 
+class InterfaceNeed(Conditional):
+    """Name a parameter that chooses an interface of each node, and by what; empty, it chooses none."""
+
+    parameter: str
+    by: Literal["name", "expression", "network"]
+    """Its name or address; a regular expression that finds either; a network that its address is in."""
+
+
 class HostNeeds(Strict):
     """List what the hosts must have."""
 
@@ -73,11 +81,49 @@ class HostNeeds(Strict):
     commands: list[CommandNeed] = Field(default_factory=list)
     sysctls: dict[str, str] = Field(default_factory=dict)
     ports: list[PortNeed] = Field(default_factory=list)
+    interfaces: list[InterfaceNeed] = Field(default_factory=list)
 
     @property
     def conditions(self) -> list[Conditional]:
         """Return everything that parameters may switch off."""
-        return [*self.kernel, *self.commands, *self.ports]
+        return [*self.kernel, *self.commands, *self.ports, *self.interfaces]
+
+
+class ProxyNeed(Conditional):
+    """Say with which modes of kube-proxy an add-on works; `none` is a cluster without kube-proxy."""
+
+    modes: list[Literal["iptables", "nftables", "ipvs", "none"]] = Field(min_length=1)
+
+
+class Enforcement(Conditional):
+    """Say with which parameters NetworkPolicy objects have an effect."""
+
+
+class PodNetwork(Strict):
+    """Describe what kind of pod network an add-on makes."""
+
+    ip_families: list[Literal["IPv4", "IPv6"]] = Field(min_length=1)
+    """Families of the pod subnets that it can serve; both in one cluster, where both are listed."""
+    cni_config: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    """Its file in /etc/cni/net.d, of which the runtime takes the first by name."""
+    network_policy: Enforcement | None = None
+    """When NetworkPolicy objects are enforced; absent: never."""
+
+    @property
+    def policy(self) -> str:
+        """Say whether NetworkPolicy objects are enforced."""
+        if self.network_policy is None:
+            return "not enforced"
+        values = (
+            f"{name}: {' or '.join(map(_written, listed))}"
+            for name, listed in self.network_policy.when.items()
+        )
+        conditions = ", ".join(values)
+        return f"enforced with {conditions}" if conditions else "enforced"
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class ReadyObject(Conditional):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _QUANTITY = re.compile(r"^\d+(\.\d+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")
 
@@ -66,10 +66,50 @@ class ListParameter(_Parameter):
     max_items: Annotated[int, Field(alias="maxItems")] = 64
 
 
-Parameter = Annotated[
+FieldParameter = Annotated[
     BooleanParameter | IntegerParameter | StringParameter | FormatParameter | ListParameter,
     Field(discriminator="type"),
 ]
+
+
+class RecordsParameter(_Parameter):
+    """Take a list of mappings, each with the same typed fields; what a mapping leaves out has its default."""
+
+    type: Literal["records"]
+    default: list[dict[str, Any]]
+    fields: dict[str, FieldParameter]
+    required: list[str] = Field(default_factory=list)
+    unique: list[str] = Field(default_factory=list)
+    """Fields that differ from record to record."""
+    at_most_one_of: Annotated[list[list[str]], Field(alias="atMostOneOf", default_factory=list)]
+    max_items: Annotated[int, Field(alias="maxItems")] = 64
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RecordsParameter:
+        named = [*self.required, *self.unique, *(name for group in self.at_most_one_of for name in group)]
+        unknown = [name for name in named if name not in self.fields]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is not one of the fields")
+        return self
+
+
+Parameter = Annotated[
+    BooleanParameter
+    | IntegerParameter
+    | StringParameter
+    | FormatParameter
+    | ListParameter
+    | RecordsParameter,
+    Field(discriminator="type"),
+]
+
+
+def complete(parameter: Parameter, value: Any) -> Any:
+    """Return a value that was accepted, with the defaults of what it leaves out."""
+    if not isinstance(parameter, RecordsParameter) or not isinstance(value, list):
+        return value
+    defaults = {name: field.default for name, field in parameter.fields.items()}
+    return [{**defaults, **record} if isinstance(record, dict) else record for record in value]
 
 
 def accept(parameter: Parameter, value: Any) -> str:
@@ -89,6 +129,8 @@ def accept(parameter: Parameter, value: Any) -> str:
         return ""
     if isinstance(parameter, ListParameter):
         return _refuse_list(parameter, value)
+    if isinstance(parameter, RecordsParameter):
+        return _refuse_records(parameter, value)
     return _refuse_text(parameter, value)
 
 
@@ -105,6 +147,34 @@ def _refuse_list(parameter: ListParameter, value: Any) -> str:
         each = FormatParameter(type=parameter.items, default="", description="")
     problems = (_refuse_text(each, item) if item != "" else "an item is empty" for item in value)
     return next(filter(None, problems), "")
+
+
+def _refuse_records(parameter: RecordsParameter, value: Any) -> str:
+    if not isinstance(value, list):
+        return f"{value!r} is not a list"
+    if len(value) > parameter.max_items:
+        return f"has {len(value)} items; at most {parameter.max_items} are allowed"
+    for place, record in enumerate(value):
+        if not isinstance(record, dict):
+            return f"item {place}: {record!r} is not a mapping with {', '.join(parameter.fields)}"
+        for name, given in record.items():
+            if name not in parameter.fields:
+                return f"item {place} has no field {name!r}; there are {', '.join(parameter.fields)}"
+            if problem := accept(parameter.fields[name], given):
+                return f"item {place}, {name}: {problem}"
+        for name in parameter.required:
+            if record.get(name) in (None, "", []):
+                return f"item {place}: {name} is missing"
+        for group in parameter.at_most_one_of:
+            given_of = [name for name in group if record.get(name)]
+            if len(given_of) > 1:
+                return f"item {place}: {', '.join(given_of)} exclude each other; set one of them"
+    for name in parameter.unique:
+        given = [record.get(name) for record in value if record.get(name)]
+        twice = next((each for each in given if given.count(each) > 1), None)
+        if twice is not None:
+            return f"two items have the {name} {twice!r}"
+    return ""
 
 
 def _refuse_text(parameter: StringParameter | FormatParameter, value: Any) -> str:

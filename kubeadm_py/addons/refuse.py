@@ -30,8 +30,8 @@ def one(addon: Addon, request: AddonRequest, cluster: ResolvedCluster) -> list[s
             f"{addon.name} {addon.version} is for Kubernetes {addon.kubernetes}, "
             f"not {cluster.kubernetes_version}"
         )
-    if POD_NETWORK in addon.provides and not cluster.networking.pod_networks:
-        problems.append(f"{addon.name} is a pod network and needs networking.podSubnet")
+    if POD_NETWORK in addon.provides:
+        problems += _pod_network(addon, cluster)
     for name, value in request.parameters.items():
         where = f"{addon.name}.parameters.{name}"
         if name in COMMON:
@@ -55,6 +55,38 @@ def one(addon: Addon, request: AddonRequest, cluster: ResolvedCluster) -> list[s
         if len(given) > 1:
             problems.append(f"{addon.name}: {', '.join(given)} exclude each other; set one of them")
     return problems
+
+
+def filled_in(addon: Addon, parameters: Mapping[str, Any], cluster: ResolvedCluster) -> list[str]:
+    """Return what keeps an add-on with all of its parameters from this cluster's kube-proxy."""
+    mode = "none" if cluster.proxy_disabled else str(cluster.kube_proxy_config.get("mode") or "iptables")
+    problems = []
+    for need in addon.kube_proxy:
+        if need.applies(dict(parameters)) and mode not in need.modes:
+            chosen = ", ".join(f"{name}: {parameters[name]!r}" for name in need.when)
+            wanted = " or ".join(
+                "no kube-proxy (ClusterConfiguration: proxy.disabled: true)"
+                if each == "none"
+                else f"kube-proxy in mode {each}"
+                for each in need.modes
+            )
+            having = "none runs" if mode == "none" else f"its mode is {mode}"
+            problems.append(
+                f"{addon.name}{f' with {chosen}' if chosen else ''} works with {wanted}, and {having}"
+            )
+    return problems
+
+
+def _pod_network(addon: Addon, cluster: ResolvedCluster) -> list[str]:
+    networks = cluster.networking.pod_networks
+    if not networks:
+        return [f"{addon.name} is a pod network and needs networking.podSubnet"]
+    served = addon.pod_network.ip_families if addon.pod_network else ["IPv4", "IPv6"]
+    return [
+        f"{addon.name} serves {' and '.join(served)} only, and networking.podSubnet has {network}"
+        for network in networks
+        if f"IPv{network.version}" not in served
+    ]
 
 
 def together(addons: Sequence[Addon]) -> list[str]:

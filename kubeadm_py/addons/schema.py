@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kubeadm_py.addons.needs import HostNeeds, Name, ReadyObject, Strict
+from kubeadm_py.addons.needs import HostNeeds, Name, PodNetwork, ProxyNeed, ReadyObject, Strict
 from kubeadm_py.addons.parameters import Parameter, accept
 from kubeadm_py.model.versions import Version
 
@@ -86,6 +86,9 @@ class Addon(Strict):
     kubelet_configuration: dict[str, Any] = Field(default_factory=dict)
     """What KubeletConfiguration says where the config says nothing about it."""
     host_needs: HostNeeds = Field(default_factory=HostNeeds)
+    kube_proxy: list[ProxyNeed] = Field(default_factory=list)
+    pod_network: PodNetwork | None = None
+    """What kind of one it is, for an add-on that provides pod-network."""
     readiness: list[ReadyObject] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
@@ -104,10 +107,15 @@ class Addon(Strict):
                 raise ValueError(f"parameters.{name}: the default {problem}")
         if (self.status == "legacy") != bool(self.notice):
             raise ValueError("a legacy add-on has a notice, and only such a one")
-        conditions = [*self.host_needs.conditions, *self.readiness]
+        if self.pod_network and POD_NETWORK not in self.provides:
+            raise ValueError(f"podNetwork is for add-ons that provide {POD_NETWORK}")
+        conditions = [*self.host_needs.conditions, *self.readiness, *self.kube_proxy]
+        if self.pod_network and self.pod_network.network_policy:
+            conditions.append(self.pod_network.network_policy)
         named = [name for group in self.at_most_one_of for name in group]
         named += [name for condition in conditions for name in condition.when]
         named += [port.port_parameter for port in self.host_needs.ports if port.port_parameter]
+        named += [each.parameter for each in self.host_needs.interfaces]
         for name in named:
             if name not in self.parameters:
                 raise ValueError(f"{name!r} is not one of the parameters")

@@ -12,7 +12,7 @@ LABEL = "kubeadm-py.io/addon"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 PRODUCT = "kubeadm-py"
 
-_TEMPLATES: Mapping[str, tuple[str, ...]] = {
+TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "Pod": ("spec",),
     "PodTemplate": ("template", "spec"),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
@@ -71,9 +71,9 @@ def container_images(document: Mapping[str, Any]) -> list[str]:
 
 def _each_pod(document: Mapping[str, Any], visit: Callable[[dict[str, Any]], None]) -> None:
     kind = str(document.get("kind"))
-    if kind in _TEMPLATES:
+    if kind in TEMPLATES:
         place: Any = document
-        for key in _TEMPLATES[kind]:
+        for key in TEMPLATES[kind]:
             place = place.get(key) if isinstance(place, Mapping) else None
         if isinstance(place, dict):
             visit(place)

@@ -24,6 +24,17 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceChoice:
+    """Hold how an add-on's parameter chooses an interface of each node."""
+
+    parameter: str
+    """As the config names it: `flannel.parameters.iface`."""
+    by: str
+    """`name` (or address), `expression` (over both) or `network`."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostRequirements:
     """List what the add-ons of a cluster need on its hosts: name -> the add-ons that need it."""
 
@@ -31,6 +42,9 @@ class HostRequirements:
     commands: tuple[Command, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
+    interfaces: tuple[InterfaceChoice, ...] = ()
+    cni_config: str = ""
+    """The file in /etc/cni/net.d that the cluster's pod network writes; empty where nobody knows."""
 
 
 PROBED_COMMANDS = ("mount.nfs", "iscsiadm", "glusterfs", "mount.glusterfs", "cryptsetup", "lvm")

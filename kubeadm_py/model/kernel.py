@@ -62,6 +62,9 @@ MODULE_OPTIONS = {
     "rbd": "BLK_DEV_RBD",
     "ceph": "CEPH_FS",
     "ip_set": "IP_SET",
+    "xt_set": "NETFILTER_XT_SET",
+    "openvswitch": "OPENVSWITCH",
+    "dummy": "DUMMY",
 }
 """Module -> the option (without CONFIG_) that says whether it is built in."""
 

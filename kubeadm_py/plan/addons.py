@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.inventory import Inventory
 from kubeadm_py.addons.load import ResolvedAddon
-from kubeadm_py.addons.schema import POD_NETWORK
 from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
@@ -166,7 +165,7 @@ def _installed(installed: Mapping[str, Inventory], name: str) -> Inventory:
             f"the cluster has no add-on {name} of ours",
             fix=f"it has {', '.join(sorted(installed)) or 'none'}",
         )
-    if addons.is_known(name) and POD_NETWORK in addons.load(name).addon.provides:
+    if addons.is_pod_network(known):
         raise UsageError(
             f"{name} is the pod network: without it no pod reaches another and no node stays Ready",
             fix="to change the network, make the cluster anew",

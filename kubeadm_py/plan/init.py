@@ -152,6 +152,8 @@ class _Init:
         run = self.run
         self._refuse_a_second_cluster()
         self._gate(Gate.HOST)
+        installed.tell(run, self.addons)
+        installed.refuse_another_network(self._live_addons, self.addons)
         self.session.inventory.cluster = run.cluster.name
         if run.options.dry_run:
             return self._report(Plan("init", (self._stage(PREPARE), self._stage(CONTROL_PLANE))))
@@ -188,6 +190,10 @@ class _Init:
         if self.phases.wants(model_phases.PREFLIGHT):
             self._gate(Gate.HOST)
             self._gate(Gate.PREPARED)
+        chosen = [item for item in self.addons if self.phases.wants(cluster_objects.addon_phase(item.name))]
+        if chosen:
+            installed.tell(self.run, chosen)
+            installed.refuse_another_network(self._live_addons, chosen)
         self.session.inventory.cluster = self.run.cluster.name
         control = self._stage(CONTROL_PLANE)
         plan = Plan("init", (control,))

@@ -301,6 +301,8 @@ class Members:
             leader=self.leader,
         )
         self._gate(Gate.HOST, tuple(self.run.sessions), tried)
+        installed.tell(self.run, self.addons)
+        installed.refuse_another_network(self.live_addons, self.addons, prune=self.run.options.prune)
         # A member that was cut off on its way in may be Ready by now: the name is its own.
         strangers = [name for name in self.joining if name in new]
         if self.running and strangers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from kubeadm_py.addons import inventory, stages
@@ -72,15 +73,7 @@ def _surplus(each: AddonObjects, ctx: StepContext) -> list[Action]:
     if not gone:
         return []
     kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
-    left = inventory.config_map(
-        inventory.Inventory(
-            each.wanted.name,
-            each.wanted.version,
-            each.wanted.parameters,
-            each.wanted.manifests,
-            (*reversed(stays), *each.wanted.objects),
-        )
-    )
+    left = inventory.config_map(replace(each.wanted, objects=(*reversed(stays), *each.wanted.objects)))
     return [
         *deletion(f"what {each.item.name} has no more", gone, kubeconfig, server),
         ApplyObjects(

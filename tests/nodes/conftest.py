@@ -34,6 +34,7 @@ ORDER = (
     "test_refusals",
     "test_transport",
     "test_failure",  # new control planes
+    "test_addon_objects",  # one control plane; leaves it as it was
     "test_addons",  # changes the kubelets' configuration; leaves bare nodes
     "test_proxy_modes",
     "test_pod_routes",

@@ -10,8 +10,6 @@ import pytest
 import yaml
 from lab import nodes
 
-from kubeadm_py.addons.find import load
-
 from .cli import Cli
 from .fleet import Cluster, Fleet
 
@@ -173,45 +171,3 @@ def test_the_pod_network_is_not_taken_out(addons, cli):
     config = addons.config("none", sample=False)
     done = cli.run("addon", "remove", "flannel", "--config", config, "--yes", code=2)
     assert "flannel is the pod network" in done.text
-
-
-RENDERED = {
-    "metrics-server": [[], ["replicas=5", "hostNetwork=true", "port=4443", "insecureKubelets=true"]],
-    "traefik": [
-        [],
-        ["kind=Deployment", "hostPorts=false", "serviceType=LoadBalancer", "loadBalancerIP=10.9.9.9"],
-        ["namespaces=[default, kube-system]", "nginxAnnotations=true", "accessLog=true", "default=false"],
-    ],
-    "metallb": [[], ["addresses=[10.9.9.0/28, 10.9.8.1-10.9.8.9]", "interfaces=[eth0]", "autoAssign=false"]],
-    "headlamp": [[], ["adminLogin=true", "baseURL=/a", "ingressHost=x.example.org", "replicas=5"]],
-}
-"""Add-on -> the parameters that its objects are shown to an API server with."""
-TYPES = Path(__file__).parents[3] / "shared" / "crds"
-"""Where a developer's machine may have upstream's types; they are no part of this repository."""
-
-
-@pytest.mark.parametrize("name", RENDERED)
-def test_rendered_objects_are_taken_by_a_real_api_server(name, addons, cli):
-    fetched = load(name).addon.crds
-    types = TYPES / f"{name}.yaml"
-    if fetched and not types.is_file():
-        pytest.skip(f"{name}'s types are not at hand: {types}")
-    kubectl = addons.cluster.kubectl
-    if fetched:
-        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=types.read_text())
-        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    try:
-        for settings in RENDERED[name]:
-            words = [word for each in settings for word in ("--set", each)]
-            text = cli.run("addon", "render", name, *words).out
-            objects = list(yaml.safe_load_all(text))
-            # A dry run of what lies in a namespace needs the namespace.
-            spaces = [each for each in objects if each["kind"] == "Namespace"]
-            for space in spaces:
-                kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(space))
-            strict = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
-            said = kubectl(*strict, stdin=text)
-            assert len(said.splitlines()) == len(objects), said
-    finally:
-        kubectl("delete", "namespace", "traefik", "metallb-system", "headlamp", "--ignore-not-found")
-        kubectl("delete", "crd", "--all", "--ignore-not-found")

@@ -57,6 +57,9 @@ def _lines(addon: Addon) -> list[str]:
     lines += [f"provides {', '.join(addon.provides)}"] if addon.provides else []
     lines += [f"requires {', '.join(addon.requires)}"] if addon.requires else []
     lines += [addon.notice] if addon.notice else []
+    if addon.pod_network:
+        families = " and ".join(addon.pod_network.ip_families)
+        lines.append(f"serves {families}; NetworkPolicy is {addon.pod_network.policy}")
     if addon.parameters:
         lines += ["", "parameters:"]
         width = max(map(len, addon.parameters))

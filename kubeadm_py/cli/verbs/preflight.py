@@ -12,7 +12,7 @@ from kubeadm_py.config.flags import at_hosts, ignored_by_flag
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Gate
-from kubeadm_py.plan import preflight
+from kubeadm_py.plan import installed, preflight
 from kubeadm_py.plan.run import Options, running
 from kubeadm_py.plan.sources import open_source
 from kubeadm_py.preflight.context import plural
@@ -49,6 +49,7 @@ def run(
                 a_run, artifacts=source.view, addon_images=addons.images(resolved, a_run.cluster)
             )
             a_run.report_findings(found)
+            installed.tell(a_run, resolved)
             if waiting:
                 later = "container runtime, kubelet and images are checked once they are installed"
                 a_run.bus.emit(Notice("info", f"{', '.join(waiting)}: {later}"))

@@ -12,8 +12,6 @@ from kubeadm_py.model.foreign import CNI_INTERFACES, FOREIGN_UNITS
 from kubeadm_py.pki import external
 from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit
 
-CNI_FILES = {"flannel": "10-flannel.conflist", "calico": "10-calico.conflist", "cilium": "05-cilium.conflist"}
-"""Pod network -> its file in /etc/cni/net.d; the runtime takes the first by name."""
 _CNI_SUFFIXES = (".conf", ".conflist", ".json")
 _SERVER = re.compile(r"^\s*server:\s*(\S+)", re.MULTILINE)
 
@@ -60,7 +58,7 @@ def cni(ctx: CheckContext) -> Iterator[Hit]:
 
 
 def _configurations(ctx: CheckContext) -> Iterator[Hit]:
-    own = next((CNI_FILES[addon.name] for addon in ctx.cluster.addons if addon.name in CNI_FILES), "")
+    own = ctx.needs.cni_config
     if not own:
         return
     prefix = f"{paths.CNI_CONF_DIR}/"

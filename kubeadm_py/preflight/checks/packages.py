@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterator
 
 from kubeadm_py.model import host_settings
 from kubeadm_py.model.cluster import ArtifactSource
+from kubeadm_py.model.facts import Interface
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
+from kubeadm_py.model.host_needs import InterfaceChoice
+from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit
 
 
 def cloud_init(ctx: CheckContext) -> Iterator[Hit]:
@@ -52,6 +56,51 @@ def addon_sysctls(ctx: CheckContext) -> Iterator[Hit]:
             yield Hit(f"{key} is {found}; an add-on needs {value}", f"sysctl -w {key}={value}")
 
 
+def addon_interfaces(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether the interface that an add-on's parameter chooses is on the host and has an address."""
+    families = {network.version for network in ctx.cluster.networking.pod_networks}
+    for choice in ctx.needs.interfaces:
+        found = [one for one in ctx.facts.interfaces if _chosen(choice, one)]
+        having = ", ".join(f"{one.name} {' '.join(one.addresses)}".strip() for one in ctx.facts.interfaces)
+        if not found:
+            yield Hit(
+                f"no interface is what {choice.parameter} asks for ({choice.value}); the host has {having}",
+                "correct it, or leave it out: the interface with the node's IP is taken then",
+            )
+            continue
+        usable = [one for one in found if one.up and families <= _families(one)]
+        if not usable:
+            names = ", ".join(one.name for one in found)
+            wanted = " and ".join(f"IPv{version}" for version in sorted(families))
+            yield Hit(
+                f"{names}, which {choice.parameter} asks for ({choice.value}), is down or has no {wanted} "
+                "address",
+                f"ip address show {found[0].name}",
+            )
+
+
+def _chosen(choice: InterfaceChoice, interface: Interface) -> bool:
+    addresses = [ipaddress.ip_interface(each) for each in interface.addresses]
+    match choice.by:
+        case "name":
+            return choice.value in (interface.name, *(str(each.ip) for each in addresses))
+        case "network":
+            network = ipaddress.ip_network(choice.value)
+            return any(each.ip in network for each in addresses)
+        case _:
+            try:
+                wanted = re.compile(choice.value)
+            except re.error:
+                return True  # Another dialect than ours: the add-on itself will tell.
+            return any(
+                wanted.search(text) for text in (interface.name, *(str(each.ip) for each in addresses))
+            )
+
+
+def _families(interface: Interface) -> set[int]:
+    return {ipaddress.ip_interface(each).version for each in interface.addresses}
+
+
 CHECKS = (
     Check(
         "AddonCommands",
@@ -60,6 +109,15 @@ CHECKS = (
         EVERYWHERE,
         "Programs that add-ons need on the hosts are installed.",
         addon_commands,
+        kubeadm=False,
+    ),
+    Check(
+        "AddonInterfaces",
+        Severity.ERROR,
+        Gate.HOST,
+        NODES,
+        "The interface that an add-on's parameter names is there, up, and of the pods' family.",
+        addon_interfaces,
         kubeadm=False,
     ),
     Check(

@@ -18,6 +18,7 @@ from kubeadm_py.addons.parameters import (
     FormatParameter,
     IntegerParameter,
     ListParameter,
+    RecordsParameter,
     StringParameter,
 )
 from kubeadm_py.model import host_needs, kernel
@@ -60,8 +61,20 @@ def values(name: str, parameter: Any) -> list[Any]:
             ]
         case ListParameter():
             return [[], SAMPLES[parameter.items]]
+        case RecordsParameter():
+            return [[], *([record] for record in records(name, parameter))]
         case FormatParameter():
             return list(SAMPLES[parameter.type])
+
+
+def records(name: str, parameter: RecordsParameter) -> list[dict[str, Any]]:
+    """Return records with the fields that they need, and with all others at their ends."""
+    found = {key: values(f"{name}.{key}", each) for key, each in parameter.fields.items()}
+    needed = {key: found[key][-1] for key in parameter.required}
+    excluded = {key for group in parameter.at_most_one_of for key in group[1:]}
+    alone = [{**needed, key: value} for key, listed in found.items() for value in listed]
+    ends = [{key: listed[end] for key, listed in found.items() if key not in excluded} for end in (0, -1)]
+    return [needed, *alone, *ends]
 
 
 def extremes(loaded: LoadedAddon) -> Iterator[dict[str, Any]]:
@@ -77,11 +90,36 @@ def extremes(loaded: LoadedAddon) -> Iterator[dict[str, Any]]:
         yield {key: listed[end] for key, listed in found.items() if key not in excluded}
 
 
-def rendered(name: str, make_cluster: Any, **common: Any) -> Iterator[tuple[Any, list[Any], list[str]]]:
+def fitting(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return values of a cluster that an add-on with these parameters fits into."""
+    addon = addons.load(name).addon
+    values: dict[str, Any] = {"pod_subnet": "10.244.0.0/16,fd00:10:244::/56"}
+    if addon.pod_network and addon.pod_network.ip_families == ["IPv4"]:
+        values["pod_subnet"] = "10.244.0.0/16"
+    given = {key: each.default for key, each in addon.parameters.items()} | parameters
+    for need in addon.kube_proxy:
+        if need.applies(given):
+            values |= {
+                "proxy_disabled": need.modes[0] == "none",
+                "kube_proxy_config": {} if need.modes[0] == "none" else {"mode": need.modes[0]},
+            }
+    return values
+
+
+_RENDERED: dict[str, list[tuple[Any, list[Any], list[str]]]] = {}
+
+
+def rendered(name: str, make_cluster: Any, **common: Any) -> list[tuple[Any, list[Any], list[str]]]:
+    """Return an add-on's renderings at its extremes, made once: tests only look at them."""
+    key = json.dumps([name, common])
+    if key not in _RENDERED:
+        _RENDERED[key] = list(_render(name, make_cluster, **common))
+    return _RENDERED[key]
+
+
+def _render(name: str, make_cluster: Any, **common: Any) -> Iterator[tuple[Any, list[Any], list[str]]]:
     for parameters in extremes(addons.load(name)):
-        cluster = make_cluster(
-            AddonRequest(name, parameters | common), pod_subnet="10.244.0.0/16,fd00:10:244::/56"
-        )
+        cluster = make_cluster(AddonRequest(name, parameters | common), **fitting(name, parameters))
         [item] = addons.resolve_alone(cluster)
         yield item, addons.render([item], cluster), addons.images([item], cluster)
 
@@ -118,7 +156,11 @@ def test_objects_are_named_once_and_their_namespaces_come_first(name, make_clust
             *item.parameters.get("namespaces", ()),
             "kube-system",
         }
-        assert '"Always"' not in json.dumps(objects), "what is preloaded is used"
+        text = json.dumps(objects)
+        assert '"Always"' not in text, "what is preloaded is used"
+        # A kubelet that restarts while postStart runs never runs it again: what it was to do is missing then.
+        assert "postStart" not in text
+        assert {each["metadata"]["labels"]["kubeadm-py.io/addon"] for each in objects} <= {name}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -143,6 +185,11 @@ def test_every_parameter_has_a_use(name):
     text = "".join(path.read_text() for path in addons.load(name).folder.rglob("*") if path.is_file())
     for parameter in addons.load(name).addon.parameters:
         assert f"parameters.{parameter}" in text, f"{parameter} changes nothing"
+
+
+def test_every_pod_network_says_what_it_does_with_policies_and_which_file_it_writes():
+    for addon in addons.available():
+        assert ("pod-network" in addon.provides) == (addon.pod_network is not None)
 
 
 def test_the_badge_run_is_for_what_node_tests_run():

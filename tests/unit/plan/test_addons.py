@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kubeadm_py.addons.inventory import Ref, config_map_name, parse
-from kubeadm_py.engine.events import ActionDone
+from kubeadm_py.engine.events import ActionDone, Notice
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import AddonRequest
@@ -270,3 +270,40 @@ def test_what_cannot_be_removed_is_refused(make_world, name, says):
     with pytest.raises(UsageError, match=says):
         plan_addons.remove(run, [name], purge=False, confirm=lambda _plan: True)
     run.close()
+
+
+WEAVE = AddonRequest("weave", {"fastDatapath": False})
+
+
+@pytest.mark.parametrize("dry_run", [False, True], ids=["apply", "plan"])
+def test_another_network_on_a_cluster_that_runs_is_refused(make_world, dry_run):
+    world = make_world()
+    world.apply()
+    before = dict(world.api.live)
+    with pytest.raises(UsageError, match="pod network of this cluster is flannel and cannot become weave"):
+        again(world, WEAVE, dry_run=dry_run)
+    assert world.api.live == before
+
+
+def test_taking_the_network_out_is_refused_and_forgetting_it_is_told(make_world):
+    world = make_world()
+    world.apply()
+    assert again(world).dropped == ("flannel",)
+    with pytest.raises(UsageError, match="flannel and cannot be taken out"):
+        again(world, prune=True)
+
+
+def test_a_network_whose_inventory_says_nothing_of_capabilities_is_known_by_its_name(make_world):
+    world = make_world()
+    world.apply()
+    mine = Ref("v1", "ConfigMap", "kube-system", config_map_name("flannel"))
+    del world.api.live[mine]["data"]["provides"]
+    with pytest.raises(UsageError, match="cannot become weave"):
+        again(world, WEAVE)
+
+
+def test_whoever_installs_a_legacy_add_on_is_told(make_world):
+    world = make_world(addons=(WEAVE,))
+    world.apply()
+    told = [event.text for event in world.event(Notice) if "weave: Weave Net is legacy" in event.text]
+    assert len(told) == 1

@@ -33,7 +33,7 @@ from kubeadm_py.model.cluster import (
     Role,
 )
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.model.host_needs import Command, HostRequirements
+from kubeadm_py.model.host_needs import Command, HostRequirements, InterfaceChoice
 from kubeadm_py.model.versions import Version
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.preflight.context import CheckContext, Reach
@@ -51,7 +51,7 @@ def facts_of(values: Mapping[str, Any], base: HostFacts) -> HostFacts:
     made = {
         "listeners": lambda rows: tuple(fact_types.Listener(**{"protocol": "tcp", **row}) for row in rows),
         "interfaces": lambda rows: tuple(
-            fact_types.Interface(row["name"], addresses=tuple(row.get("addresses", ()))) for row in rows
+            fact_types.Interface(**{**row, "addresses": tuple(row.get("addresses", ()))}) for row in rows
         ),
         "external_etcd": lambda rows: {place: fact_types.EtcdAnswer(**row) for place, row in rows.items()},
         "disks": lambda rows: {row["path"]: fact_types.Disk(**row) for row in rows},
@@ -111,7 +111,8 @@ def needs_of(case: Mapping[str, Any], cluster: ResolvedCluster) -> HostRequireme
         return addons.host_requirements(addons.resolve(cluster))
     row = dict(case["needs"])
     commands = tuple(Command(**{**each, "addons": tuple(each["addons"])}) for each in row.pop("commands", ()))
-    return HostRequirements(commands=commands, **row)
+    interfaces = tuple(InterfaceChoice(**each) for each in row.pop("interfaces", ()))
+    return HostRequirements(commands=commands, interfaces=interfaces, **row)
 
 
 def context_of(case: Mapping[str, Any]) -> CheckContext:

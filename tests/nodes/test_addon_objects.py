@@ -1,0 +1,123 @@
+"""What the product's add-ons render to, shown to a real API server: it takes each object, strictly.
+
+Nothing of it runs. This proves schemas, defaults and admission, that of the pods included; not that it works.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kubeadm_py.addons import stages
+from kubeadm_py.addons.find import available, load
+from kubeadm_py.addons.shape import TEMPLATES
+
+from .fleet import Cluster, Fleet
+
+pytestmark = pytest.mark.long
+
+ADDONS = Path(__file__).parents[1] / "unit" / "addons"
+CASES: Mapping[str, Mapping[str, Any]] = yaml.safe_load((ADDONS / "cases" / "renderings.yaml").read_text())
+"""Rendering -> its add-on. Unit tests hold the kept renderings against what is rendered."""
+TYPES = Path(__file__).parents[3] / "shared" / "crds"
+"""Where a developer's machine may have upstream's types; they are no part of this repository."""
+TYPES_OF = {"rook-ceph": "rook", "metallb": "metallb", "calico": "calico", "canal": "calico"}
+"""Add-on -> the file there."""
+STRICT = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-")
+
+Object = Mapping[str, Any]
+
+
+class Server:
+    """An API server that is asked what it would do, and the little that must really be there for that."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.kubectl = cluster.kubectl
+        self._before = self._names("namespaces"), self._names("crds")
+
+    def prepare(self, objects: Sequence[Object]) -> None:
+        """Make objects: a dry run of what lies in a namespace, or runs as an account, needs both."""
+        if objects:
+            self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text(objects))
+
+    def types(self, path: Path) -> None:
+        """Bring types, and wait until they are served."""
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=path.read_text())
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+
+    def judge(self, objects: Sequence[Object]) -> list[str]:
+        """Return a line for each object that would be taken; raise with the server's words else."""
+        return self.kubectl(*STRICT, stdin=text(objects)).splitlines()
+
+    def clean(self) -> None:
+        """Delete what was not there."""
+        for kind, before in zip(("namespaces", "crds"), self._before, strict=True):
+            new = self._names(kind) - before
+            if new:
+                self.kubectl("delete", kind, *sorted(new))
+
+    def _names(self, kind: str) -> set[str]:
+        return set(self.kubectl("get", kind, "-o", "jsonpath={.items[*].metadata.name}").split())
+
+
+@pytest.fixture(scope="module")
+def cluster(fleet: Fleet) -> Cluster:
+    return fleet.cluster(workers=0)
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[Server]:
+    server = Server(cluster)
+    yield server
+    server.clean()
+
+
+def text(objects: Sequence[Object]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+
+
+def pods(objects: Sequence[Object]) -> Iterator[Object]:
+    """Yield the pods that controllers would make of objects: only they are judged by Pod Security."""
+    for each in objects:
+        if each["kind"] in TEMPLATES and each["kind"] != "Pod":
+            template: Any = each
+            for key in TEMPLATES[each["kind"]][:-1]:
+                template = template[key]
+            metadata = {**template.get("metadata", {}), "name": f"{each['metadata']['name']}-0"}
+            metadata["namespace"] = each["metadata"]["namespace"]
+            yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def test_every_add_on_with_objects_is_here() -> None:
+    assert {known["addon"] for known in CASES.values()} >= {
+        addon.name for addon in available() if (load(addon.name).folder / "manifests").is_dir()
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rendered_objects_are_taken_by_a_real_api_server(case: str, server: Server) -> None:
+    name = CASES[case]["addon"]
+    objects = list(yaml.load_all((ADDONS / "golden" / f"{case}.yaml").read_text(), yaml.CSafeLoader))
+    if load(name).addon.crds:
+        types = TYPES / f"{TYPES_OF.get(name, name)}.yaml"
+        if not types.is_file():
+            pytest.skip(f"{name}'s types are not at hand: {types}")
+        server.types(types)
+    known = [each for each in objects if stages.is_built_in(each) or each["apiVersion"] in served(server)]
+    server.prepare([each for each in objects if each["kind"] == "Namespace"])
+    server.prepare([each for each in objects if each["kind"] == "ServiceAccount"])
+    assert len(server.judge(known)) == len(known)
+    made = list(pods(objects))
+    assert len(server.judge(made)) == len(made) if made else True
+    left = sorted({each["kind"] for each in objects} - {each["kind"] for each in known})
+    if left:
+        pytest.skip(f"all but {', '.join(left)} was taken: their types are not at hand")
+
+
+def served(server: Server) -> set[str]:
+    return set(server.kubectl("api-versions").split())
