@@ -66,11 +66,15 @@ class Running:
 
     def until(self, **wanted: Any) -> dict[str, Any]:
         """Return the first event whose fields have these values (a string: is part of it)."""
+        return self.first(wanted)
+
+    def first(self, *wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return the first event that is any of these."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.append(line)
             event: dict[str, Any] = json.loads(line)
-            if all(_fits(event.get(key), value) for key, value in wanted.items()):
+            if any(all(_fits(event.get(key), value) for key, value in each.items()) for each in wanted):
                 return event
         raise AssertionError(f"{wanted} never came\n{self.end()}")
 

@@ -41,6 +41,7 @@ ORDER = (
     "test_ecdsa",
     "test_topologies",
     "test_on_machine",  # all three bare, before and after
+    "test_reset_cut",  # the same
     "test_reset_hard",  # the same; brings two more control planes up
     "test_certs",  # the one that runs at first, then one of three control planes
     "test_external_ca",

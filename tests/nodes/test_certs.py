@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import subprocess
@@ -141,6 +142,18 @@ class TestOneControlPlane:
         again = cli.run("certs", "renew", "all", "--config", cluster.config, "--if-ends-within", "720h")
         assert "nothing was renewed" in again.out
         assert files(cluster.control_plane) == after
+
+    def test_a_user_logs_in_with_what_the_clusters_ca_signed(self, cluster, cli):
+        words = ("--client-name", "jane", "--org", "dev", "--validity-period", "1h")
+        conf = cli.run("kubeconfig", "user", *words, "--config", cluster.config).out
+        asked = "kubectl --kubeconfig /dev/stdin auth whoami -o json"
+        who = json.loads(shell(cluster.workers[0], asked, stdin=conf))["status"]["userInfo"]
+        assert (who["username"], set(who["groups"])) == ("jane", {"dev", "system:authenticated"})
+        pem = base64.b64decode(yaml.safe_load(conf)["users"][0]["user"]["client-certificate-data"])
+        ends = subprocess.run(
+            ["openssl", "x509", "-noout", "-checkend", "3700"], input=pem, capture_output=True, check=False
+        )
+        assert b"will expire" in ends.stdout
 
     def test_it_comes_back_after_its_certificates_have_ended(self, cluster, cli, tmp_path):
         config = tmp_path / "cluster.yaml"

@@ -9,6 +9,7 @@ import json
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from lab.topology import Node
 from .cli import Cli
 from .fleet import Cluster
 from .openssl import AUTHORITIES, Authorities
-from .test_certs import PKI, checked, files, shell
+from .test_certs import PKI, checked, containers, files, on_the_wire, shell
 
 pytestmark = pytest.mark.long
 
@@ -61,6 +62,7 @@ def bring(node: Node, content: Iterator[tuple[str, bytes]]) -> None:
         for path, data in content:
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(data), 0o644 if path.endswith(".crt") else 0o600
+            entry.mtime = int(time.time())
             tar.addfile(entry, io.BytesIO(data))
     shell(node, "mkdir -p /etc/kubernetes")
     words = ["docker", "exec", "--interactive", node.container, "tar", "-C", "/etc/kubernetes", "-xf", "-"]
@@ -91,6 +93,9 @@ def test_an_external_ca_from_requests_to_joins(cli, fleet, tmp_path):
                 keys = shell(node, f"find {PKI} -name ca.key -o -name front-proxy-ca.key").split()
                 assert keys == [], f"{node.name}: no authority's key is on any host"
             cli.run("verify", "--config", config, "--level", "cluster", "--read-only")
+            taken_into_use_once_it_is_signed_anew(cluster, cli, authorities, tmp_path)
+            refused = cli.run("kubeconfig", "user", "--client-name", "jane", "--config", config, code=1)
+            assert f"{PKI}/ca.key is not there: an external CA has to sign" in refused.text
             cli.run("reset", "--config", config, "--yes", "--keep-artifacts")
             left = shell(lab.node("cp1"), f"ls {PKI}").split()
             assert "ca.crt" in left, "what the operator brought stays"
@@ -118,6 +123,69 @@ def comes_up_with(cluster: Cluster, cli: Cli, authorities: Authorities, folder: 
     assert "external CA" in cli.run("certs", "renew", "all", "--config", config, "--host", "cp1", code=1).text
     assert files(cp1) == before
     assert "nothing changed" in cli.run("init", "--config", config).out
+
+
+def taken_into_use_once_it_is_signed_anew(
+    cluster: Cluster, cli: Cli, authorities: Authorities, folder: Path
+) -> None:
+    """Renew as the operator of an external CA does: sign, bring, and have what uses it restarted."""
+    config, cp1 = cluster.config, cluster.control_plane
+    request = folder / "cp1" / "pki" / "apiserver.csr"
+    certificate = authorities.sign(request, usages="serverAuth", days=90)
+    bring(cp1, iter([("pki/apiserver.crt", certificate)]))
+    assert checked(cli, config, "cp1")["cp1"]["restartNeeded"] == ["kube-apiserver"]
+    ran = containers(cp1)
+    done = cli.run("certs", "renew", "all", "--config", config, "--host", "cp1")
+    assert "restarted what ran with older certificates" in done.text
+    runs = containers(cp1)
+    assert runs["kube-apiserver"] != ran["kube-apiserver"]
+    assert runs["etcd"] == ran["etcd"]
+    document = checked(cli, config, "cp1")["cp1"]
+    assert document["restartNeeded"] == []
+    (served,) = (each for each in document["served"] if each["port"] == 6443)
+    assert (served["servesFile"], served["residualTime"] < 91 * 86400) == (True, True)
+    assert served["serialNumber"] == on_the_wire(cp1, 6443)
+
+
+def test_an_authority_of_ones_own_beside_an_external_one(cli, fleet, tmp_path):
+    """The root comes with its key, front-proxy's without, etcd's is made here."""
+    authorities = Authorities(tmp_path / "ca")
+    with fleet.grown("cp1", "w1") as lab:
+        config, cluster = lab.cluster_yaml, Cluster(lab.cluster_yaml, lab.node("cp1"), (lab.node("w1"),))
+        cp1 = cluster.control_plane
+        brought = {
+            "pki/ca.crt": authorities.certificate("ca"),
+            "pki/ca.key": (authorities.folder / "ca.key").read_bytes(),
+            "pki/front-proxy-ca.crt": authorities.certificate("front-proxy-ca"),
+        }
+        try:
+            bring(cp1, iter(brought.items()))
+            refused = cli.run("init", "--config", config, code=3).text
+            assert f"{PKI}/front-proxy-client.crt" in refused
+            assert f"{PKI}/apiserver.crt" not in refused
+            asked = dict(signed(cli, config, authorities, tmp_path, "cp1"))
+            own = [f"pki/front-proxy-client.{half}" for half in ("key", "crt")]
+            bring(cp1, ((path, asked[path]) for path in own))
+            cli.run("init", "--config", config)
+            cli.run("join", "--config", config, "--host", "w1")
+            cli.run("verify", "--config", config, "--level", "cluster", "--read-only")
+            for path, content in brought.items():
+                assert shell(cp1, f"cat /etc/kubernetes/{path}").encode() == content, path
+            assert shell(cp1, f"ls {PKI}/front-proxy-ca.key 2>/dev/null || true") == ""
+            document = checked(cli, config, "cp1")["cp1"]
+            external = {each["name"] for each in document["certificates"] if each["externallyManaged"]}
+            assert external == {"front-proxy-client"}
+            before = files(cp1)
+            done = cli.run("certs", "renew", "all", "--config", config)
+            assert "signed by an external CA, and so not renewed: front-proxy-client" in done.text
+            after = files(cp1)
+            kept = {path for path in after if after[path] == before[path]}
+            assert f"{PKI}/front-proxy-client.crt" in kept
+            assert f"{PKI}/apiserver.crt" not in kept
+            cli.run("verify", "--config", config, "--level", "cluster", "--read-only")
+        finally:
+            cli.run("reset", "--config", config, "--yes", "--keep-artifacts")
+            shell(cp1, f"rm -rf {PKI}")
 
 
 def signed(

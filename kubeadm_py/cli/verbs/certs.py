@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common, plans, printing, reading, subject
-from kubeadm_py.cli.verbs.errand import errand
+from kubeadm_py.cli.verbs.errand import errand, reachable
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import UsageError
+from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.pki import csr, expiry
 from kubeadm_py.plan import renew as renewing
 from kubeadm_py.plan import serving
 from kubeadm_py.plan.renew import RenewReport
-from kubeadm_py.plan.run import Options, running
+from kubeadm_py.plan.run import Options, RunFailedError, running
 from kubeadm_py.steps import renew as steps
 from kubeadm_py.transport.fanout import fan_out
 
@@ -44,7 +44,7 @@ def check_expiration(
     )
     reading.tell_warnings(about.loaded)
     with errand("certs", about.cluster, config) as run:
-        run.look(about.targets, lock=False)
+        failed = list(reachable(run, about.targets, ()))
         if about.complete is not None:
             facts = {name: session.facts for name, session in run.sessions.items()}
             run.use(about.complete(run.cluster, facts))
@@ -53,12 +53,29 @@ def check_expiration(
         outcomes = fan_out(sessions, lambda session: _seen(cluster, session))
         found = {name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None}
         for outcome in outcomes.values():
-            if outcome.error is not None:
+            if isinstance(outcome.error, KubeadmPyError):
+                failed.append(outcome.error)
+            elif outcome.error is not None:
                 raise outcome.error
+    told = [session for session in sessions if session.name in found]
+    _print_all(cluster, told, found, form, named=len(about.targets) > 1)
+    if failed:
+        # What the others hold is told first: who looks when certificates end wants to know it of them.
+        raise RunFailedError(failed)
+
+
+def _print_all(
+    cluster: ResolvedCluster,
+    sessions: Sequence[Session],
+    found: Mapping[str, tuple[list[serving.Served], tuple[str, ...]]],
+    form: printing.Form,
+    *,
+    named: bool,
+) -> None:
     now = datetime.now(UTC)
     if form.is_text:
         for number, session in enumerate(sessions):
-            if len(sessions) > 1:
+            if named:
                 sys.stdout.write(("\n" if number else "") + f"{session.name}\n\n")
             _print(cluster, session, *found[session.name], now)
         return

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from kubeadm_py.engine.events import Event, EventBus, Notice
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import ExitCode, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.transport.connect import host_for
@@ -46,13 +46,15 @@ def first(run: Run, candidates: Sequence[Node], parts: Sequence[str] = LITTLE) -
     )
 
 
-def reachable(run: Run, nodes: Sequence[Node], parts: Sequence[str] = LITTLE) -> None:
-    """Look at all of them at once and go on with those that answer; who asks the others gets their error."""
+def reachable(run: Run, nodes: Sequence[Node], parts: Sequence[str] = LITTLE) -> tuple[KubeadmPyError, ...]:
+    """Look at all of them at once, go on with those that answer, and return why others do not."""
     try:
         run.look(nodes, lock=False, parts=parts)
     except RunFailedError as error:
         if any(each.exit_code is not ExitCode.UNREACHABLE for each in error.errors):
             raise
+        return error.errors
+    return ()
 
 
 def _tell(event: Event) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -16,11 +16,12 @@ from cryptography import x509
 from kubeadm_py.cli.verbs import certs as verb
 from kubeadm_py.cli.verbs import subject
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import UsageError
+from kubeadm_py.errors import ExitCode, UnreachableError, UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.versions import Version
+from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.transport.fake import FakeHost
 
 BARE = """\
@@ -109,8 +110,24 @@ def test_requests_are_for_one_control_plane_of_several(several, tmp_path):
     assert kubelet["users"][0]["name"] == "system:node:cp2"
 
 
+@dataclass
+class Looked:
+    """Stand in for a run that looks at hosts, of which some are away."""
+
+    cluster: ResolvedCluster
+    away: set[str] = field(default_factory=set)
+    sessions: dict[str, Session] = field(default_factory=dict)
+
+    def look(self, nodes: Iterable[Node], **_: object) -> None:
+        for node in nodes:
+            if node.name not in self.away:
+                self.sessions[node.name] = Session(node, FakeHost(node.name), HostFacts(), Inventory(), "")
+        if self.away:
+            raise RunFailedError([UnreachableError("no route to host", host=name) for name in self.away])
+
+
 @pytest.fixture
-def hosts(monkeypatch: pytest.MonkeyPatch) -> ResolvedCluster:
+def hosts(monkeypatch: pytest.MonkeyPatch) -> Looked:
     nodes = (
         Node("cp1", Role.CONTROL_PLANE, ("192.0.2.11",), advertise_address="192.0.2.11"),
         Node("w1", Role.WORKER, ("192.0.2.21",)),
@@ -119,16 +136,9 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> ResolvedCluster:
     monkeypatch.setattr(
         subject, "of_cluster", lambda *_arguments, **_options: subject.Subject(cluster, cluster.nodes)
     )
-
-    @contextlib.contextmanager
-    def errand(*_arguments: object) -> Iterator[object]:
-        sessions = {
-            node.name: Session(node, FakeHost(node.name), HostFacts(), Inventory(), "") for node in nodes
-        }
-        yield SimpleNamespace(cluster=cluster, sessions=sessions, look=lambda *_, **__: None)
-
-    monkeypatch.setattr(verb, "errand", errand)
-    return cluster
+    run = Looked(cluster)
+    monkeypatch.setattr(verb, "errand", lambda *_arguments: contextlib.nullcontext(run))
+    return run
 
 
 def check(output: str) -> None:
@@ -153,6 +163,22 @@ def test_every_host_has_its_part_of_the_text(hosts, capsys):
         "FILE",
     ]
     assert len(second.splitlines()) == 2
+
+
+def test_the_others_are_told_where_a_host_is_away(hosts, capsys):
+    hosts.away.add("w1")
+    with pytest.raises(RunFailedError, match="no route to host") as caught:
+        check("text")
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert capsys.readouterr().out.startswith("cp1\n\nCERTIFICATE  ")
+
+
+def test_nothing_is_told_where_all_are_away(hosts, capsys):
+    hosts.away |= {"cp1", "w1"}
+    with pytest.raises(RunFailedError) as caught:
+        check("json")
+    assert {error.host for error in caught.value.errors} == {"cp1", "w1"}
+    assert capsys.readouterr().out == ""
 
 
 def test_every_host_has_its_object_in_json(hosts, capsys):
