@@ -108,6 +108,12 @@ def config_map(inventory: Inventory) -> dict[str, Any]:
     }
 
 
+def is_one(item: Mapping[str, Any]) -> bool:
+    """Say whether an object of the cluster is an add-on's inventory."""
+    labels = item.get("metadata", {}).get("labels") or {}
+    return item.get("kind") == "ConfigMap" and labels.get(INVENTORY_LABEL) == "addon"
+
+
 def parse(item: Mapping[str, Any]) -> Inventory | None:
     """Return the inventory in a ConfigMap, or None where somebody has made something else of it."""
     data = item.get("data") or {}

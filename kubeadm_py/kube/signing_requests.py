@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kubeadm_py.kube import kubectl
@@ -16,13 +16,24 @@ from kubeadm_py.transport.base import Host
 QUESTION = ("get", "csr", "--field-selector", f"spec.signerName={SIGNER}", "-o", "json")
 
 
-def pending(text: str) -> list[dict[str, Any]]:
-    """Return the requests in what kubectl printed that nobody has approved or denied."""
+def pending(items: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of a cluster's objects that are such requests which nobody has approved or denied."""
+    return [
+        item
+        for item in items
+        if item.get("kind") == "CertificateSigningRequest"
+        and item.get("spec", {}).get("signerName") == SIGNER
+        and not item.get("status", {}).get("conditions")
+    ]
+
+
+def listed(text: str) -> list[dict[str, Any]]:
+    """Return the objects in the list that kubectl printed."""
     try:
         items: list[dict[str, Any]] = json.loads(text)["items"]
     except (ValueError, KeyError, TypeError):
         return []
-    return [item for item in items if not item.get("status", {}).get("conditions")]
+    return items
 
 
 def wait_for(host: Host, nodes: Sequence[str], seconds: int, kubeconfig: str = paths.ADMIN_CONF) -> str:

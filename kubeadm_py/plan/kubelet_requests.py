@@ -30,7 +30,8 @@ def is_new(cluster: ResolvedCluster, session: Session) -> bool:
 
 def awaited(run: Run, host: Host, nodes: Sequence[str], *, cluster: ResolvedCluster) -> tuple[str, ...]:
     """Wait until these nodes have asked, and return the names of the requests to approve."""
-    found = signing_requests.pending(signing_requests.wait_for(host, nodes, PATIENCE_SECONDS))
+    listed = signing_requests.listed(signing_requests.wait_for(host, nodes, PATIENCE_SECONDS))
+    found = signing_requests.pending(listed)
     asked = {str(item.get("spec", {}).get("username")) for item in found}
     silent = [name for name in nodes if user_of(name) not in asked]
     if silent:

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from kubeadm_py.addons.inventory import Ref
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.kube import kubectl, objects
+from kubeadm_py.kube import asking, kubectl, objects
+from kubeadm_py.kube.asking import NOTHING, Said
 from kubeadm_py.kube.objects import LiveAddons
-from kubeadm_py.kube.signing_requests import QUESTION, pending
+from kubeadm_py.kube.signing_requests import pending
 from kubeadm_py.model import live, paths
 from kubeadm_py.model.live import LiveObjects, Object
+from kubeadm_py.plan import membership
 
 FIELD_MANAGER = "kubeadm-py"
 _TIMEOUT_SECONDS = 60.0
-_LIST = "##kubeadm-py add-ons"
+_OBJECTS = "objects"
+_FROM_INPUT = ("-o", "json", "-f", "-")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold what a cluster has of our objects, and what it says of its add-ons where that was asked."""
+    """Hold what a cluster has of our objects, and what else it was asked in the same round trip."""
 
     objects: LiveObjects
     addons: LiveAddons | None
+    """What it says of its add-ons, where that was asked."""
+    listed: Sequence[Object] = ()
+    """Its nodes, signing requests and the ConfigMaps of kube-system."""
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """What it said to other questions."""
 
 
 def look(
@@ -36,27 +43,35 @@ def look(
     changed: Container[str] = (),
     *,
     of_addons: Sequence[Ref] | None = None,
+    also: Mapping[str, str] | None = None,
 ) -> Answer | None:
     """Return what there is of `wanted` and of the nodes; None where the API does not answer.
 
     One round trip where all is as we want it. What may differ, and what is `changed` (by key) since it was
     applied last, is asked about once more: the API server says what a server-side apply of ours would make of
     it, which no comparison of ours knows better. `of_addons` are the objects of add-ons; None asks nothing of
-    add-ons.
+    add-ons. `also` are more questions, by name, for asking.script.
     """
-    stubs = [*map(_stub, wanted), *(_node(name) for name in nodes)]
+    stubs = [_stub(item) for item in wanted]
     known = {live.key(stub) for stub in stubs}
     stubs += [ref.stub for ref in of_addons or () if live.key(ref.stub) not in known]
-    words = ["get", "--ignore-not-found", "--show-managed-fields", "-o", "json"]
-    there, listed = _asked(session, words, stubs, and_list=of_addons is not None)
-    if there is None:
+    asked = {
+        _OBJECTS: _kubectl(session, ["get", "--ignore-not-found", "--show-managed-fields", *_FROM_INPUT]),
+        # All at once: one by one, a hundred nodes are a hundred questions to the API server.
+        membership.LISTED: _kubectl(session, membership.LISTING),
+    }
+    said = _asked(session, {**asked, **(also or {})}, stubs)
+    there = _printed(said.get(_OBJECTS, NOTHING))
+    listed = said.get(membership.LISTED, NOTHING).items
+    if there is None or not listed:
         return None
+    wanted_nodes = {f"Node {name}" for name in nodes}
+    there |= {live.key(item): item for item in listed if live.key(item) in wanted_nodes}
     addons = None
     if of_addons is not None:
         gone = frozenset(ref for ref in of_addons if live.key(ref.stub) not in there)
-        inventories, _, requests = listed.partition(objects.REQUESTS)
-        addons = LiveAddons(objects.inventories(inventories), gone, tuple(pending(requests)))
-    return Answer(_judged(session, wanted, there, changed), addons)
+        addons = LiveAddons(objects.inventories(listed), gone, tuple(pending(listed)))
+    return Answer(_judged(session, wanted, there, changed), addons, listed, said)
 
 
 def _judged(
@@ -70,9 +85,10 @@ def _judged(
     ]
     if not suspects:
         return LiveObjects(there, {}, missing)
-    dry_run = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "-o", "json"]
+    dry_run = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", *_FROM_INPUT]
+    question = {_OBJECTS: _kubectl(session, [*dry_run, "--field-manager", FIELD_MANAGER])}
     asked = [_scaled(item, there[live.key(item)]) for item in suspects]
-    would_be, _ = _asked(session, [*dry_run, "--field-manager", FIELD_MANAGER], asked)
+    would_be = _printed(_asked(session, question, asked).get(_OBJECTS, NOTHING))
     if would_be is None:
         would_be = {live.key(item): {**there[live.key(item)], **item} for item in suspects}
     merged = {
@@ -106,38 +122,30 @@ def _stub(item: Object) -> Object:
     return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept}
 
 
-def _node(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
-
-
-def _asked(
-    session: Session, words: Sequence[str], items: Sequence[Object], *, and_list: bool = False
-) -> tuple[dict[str, Object] | None, str]:
-    """Return the objects that kubectl prints, by key, and its list of add-ons; None where it prints none."""
+def _asked(session: Session, questions: Mapping[str, str], items: Sequence[Object]) -> dict[str, Said]:
+    """Return what the host says to these questions, of which the one about objects reads `items`."""
     content = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
-    # An object's error (its kind is gone) hides no other: what was found is printed all the same.
-    server = ["--server", f"https://{session.node.local_endpoint}"]
-    listing = "; ".join(
-        f"echo; echo '{mark}'; {kubectl.command([*question, *server])} </dev/null"
-        for mark, question in ((_LIST, objects.LISTING), (objects.REQUESTS, QUESTION))
-    )
-    script = f"""# ask for the cluster's objects
-umask 077
-{kubectl.command([words[0], *server, *words[1:], "-f", "-"])}
-kpy_code=$?
-{listing if and_list else ":"}
-exit $kpy_code
-"""
+    script = f"# ask for the cluster's objects\n{asking.script(questions, reading=_OBJECTS)}"
     try:
         result = session.host.run(script, stdin=content, timeout=_TIMEOUT_SECONDS)
-        text, _, listed = result.stdout.decode(errors="replace").partition(_LIST)
-        document: Any = json.loads(text) if text.strip() else None
-    except (KubeadmPyError, OSError, ValueError):
-        return None, ""
-    if not isinstance(document, dict):
-        return ({} if result.ok else None), listed
-    found = document.get("items", [document])
-    return {live.key(item): item for item in found}, listed
+    except (KubeadmPyError, OSError):
+        return {}
+    return asking.answers(result.stdout)
+
+
+def _kubectl(session: Session, words: Sequence[str]) -> str:
+    return kubectl.command([words[0], "--server", f"https://{session.node.local_endpoint}", *words[1:]])
+
+
+def _printed(said: Said) -> dict[str, Object] | None:
+    """Return the objects that kubectl printed, by key; None where it failed and printed none.
+
+    An object's error (its kind is gone) hides no other.
+    """
+    document = said.document
+    if not document:
+        return {} if said.ok and not said.output.strip() else None
+    return {live.key(item): item for item in document.get("items", [document])}
 
 
 def can_ask(session: Session) -> bool:

@@ -32,11 +32,13 @@ from kubeadm_py.plan import (
     key_holders,
     key_pairs,
     live_objects,
+    membership,
     moving,
     preflight,
     reach,
     shared_keys,
 )
+from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.shared_keys import SharedKeys
@@ -155,6 +157,15 @@ class Members:
         answer = self._answer()
         return answer.addons if answer is not None else None
 
+    def membership(self) -> Membership:
+        """Return who is in the cluster; raise KubeadmPyError where it cannot say."""
+        cluster, answer = self.run.cluster, self._answer()
+        etcd = next((self.run.sessions[name] for name in self.etcd_hosts), None)
+        if answer is None:
+            # Nobody has answered, or may ask, there: why, this tells.
+            return membership.survey(cluster, self.leader, etcd)
+        return membership.found(cluster, self.leader, answer.said, etcd, answer.listed)
+
     def _answer(self) -> live_objects.Answer | None:
         """Return what the leader has said, who is asked once a run."""
         with self._lock:
@@ -171,7 +182,8 @@ class Members:
         refs = installed.asked_for(self.run.cluster, self.leader, self.addons)
         found = None
         if live_objects.can_ask(self.leader):
-            found = live_objects.look(self.leader, wanted, nodes, changed, of_addons=refs)
+            also = membership.etcd_questions(self.run.cluster)
+            found = live_objects.look(self.leader, wanted, nodes, changed, of_addons=refs, also=also)
         if found is None:
             self.run.warn(
                 "the API does not say which objects it has: notes about them are trusted", self.leader.name

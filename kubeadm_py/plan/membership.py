@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +10,17 @@ import yaml
 
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.kube import etcd, kubectl
+from kubeadm_py.kube import asking, etcd, kubectl
+from kubeadm_py.kube.asking import NOTHING, Said
 from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, Node, ResolvedCluster, split_host_port
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.plan.discover import is_ready
 from kubeadm_py.steps.etcd_cluster import peer_url
 
 TIMEOUT_SECONDS = 60.0
-_NODES, _CONFIG, _MEMBERS, _HEALTH = "nodes", "config", "members", "health"
-_MARK = "##kubeadm-py member "
+LISTED, _MEMBERS, _HEALTH = "listed", "members", "health"
+LISTING = ("get", "nodes,csr,configmaps", "-n", "kube-system", "-o", "json", "--show-managed-fields")
+"""What kubectl is to list: all that a run asks about in general, by one process that takes a while to start."""
 _LABEL = next(iter(CONTROL_PLANE_LABELS))
 
 
@@ -57,15 +57,35 @@ def survey(cluster: ResolvedCluster, session: Session, etcd_host: Session | None
 
     Raise KubeadmPyError where API or etcd do not answer.
     """
-    stacked = cluster.etcd.local is not None
-    said = _ask(session, _script(_etcd_questions(cluster) if stacked else "", _API_QUESTIONS))
+    listing = {LISTED: kubectl.command(LISTING)}
+    return found(cluster, session, _ask(session, {**listing, **etcd_questions(cluster)}), etcd_host)
+
+
+def found(
+    cluster: ResolvedCluster,
+    session: Session,
+    said: Mapping[str, Said],
+    etcd_host: Session | None = None,
+    items: Sequence[Mapping[str, Any]] | None = None,
+) -> Membership:
+    """Return what a control plane has said to LISTING and `etcd_questions`; `items`: what it has listed.
+
+    An `etcd_host` is asked who the members are. Raise KubeadmPyError where API or etcd did not answer.
+    """
+    if items is None:
+        items = said.get(LISTED, NOTHING).items
+    if not items:
+        raise _cannot_say(session, said.get(LISTED, NOTHING))
+    nodes = {item["metadata"]["name"]: item for item in items if item.get("kind") == "Node"}
+    listed: tuple[Member, ...] = ()
     if etcd_host is not None:
-        said |= _ask(etcd_host, _script(_etcd_questions(cluster)))
-    nodes = {item["metadata"]["name"]: item for item in _json(said.get(_NODES, b"")).get("items") or ()}
+        listed = members(cluster, etcd_host)
+    elif cluster.etcd.local is not None:
+        listed = _members(session, said)
     return Membership(
         {name: is_ready(item) for name, item in nodes.items()},
-        str(_live(said.get(_CONFIG, b"")).get("controlPlaneEndpoint") or ""),
-        _members(said),
+        _endpoint(items),
+        listed,
         {name: _addresses(item) for name, item in nodes.items()},
         frozenset(name for name, item in nodes.items() if _LABEL in (item["metadata"].get("labels") or {})),
     )
@@ -78,24 +98,27 @@ def _addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
 
 def members(cluster: ResolvedCluster, session: Session) -> tuple[Member, ...]:
     """Ask a host that runs a member who else does; raise KubeadmPyError where it cannot say."""
-    return _members(_ask(session, _script(_etcd_questions(cluster))))
+    return _members(session, _ask(session, _of_members(cluster)))
 
 
-def _members(said: dict[str, bytes]) -> tuple[Member, ...]:
-    if _MEMBERS not in said:
-        return ()
-    return tuple(etcd.members(said[_MEMBERS], etcd.healthy(said.get(_HEALTH, b""))))
+def _members(session: Session, said: Mapping[str, Said]) -> tuple[Member, ...]:
+    listed = said.get(_MEMBERS, NOTHING)
+    if not listed.ok:
+        raise _cannot_say(session, listed)
+    return tuple(etcd.members(listed.output, etcd.healthy(said.get(_HEALTH, NOTHING).output)))
 
 
-def _ask(session: Session, script: str) -> dict[str, bytes]:
+def _ask(session: Session, questions: Mapping[str, str]) -> dict[str, Said]:
+    script = f"# ask who is in the cluster\n{asking.script(questions)}"
     result = session.host.run(script, timeout=TIMEOUT_SECONDS)
-    if result.ok:
-        return _fields(result.stdout)
-    lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
-    raise KubeadmPyError(
+    return asking.answers(result.stdout)
+
+
+def _cannot_say(session: Session, said: Said) -> KubeadmPyError:
+    return KubeadmPyError(
         "this host cannot say who is in the cluster",
         host=session.name,
-        details=[line[:300] for line in lines[-5:]],
+        details=said.error_lines(),
         fix="crictl ps -a     (on that host, as root); without a quorum of etcd nothing can be changed",
     )
 
@@ -105,50 +128,30 @@ def etcdctl(cluster: ResolvedCluster, *words: str) -> str:
     return etcd.command(words, certificates_dir=cluster.certificates_dir, timeout="5s")
 
 
-def _question(name: str, command: str, *, may_fail: bool = False) -> str:
-    failure = "" if may_fail else " || exit 1"
-    return (
-        f"answer=$({command}){failure}\nprintf '{_MARK}{name} '; printf '%s' \"$answer\" | base64 -w0; echo\n"
-    )
+def etcd_questions(cluster: ResolvedCluster) -> dict[str, str]:
+    """Return what a control plane is asked about etcd's members; nothing where they are not on those."""
+    return _of_members(cluster) if cluster.etcd.local is not None else {}
 
 
-def _etcd_questions(cluster: ResolvedCluster) -> str:
-    # The second fails where any member is not well, and says which.
-    return _question(_MEMBERS, etcdctl(cluster, "member", "list", "-w", "json")) + _question(
-        _HEALTH, etcdctl(cluster, "endpoint", "health", "--cluster", "-w", "json"), may_fail=True
-    )
+def _of_members(cluster: ResolvedCluster) -> dict[str, str]:
+    return {
+        _MEMBERS: etcdctl(cluster, "member", "list", "-w", "json"),
+        # It fails where any member is not well, and says which.
+        _HEALTH: etcdctl(cluster, "endpoint", "health", "--cluster", "-w", "json"),
+    }
 
 
-_CONFIG_MAP = ["get", "configmap", "kubeadm-config", "-n", "kube-system"]
-_API_QUESTIONS = _question(_NODES, kubectl.command(["get", "nodes", "-o", "json"])) + _question(
-    _CONFIG, kubectl.command([*_CONFIG_MAP, "-o", "jsonpath={.data.ClusterConfiguration}"])
-)
+def _endpoint(items: Sequence[Mapping[str, Any]]) -> str:
+    for item in items:
+        if (item.get("kind"), item["metadata"]["name"]) == ("ConfigMap", "kubeadm-config"):
+            text = (item.get("data") or {}).get("ClusterConfiguration")
+            return str(_live(text or "").get("controlPlaneEndpoint") or "")
+    return ""
 
 
-def _script(*questions: str) -> str:
-    return "# ask who is in the cluster\n" + "".join(questions)
-
-
-def _fields(output: bytes) -> dict[str, bytes]:
-    found = {}
-    for line in output.splitlines():
-        if line.startswith(_MARK.encode()):
-            name, _, value = line[len(_MARK) :].partition(b" ")
-            found[name.decode()] = base64.b64decode(value)
-    return found
-
-
-def _json(raw: bytes) -> dict[str, Any]:
+def _live(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(raw)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {}
-
-
-def _live(raw: bytes) -> dict[str, Any]:
-    try:
-        found = yaml.load(raw, Loader=yaml.CSafeLoader)
+        found = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         found = None
     return found if isinstance(found, dict) else {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.stages import Stage
-from kubeadm_py.plan import membership, strangers
+from kubeadm_py.plan import strangers
 from kubeadm_py.plan import remove as removing
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.run import Run
@@ -39,7 +39,7 @@ class Pruning:
         cluster, leader = self.run.cluster, self.members.leader
         etcd = next((self.run.sessions[name] for name in self.members.etcd_hosts), None)
         try:
-            found = membership.survey(cluster, leader, etcd)
+            found = self.members.membership()
         except KubeadmPyError:
             if self.confirm is not None:
                 raise

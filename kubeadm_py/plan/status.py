@@ -10,7 +10,8 @@ from typing import Any
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.kube import etcd
+from kubeadm_py.kube import asking, etcd
+from kubeadm_py.kube.asking import NOTHING, Said
 from kubeadm_py.model import paths, times
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.status import ClusterStatus, HostStatus, OldPod, WorkloadStatus
@@ -44,22 +45,22 @@ def survey(run: Run) -> Surveyed:
         )
     except RunFailedError as failed:
         errors = failed.errors
-    said = {name: ask.answers(session.output) for name, session in run.sessions.items()}
+    said = {name: asking.answers(session.output) for name, session in run.sessions.items()}
     return Surveyed(status(cluster, run.sessions, said, errors, datetime.now(UTC)), errors)
 
 
 def status(
     cluster: ResolvedCluster,
     sessions: Mapping[str, Session],
-    said: Mapping[str, Mapping[str, bytes]],
+    said: Mapping[str, Mapping[str, Said]],
     errors: tuple[KubeadmPyError, ...],
     now: datetime,
 ) -> ClusterStatus:
     """Put together what the hosts said; of the cluster's objects one API server's word counts."""
     problems = {error.host: error.summary for error in errors}
-    speaker = next((each for each in said.values() if ask.items(each.get(ask.NODES))), {})
-    nodes = {item["metadata"]["name"]: item for item in ask.items(speaker.get(ask.NODES))}
-    pods = ask.items(speaker.get(ask.PODS))
+    speaker = next((each for each in said.values() if each.get(ask.NODES, NOTHING).items), {})
+    nodes = {item["metadata"]["name"]: item for item in speaker.get(ask.NODES, NOTHING).items}
+    pods = speaker.get(ask.PODS, NOTHING).items
     members = _members(said)
     hosts = [
         _of_cluster(
@@ -73,7 +74,7 @@ def status(
     ]
     return ClusterStatus(
         cluster.name,
-        str(ask.document(speaker.get(ask.VERSION)).get("gitVersion", "")),
+        str(speaker.get(ask.VERSION, NOTHING).document.get("gitVersion", "")),
         tuple(replace(host, problem=problems.get(host.name, "")) for host in hosts),
         tuple(_workloads(cluster, speaker)),
         tuple(_old_pods(speaker, pods)),
@@ -82,7 +83,7 @@ def status(
 
 
 def _of_host(
-    cluster: ResolvedCluster, node: Node, session: Session | None, said: Mapping[str, bytes], now: datetime
+    cluster: ResolvedCluster, node: Node, session: Session | None, said: Mapping[str, Said], now: datetime
 ) -> HostStatus:
     host = HostStatus(node.name, node.role.value)
     if session is None:
@@ -90,14 +91,14 @@ def _of_host(
     files = session.facts.files
     host = replace(
         host,
-        proxy_mode=said.get(ask.PROXY_MODE, b"").decode(errors="replace").strip()[:20],
+        proxy_mode=said.get(ask.PROXY_MODE, NOTHING).output.decode(errors="replace").strip()[:20],
         under_way=session.under_way,
         unsettled=any(path.startswith(f"{paths.KEPT_DIR}/") for path in files),
     )
     if node.role is not Role.CONTROL_PLANE:
         return host
     listed = [each for each in expiry.certificates(cluster, node, files) if each.expires is not None]
-    host = replace(host, api=said.get(ask.READY, b"").strip() == b"ok")
+    host = replace(host, api=said.get(ask.READY, NOTHING).output.strip() == b"ok")
     if not listed:
         return host
     first = min(listed, key=lambda each: each.expires or now)
@@ -146,13 +147,13 @@ def _components(name: str, wanted: tuple[str, ...], pods: list[dict[str, Any]]) 
         yield component, version if state.get("ready") else f"{version} not ready"
 
 
-def _members(said: Mapping[str, Mapping[str, bytes]]) -> dict[str, str]:
+def _members(said: Mapping[str, Mapping[str, Said]]) -> dict[str, str]:
     """Return what each etcd member is, as the first of them says it that answers."""
     for each in said.values():
-        listed = etcd.members(each.get(ask.ETCD_MEMBERS, b""))
+        listed = etcd.members(each.get(ask.ETCD_MEMBERS, NOTHING).output)
         if not listed:
             continue
-        answered = {found.member_id: found for found in etcd.endpoints(each.get(ask.ETCD_STATUS, b""))}
+        answered = {found.member_id: found for found in etcd.endpoints(each.get(ask.ETCD_STATUS, NOTHING).output)}
         return {
             member.name: "does not answer"
             if member.id not in answered
@@ -163,7 +164,7 @@ def _members(said: Mapping[str, Mapping[str, bytes]]) -> dict[str, str]:
     return {}
 
 
-def _workloads(cluster: ResolvedCluster, speaker: Mapping[str, bytes]) -> Iterator[WorkloadStatus]:
+def _workloads(cluster: ResolvedCluster, speaker: Mapping[str, Said]) -> Iterator[WorkloadStatus]:
     """Yield kube-proxy, CoreDNS and what makes the file's add-ons ready."""
     wanted = [("DaemonSet", "kube-system", "kube-proxy"), ("Deployment", "kube-system", "coredns")]
     ready = addons.readiness(addons.resolve(cluster))
@@ -171,7 +172,7 @@ def _workloads(cluster: ResolvedCluster, speaker: Mapping[str, bytes]) -> Iterat
     found = {
         (kind, item["metadata"]["namespace"], item["metadata"]["name"]): item
         for name, kind in ask.WORKLOADS.items()
-        for item in ask.items(speaker.get(name))
+        for item in speaker.get(name, NOTHING).items
     }
     for key in dict.fromkeys(wanted):
         item = found.get(key)
@@ -184,9 +185,9 @@ def _workloads(cluster: ResolvedCluster, speaker: Mapping[str, bytes]) -> Iterat
         yield WorkloadStatus(name, namespace, int(number), int(well))
 
 
-def _old_pods(speaker: Mapping[str, bytes], pods: list[dict[str, Any]]) -> Iterator[OldPod]:
+def _old_pods(speaker: Mapping[str, Said], pods: list[dict[str, Any]]) -> Iterator[OldPod]:
     """Yield the pods of kube-proxy that began before their ConfigMap was changed."""
-    metadata = ask.document(speaker.get(ask.CONFIG_MAP)).get("metadata", {})
+    metadata = speaker.get(ask.CONFIG_MAP, NOTHING).document.get("metadata", {})
     changed = max(
         (
             str(entry.get("time", ""))

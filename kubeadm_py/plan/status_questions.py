@@ -1,18 +1,13 @@
-"""Put together what `status` asks a host besides the probe, and take the answers apart."""
+"""Put together what `status` asks a host besides the probe."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import shlex
-from typing import Any
 
-from kubeadm_py.kube import etcd
+from kubeadm_py.kube import asking, etcd
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 
-_SAID = "##kubeadm-py said "
 PROXY_MODE = "proxy-mode"
 READY, VERSION, NODES, PODS, CONFIG_MAP = "readyz", "version", "nodes", "pods", "kube-proxy"
 DAEMON_SETS, DEPLOYMENTS, STATEFUL_SETS = "daemonsets", "deployments", "statefulsets"
@@ -31,7 +26,7 @@ _SECONDS = 10
 
 
 def questions(cluster: ResolvedCluster, node: Node) -> str:
-    """Return the script; its parts run at the same time, for each kubectl takes a while to start."""
+    """Return the script."""
     asked = {PROXY_MODE: _proxy_mode(cluster)}
     if node.role is Role.CONTROL_PLANE:
         kubectl = (
@@ -44,21 +39,7 @@ def questions(cluster: ResolvedCluster, node: Node) -> str:
             asked[ETCD_MEMBERS] = etcd.command(["member", "list", "-w", "json"], certificates_dir=pki)
             words = ["endpoint", "status", "--cluster", "-w", "json"]
             asked[ETCD_STATUS] = etcd.command(words, certificates_dir=pki)
-    begun = "".join(
-        f'({command}) </dev/null >"$answers/{name}" 2>/dev/null &\n' for name, command in asked.items()
-    )
-    return f"""
-answers=$(mktemp -d {paths.RUN_DIR}/ask.XXXXXX 2>/dev/null || mktemp -d) || exit 1
-trap 'rm -rf "$answers"' EXIT
-trap 'exit 129' HUP INT PIPE TERM
-{begun}wait
-for file in "$answers"/*; do
-  [ -s "$file" ] || continue
-  printf '{_SAID}%s ' "${{file##*/}}"
-  base64 -w0 "$file"
-  echo
-done
-"""
+    return asking.script(asked)
 
 
 def _proxy_mode(cluster: ResolvedCluster) -> str:
@@ -71,31 +52,3 @@ def _proxy_mode(cluster: ResolvedCluster) -> str:
         f"curl --disable --silent --fail --noproxy '*' --max-time 3 {url}/proxyMode"
         f" || kubectl --kubeconfig /dev/null --server {url} --request-timeout 3s get --raw /proxyMode"
     )
-
-
-def answers(output: bytes) -> dict[str, bytes]:
-    """Return what a host said, by question; what was not answered is not in it."""
-    found: dict[str, bytes] = {}
-    for line in output.splitlines():
-        if line.startswith(_SAID.encode()):
-            name, _, encoded = line[len(_SAID) :].decode(errors="replace").partition(" ")
-            try:
-                found[name] = base64.b64decode(encoded, validate=True)
-            except (binascii.Error, ValueError):
-                continue
-    return found
-
-
-def document(raw: bytes | None) -> dict[str, Any]:
-    """Return the object that was answered; empty where there is none."""
-    try:
-        found = json.loads(raw or b"")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def items(raw: bytes | None) -> list[dict[str, Any]]:
-    """Return the objects of a list that was answered."""
-    found = document(raw).get("items")
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -21,6 +21,7 @@ BUNDLE_ON_NODES = "/opt/kubeadm-py/bundle"
 _LABEL = "kubeadm-py.lab"
 _CHECKOUT_LABEL = "kubeadm-py.checkout"
 _UP_WITHIN = 600.0
+_TRIES = 5
 _BOOTED_WITHIN = 60.0
 _AUTHORIZED_KEYS = "/etc/ssh/lab_authorized_keys"
 
@@ -281,6 +282,13 @@ def _vagrant(name: str, argv: Sequence[str]) -> str:
         "VAGRANT_HOME": str(state / "vagrant-home"),
         "VAGRANT_CHECKPOINT_DISABLE": "1",
     }
+    for _ in range(_TRIES - 1):
+        try:
+            return run(["vagrant", *argv], env=environment, timeout=_UP_WITHIN)
+        except LabError as error:
+            # It looks at every container of the machine, and fails over one that goes away meanwhile.
+            if "No such object" not in str(error):
+                raise
     return run(["vagrant", *argv], env=environment, timeout=_UP_WITHIN)
 
 

@@ -34,6 +34,7 @@ from kubeadm_py.engine import session as sessions
 from kubeadm_py.engine.events import Event, EventBus
 from kubeadm_py.facts import parse
 from kubeadm_py.facts.collect import PROBE_MARKER
+from kubeadm_py.kube.asking import Said
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, ImportImages, LocalFile
 from kubeadm_py.model.cluster import (
@@ -68,6 +69,17 @@ _BEGIN = re.compile(r"^kpy_begin (\d+)\n\(\nset -eu\n(.*?)\n\) >\"\$kpy_tmp/out\
 _SERVER = "https://10.0.0.11:6443"
 
 
+def said(answers: Mapping[str, object]) -> bytes:
+    """Return what a host prints of answers to several questions: texts, what is JSON there, or whole answers."""
+    lines = []
+    for name, answer in answers.items():
+        if not isinstance(answer, Said):
+            answer = Said(0, (answer if isinstance(answer, str) else json.dumps(answer)).encode())
+        output, errors = (base64.b64encode(each).decode() for each in (answer.output, answer.errors))
+        lines.append(f"##kubeadm-py said {name} {answer.code} {output} {errors}\n")
+    return "".join(lines).encode()
+
+
 def saved(name: str) -> HostFacts:
     """Return facts from a saved answer of a real probe."""
     return parse.parse((CASES / f"{name}.probe").read_text(), round_trip=0.0, operator_clock=0.0)
@@ -83,6 +95,10 @@ class API:
     deleted: list[str] = field(default_factory=list)
     nodes: dict[str, bool] = field(default_factory=dict)
     """Node name -> whether it is Ready."""
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Node name -> what it was labelled with."""
+    taints: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    """Node name -> key -> what it was tainted with."""
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     etcd_members: list[str] = field(default_factory=lambda: ["cp1=https://10.0.0.11:2380"])
     silent_members: set[str] = field(default_factory=set)
@@ -98,6 +114,35 @@ class API:
     def live(self) -> dict[Ref, dict[str, Any]]:
         """Return the objects as they are now, each in the form that was applied last."""
         return {Ref.of(item): item for item in self.objects}
+
+    def node(self, name: str) -> dict[str, Any]:
+        """Return a node as it is marked now."""
+        return {
+            "kind": "Node",
+            "metadata": {"name": name, "labels": self.labels.get(name, {})},
+            "spec": {"taints": list(self.taints.get(name, {}).values())},
+            "status": {"conditions": [{"type": "Ready", "status": str(self.nodes[name])}]},
+        }
+
+    def mark(self, command: str) -> None:
+        """Carry out `kubectl patch node` or `kubectl taint node`."""
+        words = shlex.split(command.partition(" node ")[2].partition(" 2>&1")[0].partition(" >>")[0])
+        option = next((index for index, word in enumerate(words) if word.startswith("--")), 1)
+        names, words = words[:option], words[option:]
+        for name in names:
+            if "-p" in words:
+                patch = json.loads(words[words.index("-p") + 1])
+                labels = {**self.labels.get(name, {}), **patch.get("metadata", {}).get("labels", {})}
+                self.labels[name] = {key: value for key, value in labels.items() if value is not None}
+                continue
+            taints = self.taints.setdefault(name, {})
+            for word in words:
+                head, _, effect = word.partition(":")
+                key, _, value = head.partition("=")
+                if word.endswith("-"):
+                    taints.pop(word.removesuffix("-"), None)
+                elif effect:
+                    taints[key] = {"key": key, "effect": effect, **({"value": value} if value else {})}
 
     def delete(self, stubs: Iterable[Mapping[str, Any]]) -> None:
         """Delete objects."""
@@ -160,6 +205,8 @@ class Machine(FakeHost):
         self.failing: dict[str, str] = {}
         """Stage -> `INDEX CODE` of the action that fails."""
         self.before_stage: Callable[[str], None] = lambda _stage: None
+        self.membership: Callable[[], dict[str, object]] = self.who_is_there
+        """What it answers to who is in the cluster."""
         self.errand_fails = False
         self.answer("##kubeadm-py held", self._answer_lock)
         self.answer("##kubeadm-py ca ", self._errand)
@@ -169,6 +216,7 @@ class Machine(FakeHost):
         self.answer(re.compile("^# stage "), self._stage)
         self.answer("# ask about add-ons", self._addons)
         self.answer("# ask for the cluster's objects", self._objects)
+        self.answer("# ask who is in the cluster", self._who)
         self.answer(re.compile(r"^umask 077\nPATH=(?!(?s:.)*##kubeadm-py held)"), self._look)
 
     @property
@@ -183,15 +231,19 @@ class Machine(FakeHost):
         return Result(0, self.fact_line, b"")
 
     def _members(self, call: Call) -> Result:
+        listed, health = self._member_list()
+        if not listed:
+            return Result(1, b"", b"context deadline exceeded")
+        return Result(0, f"{json.dumps({'members': listed})}\n{json.dumps(health)}\n".encode(), b"")
+
+    def _member_list(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         listed, health = [], []
         for index, member in enumerate(self.api.etcd_members):
             name, _, peer = member.partition("=")
             client = peer.replace(":2380", ":2379")
             listed.append({"ID": index + 1, "name": name, "peerURLs": [peer], "clientURLs": [client]})
             health.append({"endpoint": client, "health": name not in self.api.silent_members})
-        if not listed:
-            return Result(1, b"", b"context deadline exceeded")
-        return Result(0, f"{json.dumps({'members': listed})}\n{json.dumps(health)}\n".encode(), b"")
+        return listed, health
 
     def _read_keys(self, call: Call) -> Result:
         wanted = re.findall(r"^base64 -w0 (.*)$", call.text, re.MULTILINE)
@@ -227,10 +279,24 @@ class Machine(FakeHost):
             asked if "--dry-run=server" in call.text else [self.api.live.get(Ref.of(each)) for each in asked]
         )
         found = [item for item in items if item is not None]
-        text = json.dumps({"items": found}) if found else ""
-        if "##kubeadm-py add-ons" in call.text:
-            text += f"\n##kubeadm-py add-ons\n{json.dumps({'items': self._inventories()})}"
-        return Result(0, text.encode(), b"")
+        return Result(0, said({"objects": {"items": found} if found else "", **self.membership()}), b"")
+
+    def _who(self, call: Call) -> Result:
+        return Result(0, said(self.membership()), b"")
+
+    def who_is_there(self) -> dict[str, object]:
+        """Return what a control plane says of nodes, ConfigMaps and etcd's members; see `membership`."""
+        nodes = [self.api.node(name) for name in self.api.nodes]
+        members, health = self._member_list()
+        return {
+            "listed": {"items": [*nodes, *self.config_maps()]},
+            "members": {"members": members},
+            "health": health,
+        }
+
+    def config_maps(self) -> list[dict[str, Any]]:
+        """Return the cluster's ConfigMaps."""
+        return [item for item in self.api.live.values() if item["kind"] == "ConfigMap"]
 
     def _inventories(self) -> list[dict[str, Any]]:
         everything = self.api.live.values()
@@ -322,6 +388,8 @@ class Machine(FakeHost):
                 self.facts = replace(self.facts, files={**self.facts.files, data: member})
         if "file=$(readlink -f /etc/hosts)" in body:
             self._edit_hosts_file(body)
+        for command in re.findall(r"^.*kubectl .* (?:patch|taint) node .*$", body, re.MULTILINE):
+            self.api.mark(command)
         if "delete secret" in body:
             self._delete(Call("run", body))
         if "kpy_until()" in body:

@@ -15,6 +15,8 @@ from kubeadm_py.plan import live_objects
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost
 
+from .conftest import said
+
 OURS = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -42,8 +44,8 @@ def look(*arguments):
 class API:
     """Answers kubectl: `get` with what there is, an apply with what it would make."""
 
-    def __init__(self, *items, would_be=(), ok=True):
-        self.items, self.would_be, self.ok = items, would_be, ok
+    def __init__(self, *items, would_be=()):
+        self.items, self.would_be = items, would_be
         self.asked = []
         self.host = FakeHost("cp1")
         self.host.answer("kubectl", self)
@@ -52,12 +54,12 @@ class API:
         self.session = Session(node, self.host, facts, Inventory("demo"), "")
 
     def __call__(self, call):
-        verb = "apply" if " apply " in call.text else "get"
-        assert ("--dry-run=server" in call.text) is (verb == "apply"), "nothing is written"
+        verb = "apply" if "--dry-run=server" in call.text else "get"
+        assert (" apply " in call.text) is (verb == "apply"), "nothing is written"
         self.asked.append((verb, json.loads(call.data)["items"]))
         found = self.items if verb == "get" else self.would_be
-        output = json.dumps({"kind": "List", "items": found}).encode() if found else b""
-        return Result(0 if self.ok else 1, output, b"")
+        listed = {"items": [{"kind": "Node", "metadata": {"name": name}} for name in ("w1", "w2")]}
+        return Result(0, said({"objects": {"kind": "List", "items": found} if found else "", "listed": listed}), b"")
 
 
 def test_all_is_so():
@@ -66,12 +68,13 @@ def test_all_is_so():
     assert (found.merged, found.missing) == ({}, frozenset())
     [(verb, items)] = api.asked
     assert verb == "get"
-    assert [item["kind"] for item in items] == ["ConfigMap", "Node"]
+    assert [item["kind"] for item in items] == ["ConfigMap"]
     assert "data" not in items[0], "what is asked for is named, not sent"
+    assert set(found.there) == {"ConfigMap n/c", "Node w1"}, "of the nodes, those that were asked for"
 
 
 def test_one_is_missing():
-    found = look(API(ok=True).session, [OURS], [])
+    found = look(API().session, [OURS], [])
     assert found.missing == {"ConfigMap n/c"}
 
 

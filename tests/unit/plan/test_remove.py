@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError, UsageError
+from kubeadm_py.kube.asking import Said
 from kubeadm_py.model import paths
 from kubeadm_py.plan import remove as removal
 from kubeadm_py.plan import reset as resetting
@@ -33,9 +33,9 @@ class Cluster:
         self.done: list[str] = []
         world.api.nodes.update(dict.fromkeys(("cp1", "cp2", "cp3", "w1"), True))
         for machine in world.machines.values():
-            machine.answer("# ask who is in the cluster", self._survey)
+            machine.membership = self._who
 
-    def _survey(self, call) -> Result:
+    def _who(self) -> dict[str, object]:
         listed, health = [], []
         for index, (name, address) in enumerate(self.members.items()):
             client = f"https://{address}:2379"
@@ -45,25 +45,25 @@ class Cluster:
         addresses = {node.name: node.address for node in self.world.cluster.nodes}
         nodes = [
             {
-                "metadata": {"name": name},
+                **(node := self.world.api.node(name)),
                 "status": {
-                    "conditions": [{"type": "Ready", "status": str(ready)}],
+                    **node["status"],
                     "addresses": [{"type": "InternalIP", "address": addresses.get(name, "10.0.0.99")}],
                 },
             }
-            for name, ready in self.world.api.nodes.items()
+            for name in self.world.api.nodes
         ]
-        said = {
+        config = {"controlPlaneEndpoint": self.endpoint}
+        named = {
+            "kind": "ConfigMap",
+            "metadata": {"name": "kubeadm-config"},
+            "data": {"ClusterConfiguration": json.dumps(config)},
+        }
+        return {
             "members": {"members": listed},
             "health": health,
-            "nodes": {"items": nodes},
-            "config": {"controlPlaneEndpoint": self.endpoint},
+            "listed": {"items": [*nodes, named, *self.world.machines["cp1"].config_maps()]},
         }
-        lines = [
-            f"##kubeadm-py member {name} {base64.b64encode(json.dumps(content).encode()).decode()}\n"
-            for name, content in said.items()
-        ]
-        return Result(0, "".join(lines).encode(), b"")
 
     def down(self, name: str, *, ready: bool = False) -> None:
         self.silent.add(name)
@@ -223,7 +223,8 @@ def test_a_locked_host_ends_it(cluster):
 
 def test_an_etcd_that_does_not_answer(cluster):
     cp1 = cluster.world.machines["cp1"]
-    cp1.answer("# ask who is in the cluster", lambda _: Result(1, b"", b"Error: deadline\n"))
+    told = cp1.membership()
+    cp1.membership = lambda: {**told, "members": Said(1, b"", b"Error: deadline\n")}
     with pytest.raises(KubeadmPyError, match="cannot say who is in the cluster") as caught:
         cluster.remove("w1")
     assert caught.value.details == ("Error: deadline",)
