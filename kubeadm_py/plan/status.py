@@ -153,7 +153,9 @@ def _members(said: Mapping[str, Mapping[str, Said]]) -> dict[str, str]:
         listed = etcd.members(each.get(ask.ETCD_MEMBERS, NOTHING).output)
         if not listed:
             continue
-        answered = {found.member_id: found for found in etcd.endpoints(each.get(ask.ETCD_STATUS, NOTHING).output)}
+        answered = {
+            found.member_id: found for found in etcd.endpoints(each.get(ask.ETCD_STATUS, NOTHING).output)
+        }
         return {
             member.name: "does not answer"
             if member.id not in answered

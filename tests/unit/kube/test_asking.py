@@ -62,5 +62,10 @@ def test_lists_and_what_is_none():
 
 def test_lines_that_are_no_answers_are_left_out():
     good = b"##kubeadm-py said nodes 0 " + base64.b64encode(b"x") + b" "
-    lines = [b"##kubeadm-py facts {}", good, b"##kubeadm-py said pods not-base64", b"##kubeadm-py said x 0 ! "]
+    lines = [
+        b"##kubeadm-py facts {}",
+        good,
+        b"##kubeadm-py said pods not-base64",
+        b"##kubeadm-py said x 0 ! ",
+    ]
     assert asking.answers(b"\n".join(lines)) == {"nodes": Said(0, b"x")}

@@ -59,7 +59,9 @@ class API:
         self.asked.append((verb, json.loads(call.data)["items"]))
         found = self.items if verb == "get" else self.would_be
         listed = {"items": [{"kind": "Node", "metadata": {"name": name}} for name in ("w1", "w2")]}
-        return Result(0, said({"objects": {"kind": "List", "items": found} if found else "", "listed": listed}), b"")
+        return Result(
+            0, said({"objects": {"kind": "List", "items": found} if found else "", "listed": listed}), b""
+        )
 
 
 def test_all_is_so():
