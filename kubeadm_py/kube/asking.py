@@ -1,4 +1,4 @@
-"""Ask a host several things in one round trip, all at the same time, for each program takes a while to start."""
+"""Ask a host several things in one round trip, all at once, for each program takes a while to start."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from kubeadm_py.steps.etcd_cluster import peer_url
 TIMEOUT_SECONDS = 60.0
 LISTED, _MEMBERS, _HEALTH = "listed", "members", "health"
 LISTING = ("get", "nodes,csr,configmaps", "-n", "kube-system", "-o", "json", "--show-managed-fields")
-"""What kubectl is to list: all that a run asks about in general, by one process that takes a while to start."""
+"""What kubectl is to list, in one go: it takes a while to start."""
 _LABEL = next(iter(CONTROL_PLANE_LABELS))
 
 

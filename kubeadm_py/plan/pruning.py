@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.stages import Stage
-from kubeadm_py.plan import strangers
 from kubeadm_py.plan import remove as removing
+from kubeadm_py.plan import strangers
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.run import Run
 

@@ -70,7 +70,7 @@ _SERVER = "https://10.0.0.11:6443"
 
 
 def said(answers: Mapping[str, object]) -> bytes:
-    """Return what a host prints of answers to several questions: texts, what is JSON there, or whole answers."""
+    """Return what a host prints of answers by question: texts, what is JSON there, or whole answers."""
     lines = []
     for name, answer in answers.items():
         if not isinstance(answer, Said):

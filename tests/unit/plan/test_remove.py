@@ -17,7 +17,6 @@ from kubeadm_py.plan import remove as removal
 from kubeadm_py.plan import reset as resetting
 from kubeadm_py.plan.remove import Wish
 from kubeadm_py.plan.run import RunFailedError
-from kubeadm_py.transport.base import Result
 
 ENDPOINT = "api.demo.internal:6443"
 

@@ -15,7 +15,6 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.plan import status
-from kubeadm_py.plan import status_questions as ask
 from kubeadm_py.transport.fake import FakeHost
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
