@@ -41,7 +41,11 @@ IMAGE = re.compile(
     r"(?<![\w./-])[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::\d+)?(?:/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][\w.-]*(?!\S*//)"
 )
 """Whatever looks like a reference: registry, path and tag."""
-TEXTS = {"local-path-storage.className": ["true", "a" * 253], "headlamp.baseURL": ["/", "/a/b"]}
+TEXTS = {
+    "local-path-storage.className": ["true", "a" * 253],
+    "headlamp.baseURL": ["/", "/a/b"],
+    "csi-driver-nfs.mountPermissions": ["0", "0777"],
+}
 """Texts that a pattern takes and no rule can guess."""
 
 
