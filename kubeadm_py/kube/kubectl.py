@@ -12,6 +12,10 @@ from kubeadm_py.model import paths
 from kubeadm_py.transport.base import Host
 
 TIMEOUT_SECONDS = 60.0
+_NO_KUBECONFIG = 66
+"""What our script ends with, and kubectl never does."""
+_NOT_FOUND = 127
+"""A shell's own."""
 
 
 def command(arguments: Sequence[str], kubeconfig: str = paths.ADMIN_CONF) -> str:
@@ -34,7 +38,21 @@ def run(
 
     `doing` says in words what is being done, for the error. `kubeconfig` is a path on the host.
     """
-    result = host.run(command(arguments, kubeconfig), stdin=stdin, timeout=TIMEOUT_SECONDS)
+    script = f"[ -e {shlex.quote(kubeconfig)} ] || exit {_NO_KUBECONFIG}; {command(arguments, kubeconfig)}"
+    result = host.run(script, stdin=stdin, timeout=TIMEOUT_SECONDS)
+    if result.exit_code == _NO_KUBECONFIG:
+        raise KubeadmPyError(
+            f"{doing} failed: {kubeconfig} is not there",
+            host=host.name,
+            details=["only a control plane of a cluster has it"] if kubeconfig == paths.ADMIN_CONF else (),
+            fix="type this on a control plane, or say which cluster: --config FILE",
+        )
+    if result.exit_code == _NOT_FOUND:
+        raise KubeadmPyError(
+            f"{doing} failed: there is no kubectl",
+            host=host.name,
+            fix="install kubectl there, in /usr/bin or /usr/local/bin",
+        )
     if not result.ok:
         lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
         raise KubeadmPyError(

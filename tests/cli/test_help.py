@@ -58,6 +58,7 @@ def test_help_is_quick(kpy):
         (["init", "--frobnicate"], "No such option"),
         (["join", "--config"], "requires an argument"),
         (["verify"], "Missing option"),
+        (["status"], "nothing says which cluster"),
         (["render", "--config", "x.yaml"], "Missing option"),
         (["init", "--apiserver-bind-port", "many"], "--apiserver-bind-port"),
         (["init", "--format", "xml"], "--format 'xml': one of text, json"),

@@ -8,7 +8,7 @@ import typer
 
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
-from kubeadm_py.errors import ExitCode
+from kubeadm_py.errors import ExitCode, UsageError
 
 
 def status(
@@ -36,6 +36,10 @@ def status(
         if last or timing:
             status.last(display, timing=timing)
             return None
+        if not config:
+            raise UsageError(
+                "nothing says which cluster", fix="give --config FILE, or --last for what the last run showed"
+            )
         return status.run(display, config=config, allow_unknown_fields=allow_unknown_fields)
 
     guarded(display, body)

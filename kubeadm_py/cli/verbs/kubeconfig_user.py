@@ -73,12 +73,14 @@ def _with_token(
     cluster: ResolvedCluster, session: Session, wanted: KubeconfigRequest, token: Secret
 ) -> bytes:
     ca = f"{cluster.certificates_dir}/ca.crt"
+    _refuse_elsewhere(session, ca)
     ca_pem = read_files(session, [ca])[ca]
     return kubeconfig.render(wanted.cluster_name, wanted.server, ca_pem, wanted.user, token=token)
 
 
 def _signed(cluster: ResolvedCluster, session: Session, wanted: KubeconfigRequest) -> bytes:
     certificate, key = (f"{cluster.certificates_dir}/ca.{half}" for half in ("crt", "key"))
+    _refuse_elsewhere(session, certificate)
     if key not in session.facts.files:
         raise KubeadmPyError(
             f"{key} is not there: an external CA has to sign the client certificate",
@@ -93,6 +95,15 @@ def _signed(cluster: ResolvedCluster, session: Session, wanted: KubeconfigReques
         for warning in authorities.warnings:
             sys.stderr.write(f"warning: {session.name}: {warning}\n")
     return made
+
+
+def _refuse_elsewhere(session: Session, certificate: str) -> None:
+    if certificate not in session.facts.files:
+        raise KubeadmPyError(
+            f"{certificate} is not there: this host is no control plane of a cluster",
+            host=session.name,
+            fix="type this on a control plane, or say which cluster: --config FILE",
+        )
 
 
 def _validity(text: str) -> timedelta | None:

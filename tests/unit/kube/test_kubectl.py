@@ -55,6 +55,35 @@ def test_a_failure_says_what_was_being_done(host):
     assert "get nodes" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("kubeconfig", "has_kubectl", "says"),
+    [
+        ("/nowhere/admin.conf", True, "listing the tokens failed: /nowhere/admin.conf is not there"),
+        ("/etc/hostname", False, "listing the tokens failed: there is no kubectl"),
+    ],
+)
+def test_a_machine_without_a_cluster_is_told_what_it_lacks(tmp_path, kubeconfig, has_kubectl, says):
+    """The script runs as it is: what a shell says counts, not what a fake one would."""
+    if has_kubectl:
+        (tmp_path / "kubectl").write_text("#!/bin/sh\necho never asked\n")
+        (tmp_path / "kubectl").chmod(0o755)
+
+    class Shell(FakeHost):
+        def run(self, script, **_options):
+            ended = subprocess.run(
+                # The product looks below /usr/local/bin, too, where this machine may have a real one.
+                ["/bin/sh", "-c", script.replace("PATH=$PATH:/usr/local/bin; ", "")],
+                env={"PATH": str(tmp_path)},
+                capture_output=True,
+            )
+            return Result(ended.returncode, ended.stdout, ended.stderr)
+
+    with pytest.raises(KubeadmPyError, match=says) as caught:
+        kubectl.run(Shell("w1"), ["get", "secrets"], doing="listing the tokens", kubeconfig=kubeconfig)
+    assert caught.value.host == "w1"
+    assert "get nodes" not in caught.value.fix
+
+
 def test_a_lost_connection_is_told_as_such(host):
     host.lost = True
     with pytest.raises(UnreachableError):
