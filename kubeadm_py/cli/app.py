@@ -28,7 +28,10 @@ class Group(TyperGroup):
             help=summary(path) if path else ABOUT,
             no_args_is_help=True,
             rich_markup_mode=None,
-            context_settings={"help_option_names": ["-h", "--help"]},
+            context_settings={
+                "help_option_names": ["-h", "--help"],
+                "max_content_width": syntax.HELP_COLUMNS,
+            },
         )
         self.path = path
 

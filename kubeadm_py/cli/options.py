@@ -64,7 +64,12 @@ IgnorePreflight = Annotated[
     ),
 ]
 SkipPhases = Annotated[
-    list[str] | None, _option("--skip-phases", help="Phases to leave out. Comma-separated.", metavar="NAMES")
+    list[str] | None,
+    _option(
+        "--skip-phases",
+        help="Phases to leave out, comma-separated; `phase -h` behind the command lists them.",
+        metavar="NAMES",
+    ),
 ]
 DryRun = Annotated[bool, _option("--dry-run", help="Say what would be done and do nothing.")]
 NodeName = Annotated[
@@ -150,7 +155,10 @@ CertificateKey = Annotated[
 CertificateKeyFile = Annotated[
     str,
     _option(
-        "--certificate-key-file", help="File with that key; - is standard input.", panel=OURS, metavar="FILE"
+        "--certificate-key-file",
+        help="File with the key of the Secret kubeadm-certs; - is standard input.",
+        panel=OURS,
+        metavar="FILE",
     ),
 ]
 

@@ -12,6 +12,8 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _BEFORE_WORDS = frozenset({"-v", "--v", "--rootfs", "--vmodule", "--config", "--kubeconfig"})
 """Flags with a value that kubeadm's users put before the command, too."""
+HELP_COLUMNS = 120
+"""Help is no wider, however wide the terminal is."""
 ROOTFS = (
     "kubeadm-py cannot go into another root directory; reach that host over SSH, with --host or a Cluster"
 )
@@ -26,6 +28,26 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what was typed after the command's words."""
         return super().parse_args(ctx, normal(args, self.params, ctx.fail))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return what stands behind the command's name in the line that shows its use."""
+        words = [f"{each.metavar}" if each.required else f"[{each.metavar}]" for each in self._arguments]
+        return [self.options_metavar or "", *words]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write what the words and the flags mean, the words by the names that the usage has for them."""
+        if self._arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl([(each.metavar, each.help or "") for each in self._arguments])
+        flags = (each for each in self.get_params(ctx) if each.param_type_name == "option")
+        records = [record for record in (each.get_help_record(ctx) for each in flags) if record]
+        with formatter.section("Options"):
+            formatter.write_dl(records)
+
+    @property
+    def _arguments(self) -> list[Any]:
+        params: list[Any] = self.params
+        return [each for each in params if each.param_type_name == "argument" and not each.hidden]
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; its function learns from the context which phases are meant."""
@@ -146,6 +168,7 @@ def _built(name: str, function: Callable[..., Any], *, anything: bool = False) -
         pretty_exceptions_show_locals=False,
         pretty_exceptions_enable=False,
     )
-    settings = {"ignore_unknown_options": True, "allow_extra_args": True} if anything else {}
+    lenient = {"ignore_unknown_options": True, "allow_extra_args": True} if anything else {}
+    settings = {"max_content_width": HELP_COLUMNS, **lenient}
     one.command(name, cls=Command, context_settings=settings)(function)
     return typer.main.get_command(one)

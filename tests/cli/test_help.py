@@ -31,7 +31,7 @@ def test_help_fits_a_terminal_and_says_what_the_command_does(kpy, command):
     assert lines[0].startswith(f"Usage: kubeadm-py {command}".rstrip())
     assert max(map(len, lines)) < 80
     assert lines[2].strip().endswith((".", ",")) or len(lines[2]) > 60
-    assert "<str>" not in ended.out.partition("Options:")[2]
+    assert not re.search(r"<\w|\{|\]\.\.\.\]", ended.out), "names of Python's types, braces"
     assert "None" not in ended.out
 
 
@@ -40,6 +40,22 @@ def test_a_group_alone_shows_its_commands(kpy, command):
     ended = kpy(*command.split())
     assert ended.code == 2
     assert "Commands:" in ended.text
+
+
+def test_help_uses_a_wide_terminal(kpy):
+    lines = kpy("join", "--help", env={"COLUMNS": "200"}).out.splitlines()
+    assert 100 < max(map(len, lines)) <= 120
+
+
+def test_the_words_are_named_as_in_the_usage(kpy):
+    for command, usage, word in (
+        ("remove", "[OPTIONS] HOST...", "HOST...  Hosts"),
+        ("join", "[OPTIONS] [API:PORT]", "API:PORT  HOST:PORT"),
+        ("token create", "[OPTIONS] [TOKEN]", "TOKEN  The token"),
+    ):
+        out = kpy(*command.split(), "--help").out
+        assert out.startswith(f"Usage: kubeadm-py {command} {usage}\n")
+        assert f"\nArguments:\n  {word}" in out
 
 
 def test_help_has_a_short_name(kpy):
