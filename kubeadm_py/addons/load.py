@@ -130,6 +130,13 @@ def render_one(item: ResolvedAddon, cluster: ResolvedCluster) -> Stages:
             f"add-on {item.name}: Kubernetes {cluster.kubernetes_version} lacks an API", details=gone
         )
     secrets = pull_secrets(item, cluster)
+    refs = [inventory.Ref.of(each) for each in objects]
+    twice = dict.fromkeys(str(ref) for ref in refs if refs.count(ref) > 1)
+    if twice:
+        raise UsageError(
+            f"add-on {item.name}: two objects are called {', '.join(twice)}",
+            fix="give parameters that name objects different values",
+        )
     for document in objects:
         shape.label(document, item.name)
         shape.for_pods(

@@ -68,10 +68,12 @@ def addon_interfaces(ctx: CheckContext) -> Iterator[Hit]:
                 "correct it, or leave it out: the interface with the node's IP is taken then",
             )
             continue
-        usable = [one for one in found if one.up and families <= _families(one)]
+        # An interface in a network has an address of that one; others carry the pods' traffic.
+        needed = set() if choice.by == "network" else families
+        usable = [one for one in found if one.up and needed <= _families(one)]
         if not usable:
             names = ", ".join(one.name for one in found)
-            wanted = " and ".join(f"IPv{version}" for version in sorted(families))
+            wanted = " and ".join(f"IPv{version}" for version in sorted(needed)) or "usable"
             yield Hit(
                 f"{names}, which {choice.parameter} asks for ({choice.value}), is down or has no {wanted} "
                 "address",

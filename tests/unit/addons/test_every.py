@@ -45,8 +45,9 @@ TEXTS = {
     "local-path-storage.className": ["true", "a" * 253],
     "headlamp.baseURL": ["/", "/a/b"],
     "csi-driver-nfs.mountPermissions": ["0", "0777"],
+    "rook-ceph.fileClass": ["b", "y" * 63],
 }
-"""Texts that a pattern takes and no rule can guess."""
+"""Texts that a pattern takes and no rule can guess, or that must differ from others."""
 
 
 def values(name: str, parameter: Any) -> list[Any]:
@@ -68,7 +69,7 @@ def values(name: str, parameter: Any) -> list[Any]:
         case RecordsParameter():
             return [[], *([record] for record in records(name, parameter))]
         case FormatParameter():
-            return list(SAMPLES[parameter.type])
+            return list(TEXTS.get(name) or SAMPLES[parameter.type])
 
 
 def records(name: str, parameter: RecordsParameter) -> list[dict[str, Any]]:

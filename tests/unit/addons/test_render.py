@@ -160,6 +160,13 @@ def test_a_broken_manifest_is_refused(text, says, write_addon, make_cluster):
         addons.render(addons.resolve(cluster), cluster)
 
 
+def test_two_objects_of_one_name_are_refused(make_cluster):
+    request = AddonRequest("rook-ceph", {"blockClass": "ceph", "fileClass": "ceph"})
+    cluster = make_cluster(request)
+    with pytest.raises(UsageError, match="add-on rook-ceph: two objects are called StorageClass ceph"):
+        addons.render(addons.resolve(cluster), cluster)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
