@@ -45,6 +45,7 @@ TEXTS = {
     "local-path-storage.className": ["true", "a" * 253],
     "headlamp.baseURL": ["/", "/a/b"],
     "csi-driver-nfs.mountPermissions": ["0", "0777"],
+    "ingress-nginx.maxBodySize": ["0", "8g"],
     "rook-ceph.fileClass": ["b", "y" * 63],
 }
 """Texts that a pattern takes and no rule can guess, or that must differ from others."""
