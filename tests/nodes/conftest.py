@@ -36,6 +36,7 @@ ORDER = (
     "test_failure",  # new control planes
     "test_addon_objects",  # one control plane; leaves it as it was
     "test_addons",  # changes the kubelets' configuration; leaves bare nodes
+    "test_metrics",  # brings up a cluster with the add-on, and leaves bare nodes
     "test_proxy_modes",
     "test_pod_routes",
     "test_ecdsa",

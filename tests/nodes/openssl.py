@@ -73,5 +73,15 @@ class Authorities:
             yield path.name, yaml.safe_dump(document).encode()
 
 
+def self_signed(folder: Path, common_name: str, address: str, name: str = "") -> tuple[bytes, bytes]:
+    """Return a certificate for an address (and a name) that only itself vouches for, and its key."""
+    certificate, key = folder / "self.crt", folder / "self.key"
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    names = f"subjectAltName=IP:{address}" + (f",DNS:{name}" if name else "")
+    words += ["-days", "30", "-subj", f"/CN={common_name}", "-addext", names]
+    run([*words, "-keyout", str(key), "-out", str(certificate)])
+    return certificate.read_bytes(), key.read_bytes()
+
+
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()

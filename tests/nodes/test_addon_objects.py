@@ -18,16 +18,15 @@ from kubeadm_py.addons.find import available, load
 from kubeadm_py.addons.shape import TEMPLATES
 
 from .fleet import Cluster, Fleet
+from .workloads import upstream_types
 
 pytestmark = pytest.mark.long
 
 ADDONS = Path(__file__).parents[1] / "unit" / "addons"
 CASES: Mapping[str, Mapping[str, Any]] = yaml.safe_load((ADDONS / "cases" / "renderings.yaml").read_text())
 """Rendering -> its add-on. Unit tests hold the kept renderings against what is rendered."""
-TYPES = Path(__file__).parents[3] / "shared" / "crds"
-"""Where a developer's machine may have upstream's types; they are no part of this repository."""
 TYPES_OF = {"rook-ceph": "rook", "metallb": "metallb", "calico": "calico", "canal": "calico"}
-"""Add-on -> the file there."""
+"""Add-on -> the file of its types."""
 STRICT = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-")
 
 Object = Mapping[str, Any]
@@ -104,10 +103,7 @@ def test_rendered_objects_are_taken_by_a_real_api_server(case: str, server: Serv
     name = CASES[case]["addon"]
     objects = list(yaml.load_all((ADDONS / "golden" / f"{case}.yaml").read_text(), yaml.CSafeLoader))
     if load(name).addon.crds:
-        types = TYPES / f"{TYPES_OF.get(name, name)}.yaml"
-        if not types.is_file():
-            pytest.skip(f"{name}'s types are not at hand: {types}")
-        server.types(types)
+        server.types(upstream_types(TYPES_OF.get(name, name)))
     known = [each for each in objects if stages.is_built_in(each) or each["apiVersion"] in served(server)]
     server.prepare([each for each in objects if each["kind"] == "Namespace"])
     server.prepare([each for each in objects if each["kind"] == "ServiceAccount"])
