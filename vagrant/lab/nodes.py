@@ -86,9 +86,17 @@ def down(name: str = "demo") -> None:
     dockerd.stop()
 
 
-def fresh(node: Node) -> Node:
-    """Replace a node by a new one of the same name and address, with nothing of the old one on it."""
+def fresh(node: Node, packages: Sequence[str] = ()) -> Node:
+    """Replace a node by a new one of the same name and address, with nothing of the old one on it.
+
+    `packages` of the distribution are on it beside those that every node has.
+    """
     with held(on_machine(node.lab)):
+        description = json.loads((_state(node.lab) / "nodes.json").read_text())
+        for each in description["nodes"]:
+            if each["name"] == node.name:
+                each["image"] = nodeimage.ensure(packages)
+        _describe(node.lab, description)
         run(["docker", "rm", "--force", "--volumes", node.container])
         _vagrant(node.lab, ["up", "--provider=docker", node.name])
         _wait_until_booted(node)
@@ -172,7 +180,6 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
         "name": name,
         "provider": "docker",
         "ssh": {"user": ssh.user, "key": str(ssh.key)},
-        "image": image,
         "network": network.name(name),
         "labels": [f"{_LABEL}={on_machine(name)}", f"{_CHECKOUT_LABEL}={paths.STATE}"],
         "nameservers": list(nameservers) or [topology.gateway(name)],
@@ -183,6 +190,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
                 "role": node.role,
                 "address": node.address,
                 "container": node.container,
+                "image": image,
                 "volumes": volumes,
             }
             for node in known
