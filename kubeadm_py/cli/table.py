@@ -46,6 +46,7 @@ COMMANDS = {
     "addon diff": "addon:diff",
     "addon install": "addon:install",
     "addon remove": "addon:remove",
+    "dashboard": "dashboard:dashboard",
     "upgrade plan": "upgrade:plan",
     "upgrade apply": "upgrade:apply",
     "upgrade node": "upgrade:node",
