@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kubeadm_py.engine.events import (
     Cause,
@@ -188,6 +188,11 @@ class Run:
         for session in self.sessions.values():
             session.node = renamed[session.name]
         self.sessions = {session.name: session for session in self.sessions.values()}
+        # In place: the executor adds to the same list.
+        self.timings[:] = [
+            replace(each, host=renamed[each.host].name) if each.host in renamed else each
+            for each in self.timings
+        ]
 
     def close(self) -> None:
         """Free all locks and connections."""

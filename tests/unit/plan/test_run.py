@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 
 import pytest
 
-from kubeadm_py.engine.events import Failed, Found, HostDone, Notice, RunDone, RunStarted, StageDone
+from kubeadm_py.engine.events import Failed, Found, HostDone, Notice, RunDone, RunStarted, StageDone, Timing
 from kubeadm_py.engine.interrupt import InterruptedRunError
 from kubeadm_py.errors import (
     ExitCode,
@@ -40,6 +41,18 @@ def test_a_run_that_works(world):
     assert [(timing.stage, timing.host) for timing in last.timings] == [("look", "cp1")]
     assert [call.kind for call in world.machines["cp1"].calls] == ["connect", "hold", "release", "close"]
     assert run.sessions == {}
+
+
+def test_a_host_that_gets_its_name_from_what_is_found_has_one_name_in_the_times(world):
+    """Without a config the machine's own name is known once it was looked at."""
+    run = world.a_run("init")
+    with running(run, hosts=run.cluster.control_planes):
+        run.look(run.cluster.control_planes)
+        nodes = tuple(replace(node, name=f"{node.name}-found") for node in run.cluster.nodes)
+        run.use(replace(run.cluster, nodes=nodes))
+        run.timings.append(Timing("control", nodes[0].name, 1.0))
+    [done] = world.event(RunDone)
+    assert {timing.host for timing in done.timings} == {"cp1-found"}
 
 
 def test_an_error_is_told_once_and_goes_on(world):
