@@ -120,7 +120,8 @@ def render_one(item: ResolvedAddon, cluster: ResolvedCluster) -> Stages:
     moved: dict[str, str] = {}
     if item.manifests is None:
         images = {image.name: image_reference(item, image, cluster) for image in item.addon.images}
-        objects = render_objects(item.name, item.folder, parameters, images, cluster)
+        shared = item.addon.shared_manifests
+        objects = render_objects(item.name, item.folder, parameters, images, cluster, shared)
     else:
         objects = copy.deepcopy([dict(each) for each in item.manifests])
         moved = {image.reference: image_reference(item, image, cluster) for image in item.addon.images}

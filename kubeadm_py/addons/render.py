@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from kubeadm_py import assets
 from kubeadm_py.addons import plain
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster, split_host_port
@@ -47,6 +48,7 @@ def cluster_facts(cluster: ResolvedCluster) -> dict[str, Any]:
     return {
         "pod_network_v4": next((str(network) for network in networks if network.version == 4), ""),
         "pod_network_v6": next((str(network) for network in networks if network.version == 6), ""),
+        "service_networks": [str(network) for network in cluster.networking.service_networks],
         "proxy_mode": "" if cluster.proxy_disabled else str(cluster.kube_proxy_config.get("mode", "")),
         "dns_domain": cluster.networking.dns_domain,
         "api_host": api_host,
@@ -60,8 +62,9 @@ def render_objects(
     parameters: Mapping[str, Any],
     images: Mapping[str, str],
     cluster: ResolvedCluster,
+    shared: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return the objects of one add-on in the order of its files.
+    """Return the objects of one add-on in the order of its files, `shared` ones of others among them.
 
     Templates see `parameters`, `cluster`, `image(name)` and `digest_of(file)`, the digest of a file
     that was rendered before.
@@ -74,7 +77,10 @@ def render_objects(
         "digest_of": lambda file: digests[file],
     }
     objects: list[dict[str, Any]] = []
-    for path in sorted((folder / "manifests").glob("*.yaml.j2")):
+    paths = [*(folder / "manifests").glob("*.yaml.j2")]
+    for owner, _, file in (each.partition("/") for each in shared):
+        paths.append(assets.folder("addons") / owner / "manifests" / file)
+    for path in sorted(paths, key=lambda each: each.name):
         text = _render(name, path, context)
         digests[path.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
         objects += plain.objects(text, f"add-on {name}: {path.name}")
@@ -104,6 +110,8 @@ def _template(text: str) -> jinja2.Template:
 def _render(name: str, path: Path, context: Mapping[str, Any]) -> str:
     try:
         return _template(path.read_text(encoding="utf-8")).render(context)
+    except OSError as error:
+        raise UsageError(f"add-on {name}: {path} cannot be read: {error.strerror}") from error
     except jinja2.TemplateError as error:
         raise UsageError(f"add-on {name}: {path.name} cannot be rendered", details=[str(error)]) from error
     except KeyError as error:

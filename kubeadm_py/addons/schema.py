@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from kubeadm_py.model.versions import Version
 
 API_VERSION = "kubeadm-py.io/v1alpha1"
 POD_NETWORK = "pod-network"
-EXCLUSIVE_CAPABILITIES = frozenset({POD_NETWORK})
+EXCLUSIVE_CAPABILITIES = frozenset({POD_NETWORK, "load-balancer"})
 """At most one add-on of a cluster may provide each of these."""
 IMAGE_REPOSITORY = "imageRepository"
 """Where its images are taken from instead of their registries."""
@@ -39,6 +39,9 @@ REPOSITORY = re.compile(r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*/?$")
 REFERENCE = re.compile(
     r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?$"
 )
+
+
+SharedManifest = Annotated[str, Field(pattern=r"^[a-z0-9-]+/[A-Za-z0-9_-][A-Za-z0-9._-]*\.yaml\.j2$")]
 
 
 class Image(Strict):
@@ -85,6 +88,8 @@ class Addon(Strict):
     crds: list[RemoteTypes] = Field(default_factory=list)
     kubelet_configuration: dict[str, Any] = Field(default_factory=dict)
     """What KubeletConfiguration says where the config says nothing about it."""
+    shared_manifests: list[SharedManifest] = Field(default_factory=list)
+    """Manifests of others that come with the product, each ADDON/FILE, in their places among the own ones."""
     host_needs: HostNeeds = Field(default_factory=HostNeeds)
     kube_proxy: list[ProxyNeed] = Field(default_factory=list)
     pod_network: PodNetwork | None = None

@@ -160,6 +160,12 @@ def test_a_broken_manifest_is_refused(text, says, write_addon, make_cluster):
         addons.render(addons.resolve(cluster), cluster)
 
 
+def test_a_shared_manifest_that_is_not_there_is_refused(write_addon, make_cluster):
+    cluster = make_cluster(AddonRequest(write_addon(sharedManifests=["calico/nope.yaml.j2"])))
+    with pytest.raises(UsageError, match=r"nope\.yaml\.j2 cannot be read: No such file"):
+        addons.render(addons.resolve(cluster), cluster)
+
+
 def test_two_objects_of_one_name_are_refused(make_cluster):
     request = AddonRequest("rook-ceph", {"blockClass": "ceph", "fileClass": "ceph"})
     cluster = make_cluster(request)
