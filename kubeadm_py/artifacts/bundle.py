@@ -7,7 +7,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,9 +19,11 @@ from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource
+from kubeadm_py.pki import signing
 
 SCHEMA = 1
 DOCUMENT = "bundle.yaml"
+SIGNATURE = f"{DOCUMENT}.sig"
 _COMPONENTS = {binary.name: binary.component for binary in BINARIES}
 _COPY_AGAIN = "copy the bundle again; it is not complete"
 _MAKE_AGAIN = "make the bundle again"
@@ -46,6 +48,8 @@ class Bundle:
     """Path below the folder -> what it must be."""
     images: Mapping[str, Mapping[str, str]]
     """Architecture -> full reference -> manifest digest."""
+    documents: Mapping[str, LocalFile] = field(default_factory=dict)
+    """URL -> the manifest that was fetched from there."""
 
     @property
     def layout(self) -> Path:
@@ -75,11 +79,12 @@ class Bundle:
         )
 
 
-def read(path: str | Path, cache_folder: Path | None = None) -> Bundle:
+def read(path: str | Path, cache_folder: Path | None = None, *, public_key: bytes = b"") -> Bundle:
     """Read a bundle: a folder, or a tar of one, which is unpacked into the cache.
 
-    Raise BundleError, which names the file and what to do, where the bundle is missing, of another schema
-    or incomplete. Sizes of all files are compared; hashes only by `verify`.
+    Raise BundleError, which names the file and what to do, where the bundle is missing, of another schema,
+    incomplete, or not signed by `public_key` where that is given. Sizes of all files are compared; hashes
+    only by `verify`.
     """
     folder = Path(path).expanduser()
     if folder.is_file():
@@ -88,6 +93,8 @@ def read(path: str | Path, cache_folder: Path | None = None) -> Bundle:
         raise BundleError(
             f"there is no bundle at {folder}", fix="name its folder or tar: spec.artifacts.path in the config"
         )
+    if public_key:
+        _check_signature(folder, public_key)
     document = _read_document(folder / DOCUMENT)
     files = _files(folder / DOCUMENT, document.get("files"))
     for name, listed in files.items():
@@ -102,6 +109,7 @@ def read(path: str | Path, cache_folder: Path | None = None) -> Bundle:
         tuple(str(name) for name in document.get("architectures") or ()),
         files,
         held,
+        _documents(folder, files, document.get("documents") or {}),
     )
 
 
@@ -127,6 +135,38 @@ def verify(
         if digests.sha256(path) != sha256:
             raise _damaged(path)
     digests.save()
+
+
+def verify_whole(bundle: Bundle, *, cache_folder: Path | None = None) -> None:
+    """Hash every file of a bundle, and see that its images are complete and listed; raise BundleError."""
+    listed = {bundle.folder / name for name in bundle.files}
+    for digest in {each for held in bundle.images.values() for each in held.values()}:
+        for blob in images.blobs(bundle.layout, digest):
+            if blob.path(bundle.layout) not in listed:
+                raise BundleError(
+                    f"{bundle.folder / DOCUMENT} does not list {blob.digest}, a part of an image",
+                    fix=_MAKE_AGAIN,
+                )
+    files = [
+        LocalFile(str(bundle.folder / name), each.sha256, each.size) for name, each in bundle.files.items()
+    ]
+    verify(bundle, files, cache_folder=cache_folder)
+
+
+def _check_signature(folder: Path, public_key: bytes) -> None:
+    document, signature = folder / DOCUMENT, folder / SIGNATURE
+    try:
+        content, signed = document.read_bytes(), signature.read_bytes()
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{folder} is not signed, and the config asks for a signature: {error.filename} is missing",
+            fix="make the bundle with --sign-key, or copy it again with all of its files",
+        ) from error
+    if not signing.is_signed(content, signed, public_key, "spec.artifacts.publicKey"):
+        raise BundleError(
+            f"{signature} is not a signature of {DOCUMENT} by the key that the config names",
+            fix="find out who made this bundle; with another key, name that one: spec.artifacts.publicKey",
+        )
 
 
 def _read_document(path: Path) -> Mapping[str, Any]:
@@ -167,6 +207,16 @@ def _files(path: Path, listed: object) -> dict[str, Listed]:
     return files
 
 
+def _documents(folder: Path, files: Mapping[str, Listed], listed: object) -> dict[str, LocalFile]:
+    found = {}
+    for url, path in listed.items() if isinstance(listed, dict) else ():
+        file = files.get(str(path))
+        if file is None:
+            raise BundleError(f"{folder / DOCUMENT} names {path} and does not list it", fix=_MAKE_AGAIN)
+        found[str(url)] = LocalFile(str(folder / str(path)), file.sha256, file.size)
+    return found
+
+
 def _strings(path: Path, document: Mapping[str, Any], key: str) -> dict[str, str]:
     value = document.get(key)
     if not isinstance(value, dict):
@@ -181,7 +231,9 @@ def _check_size(path: Path, size: int) -> None:
         raise BundleError(f"the bundle lacks {path}", fix=_COPY_AGAIN) from error
     if found != size:
         word = "shorter" if found < size else "longer"
-        raise BundleError(f"{path} is {abs(found - size)} bytes {word} than the bundle says", fix=_COPY_AGAIN)
+        off = abs(found - size)
+        unit = "byte" if off == 1 else "bytes"
+        raise BundleError(f"{path} is {off} {unit} {word} than the bundle says", fix=_COPY_AGAIN)
 
 
 def _check_hash(path: Path, sha256: str, found: Any) -> None:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
-from kubeadm_py.artifacts import cache, download
+from kubeadm_py.artifacts import cache, checked, download
 from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.actions import LocalFile
 
 LIMIT = 16 << 20
 
 
-def fetch(where: str, lock: LockFile, folder: Path, cache_folder: Path | None = None) -> bytes:
+def fetch(
+    where: str,
+    lock: LockFile,
+    folder: Path,
+    cache_folder: Path | None = None,
+    *,
+    bundled: Mapping[str, LocalFile] = {},
+) -> bytes:
     """Return a document from a URL or a path; relative paths begin at `folder`.
 
-    What is pinned and was fetched before is not asked for again. Raise KubeadmPyError where it cannot be had
-    or is not what it was.
+    What came with a bundle, or is pinned and was fetched before, is not asked for again. Raise KubeadmPyError
+    where it cannot be had or is not what it was.
     """
+    if where in bundled:
+        held = bundled[where]
+        return b"".join(checked.chunks(Path(held.path), held.size, held.sha256))
     if "://" not in where:
         return _read(folder / Path(where).expanduser())
     store = (cache_folder or cache.default_folder()) / "documents"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -26,16 +27,32 @@ _TEXT_LIMIT = 1 << 20
 
 Pause = Callable[[float], None]
 """Wait so many seconds before the next try."""
+Open = Callable[[urllib.request.Request], Any]
+"""Send a request and return the answer; raise what urllib raises."""
 
 
 class DownloadError(KubeadmPyError):
     """Report a release that could not be downloaded or is not what its checksum says."""
 
 
-def download(url: str, target: Path, sha256: str, pause: Pause = time.sleep) -> None:
+def open_checked(request: urllib.request.Request) -> Any:
+    """Ask a server that proves itself; redirects lead nowhere else."""
+    return urllib.request.build_opener(Redirects(redirect_rule)).open(request, timeout=TIMEOUT_SECONDS)
+
+
+def download(
+    url: str,
+    target: Path,
+    sha256: str,
+    pause: Pause = time.sleep,
+    *,
+    open_: Open = open_checked,
+    said_by: str = "its publisher lists",
+) -> None:
     """Download to `target`, going on where an earlier try, or an earlier run, was cut off.
 
-    Nothing is asked where the file is there already. Raise DownloadError with the URL and the cause.
+    Nothing is asked where the file is there already. `said_by` tells where the digest is from. Raise
+    DownloadError with the URL and the cause.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.part")
@@ -43,16 +60,18 @@ def download(url: str, target: Path, sha256: str, pause: Pause = time.sleep) -> 
         # Another run on this machine may be at the same file: its bytes are as good as ours.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (target.is_file() and cache.sha256_file(target) == sha256):
-            _download_alone(url, target, partial, sha256, pause)
+            _download_alone(url, target, partial, sha256, pause, open_, said_by)
 
 
-def _download_alone(url: str, target: Path, partial: Path, sha256: str, pause: Pause) -> None:
+def _download_alone(
+    url: str, target: Path, partial: Path, sha256: str, pause: Pause, open_: Open, said_by: str
+) -> None:
     cause = ""
     for turn in range(TRIES):
         if turn:
             pause(2.0**turn)
         try:
-            _append(url, partial)
+            _append(url, partial, open_)
         except _Cut as error:
             cause = str(error)
             continue
@@ -61,7 +80,7 @@ def _download_alone(url: str, target: Path, partial: Path, sha256: str, pause: P
             return
         partial.unlink()
         raise DownloadError(
-            f"{url} does not have the SHA-256 that its publisher lists; what came was deleted",
+            f"{url} does not have the SHA-256 that {said_by}; what came was deleted",
             details=[f"expected {sha256}"],
             fix=f"check the proxy or mirror in between and try again, {MIRROR_HINT}",
         )
@@ -84,27 +103,24 @@ def redirect_rule(source: str, target: str) -> Exception | None:
     )
 
 
-def _open(request: urllib.request.Request) -> Any:
-    return urllib.request.build_opener(Redirects(redirect_rule)).open(request, timeout=TIMEOUT_SECONDS)
-
-
 class _Cut(Exception):
     """Say that a connection failed or ended early: worth another try."""
 
 
-def _append(url: str, partial: Path) -> None:
+def _append(url: str, partial: Path, open_: Open) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     request = _request(url)
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with _open(request) as answer:
+        with open_(request) as answer:
             # A server that does not know ranges answers 200 with the whole file.
             resumed = have > 0 and answer.status == http.HTTPStatus.PARTIAL_CONTENT
             with partial.open("ab" if resumed else "wb") as file:
                 expected = answer.headers.get("Content-Length")
                 length = 0
-                while chunk := answer.read(_CHUNK):
+                # read1: what came before a connection fell silent is not lost.
+                while chunk := answer.read1(_CHUNK):
                     file.write(chunk)
                     length += len(chunk)
         if expected is not None and length < int(expected):
@@ -115,6 +131,7 @@ def _append(url: str, partial: Path) -> None:
             return
         raise _refused(url, error) from error
     except (OSError, http.client.HTTPException) as error:
+        refuse_certificate(url, error)
         raise _Cut(_cause(error)) from error
 
 
@@ -130,7 +147,7 @@ def content(url: str, limit: int, pause: Pause = time.sleep) -> bytes:
         if turn:
             pause(2.0**turn)
         try:
-            with _open(_request(url)) as answer:
+            with open_checked(_request(url)) as answer:
                 read: bytes = answer.read(limit)
                 return read
         except urllib.error.HTTPError as error:
@@ -139,11 +156,22 @@ def content(url: str, limit: int, pause: Pause = time.sleep) -> bytes:
             except _Cut as cut:
                 cause = str(cut)
         except (OSError, http.client.HTTPException) as error:
+            refuse_certificate(url, error)
             cause = _cause(error)
     raise DownloadError(
         f"{url} could not be read in {TRIES} tries: {cause}",
         fix=f"check the network and the proxy of this machine, {MIRROR_HINT}",
     )
+
+
+def refuse_certificate(url: str, error: BaseException) -> None:
+    """Raise DownloadError where a server's certificate is not believed: another try would find the same."""
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        raise DownloadError(
+            f"{url}: the server's certificate is not trusted: {reason.verify_message}",
+            fix="make its CA known, where it is right: SSL_CERT_FILE, or caFile in spec.registries",
+        ) from error
 
 
 def _request(url: str) -> urllib.request.Request:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from kubeadm_py.artifacts import cache, official
 from kubeadm_py.artifacts.download import MIRROR_HINT, DownloadError, Pause, download, text
+from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.artifacts.official import Download
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.errors import UsageError
@@ -26,6 +27,8 @@ from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.urls import proves_itself
 
 AT_ONCE = 4
+_ORIGIN = ".sha256"
+"""Beside extracted binaries: the digest of the download that they are from."""
 _CHUNK = 1 << 18
 
 Say = Callable[[str], None]
@@ -44,14 +47,15 @@ def official_view(
     cluster: ResolvedCluster,
     hosts: Sequence[HostNeed],
     *,
+    lock: LockFile | None = None,
     cache_folder: Path | None = None,
     say: Say = lambda _line: None,
     pause: Pause = time.sleep,
 ) -> ArtifactView:
     """Download what these hosts lack and return it as plans read it; nothing where nothing is lacking.
 
-    `cluster.artifacts_path` is the mirror's base URL, empty for the official sites. Raise DownloadError
-    with the URL and the cause.
+    `cluster.artifacts_path` is the mirror's base URL, empty for the official sites. What comes is pinned in
+    `lock`, and must be what is pinned there. Raise DownloadError with the URL and the cause.
     """
     components = official.component_versions(cluster.kubernetes_version)
     offered = ArtifactView(ArtifactSource.OFFICIAL, components, official.ARCHITECTURES)
@@ -65,6 +69,7 @@ def official_view(
     fetched = fetch(
         wanted,
         mirror=cluster.artifacts_path,
+        lock=lock,
         cache_folder=cache_folder or cache.default_folder(),
         say=say,
         pause=pause,
@@ -76,6 +81,7 @@ def fetch(
     wanted: Mapping[str, Mapping[Binary, str]],
     *,
     mirror: str,
+    lock: LockFile | None = None,
     cache_folder: Path,
     say: Say = lambda _line: None,
     pause: Pause = time.sleep,
@@ -90,14 +96,17 @@ def fetch(
         for each in official.downloads(versions, architecture, mirror)
     ]
     digests = cache.Digests(cache_folder)
+    pins = lock or LockFile(None)
     found: dict[str, dict[str, LocalFile]] = {}
 
-    def run(job: tuple[str, Download]) -> tuple[str, dict[str, Path]]:
+    def run(job: tuple[str, Download]) -> tuple[str, Download, str, dict[str, Path]]:
         architecture, each = job
-        return architecture, _obtain(each, cache_folder, say, pause)
+        sha256, files = _obtain(each, pins, cache_folder, say, pause)
+        return architecture, each, sha256, files
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for architecture, files in pool.map(run, jobs):
+        for architecture, each, sha256, files in pool.map(run, jobs):
+            pins.pin(each.published, sha256, published=True)
             for name, path in files.items():
                 file = LocalFile(str(path), digests.sha256(path), path.stat().st_size)
                 found.setdefault(architecture, {})[name] = file
@@ -105,10 +114,12 @@ def fetch(
     return found
 
 
-def _obtain(each: Download, folder: Path, say: Say, pause: Pause) -> dict[str, Path]:
-    """Return the binaries of one download, from the cache where it has them all.
+def _obtain(
+    each: Download, lock: LockFile, folder: Path, say: Say, pause: Pause
+) -> tuple[str, dict[str, Path]]:
+    """Return the digest and the binaries of one download, from the cache where it has them all.
 
-    The cache keeps them below official/<host>/<path of the download>/.
+    The cache keeps them below official/<host>/<path of the download>/, with the digest of what they came in.
     """
     if not proves_itself(each.url):
         why = (
@@ -124,20 +135,25 @@ def _obtain(each: Download, folder: Path, say: Say, pause: Pause) -> dict[str, P
     parts = urlsplit(each.url)
     target = folder / "official" / parts.netloc.replace(":", "_") / parts.path.lstrip("/")
     files = {name: target / name for name in each.members}
-    if all(path.is_file() for path in files.values()):
-        return files
+    pinned = lock.pins.get(each.published, "")
+    origin = target / _ORIGIN
+    kept = origin.read_text() if origin.is_file() else ""
+    if kept and pinned in ("", kept) and all(path.is_file() for path in files.values()):
+        return kept, files
     name = parts.path.rpartition("/")[2]
-    sha256 = official.checksum(text(each.checksum_url, pause), name)
+    sha256 = pinned or official.checksum(text(each.checksum_url, pause), name)
     if not sha256:
         raise DownloadError(
             f"{each.checksum_url} lists no SHA-256 of {name}", fix=f"try again later, {MIRROR_HINT}"
         )
     blob = folder / "downloads" / sha256
     say(f"downloading {each.url}")
-    download(each.url, blob, sha256, pause)
+    said_by = f"{lock.path} pins" if pinned else "its publisher lists"
+    download(each.url, blob, sha256, pause, said_by=said_by)
     for binary, member in each.members.items():
         _extract(blob, member, files[binary], each.url)
-    return files
+    cache.write_atomically(origin, sha256.encode())
+    return sha256, files
 
 
 def _extract(blob: Path, member: str, target: Path, url: str) -> None:

@@ -17,11 +17,13 @@ from kubeadm_py.errors import UsageError
 IMAGE_NAME = "io.containerd.image.name"
 """The annotation that holds an image's full reference."""
 _REF_NAME = "org.opencontainers.image.ref.name"
-_INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+INDEX_TYPES = (INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
 )
-_LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAKE_AGAIN = "make the bundle again"
 _BLOCK = 512
@@ -98,7 +100,7 @@ class ImageArchive:
     @property
     def size(self) -> int:
         """Return the length of what `stream` yields."""
-        members = [len(_LAYOUT_FILE), len(self.index), *(blob.size for blob in self.blobs)]
+        members = [len(LAYOUT_FILE), len(self.index), *(blob.size for blob in self.blobs)]
         return sum(_BLOCK + _padded(size) for size in members) + 2 * _BLOCK
 
     def stream(self) -> Iterator[bytes]:
@@ -106,7 +108,7 @@ class ImageArchive:
 
         Raise ChangedError where a blob does not have its digest any more; what came by then is no whole tar.
         """
-        yield from _member("oci-layout", _LAYOUT_FILE)
+        yield from _member("oci-layout", LAYOUT_FILE)
         yield from _member("index.json", self.index)
         for blob in self.blobs:
             yield _header(f"blobs/sha256/{blob.digest.removeprefix('sha256:')}", blob.size)
@@ -131,19 +133,16 @@ def archive(
         manifests[digest] = manifest
         configs[config.digest] = config
         layers.update({blob.digest: blob for blob in rest if blob.digest not in present})
-        annotations = {IMAGE_NAME: reference}
-        if "@" not in reference:
-            annotations[_REF_NAME] = reference.rpartition(":")[2]
         entries.append(
             {
-                "mediaType": _media_type(layout, digest),
+                "mediaType": media_type(layout, digest),
                 "digest": digest,
                 "size": manifest.size,
-                "annotations": annotations,
+                "annotations": naming(reference),
             }
         )
     # No platform is named: a single manifest's platform is in its config, and is asked for there.
-    document = {"schemaVersion": 2, "mediaType": _INDEX_TYPES[0], "manifests": entries}
+    document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
     return ImageArchive(
         layout,
         json.dumps(document, sort_keys=True, separators=(",", ":")).encode(),
@@ -161,7 +160,7 @@ def _manifests(layout: Path, entry: Mapping[str, Any]) -> Iterator[tuple[str, Ma
             f"{layout / 'index.json'} has an entry without a digest", fix=_MAKE_AGAIN
         ) from error
     path = Blob(digest, 0).path(layout)
-    if media_type in _INDEX_TYPES:
+    if media_type in INDEX_TYPES:
         for child in _entries(_document(path, digest, digest), path):
             about = child.get("platform") or {}
             # Attestations stand beside the images with the platform unknown/unknown.
@@ -183,9 +182,16 @@ def _entries(index: Mapping[str, Any], path: Path) -> list[Mapping[str, Any]]:
     return entries
 
 
-def _media_type(layout: Path, digest: str) -> str:
+def naming(reference: str) -> dict[str, str]:
+    """Return what names an image in an index, for containerd and for everybody else."""
+    tag = {} if "@" in reference else {_REF_NAME: reference.rpartition(":")[2]}
+    return {IMAGE_NAME: reference, **tag}
+
+
+def media_type(layout: Path, digest: str) -> str:
+    """Return the media type of a manifest, as it says itself."""
     document = _document(Blob(digest, 0).path(layout), digest, digest)
-    return str(document.get("mediaType") or "application/vnd.oci.image.manifest.v1+json")
+    return str(document.get("mediaType") or MANIFEST_TYPES[0])
 
 
 def _document(path: Path, name: str, digest: str = "") -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ class LockFile:
     @classmethod
     def beside(cls, config: str) -> LockFile:
         """Read the lock file of a config; standard input has none. Raise KubeadmPyError where it is wrong."""
-        if config in ("", "-"):
+        if not config or not Path(config).is_file():
             return cls(None)
         path = Path(config).with_suffix(".lock.yaml")
         try:
@@ -42,8 +42,11 @@ class LockFile:
             raise KubeadmPyError(f"{path} is no lock file", fix="mend it, or delete it")
         return cls(path, dict(pins))
 
-    def pin(self, url: str, sha256: str) -> None:
-        """Remember a digest at once, so that the next run insists on it."""
+    def pin(self, url: str, sha256: str, *, published: bool = False) -> None:
+        """Remember a digest at once, so that the next run insists on it.
+
+        Where its publisher lists it, too, a file that cannot be written is no reason to stop.
+        """
         if self.pins.get(url) == sha256:
             return
         self.pins[url] = sha256
@@ -55,6 +58,8 @@ class LockFile:
             write_atomically(self.path, text.encode())
             self.path.chmod(0o644)
         except OSError as error:
+            if published:
+                return
             raise KubeadmPyError(
                 f"{self.path} cannot be written: {error.strerror}", fix="make its folder writable"
             ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubeadm_py.model import binaries, versions
 from kubeadm_py.model.binaries import Binary
@@ -33,6 +33,8 @@ class Download:
     checksum_url: str
     members: Mapping[str, str]
     """Binary -> path inside the archive; empty path: the file is the binary."""
+    published: str
+    """The publisher's own URL, whichever mirror is asked: a lock file knows it by that."""
 
 
 _GITHUB = "https://github.com"
@@ -95,6 +97,7 @@ def download(binary: Binary, version: str, architecture: str, mirror: str = "") 
         _through(mirror, release.url.format(**words)),
         _through(mirror, release.checksum.format(**words)),
         {binary.name: release.member.format(**words)},
+        release.url.format(**words),
     )
 
 
@@ -105,7 +108,7 @@ def downloads(wanted: Mapping[Binary, str], architecture: str, mirror: str = "")
         each = download(binary, version, architecture, mirror)
         known = found.get(each.url)
         members = {**known.members, **each.members} if known else each.members
-        found[each.url] = Download(each.url, each.checksum_url, members)
+        found[each.url] = replace(each, members=members)
     return tuple(found.values())
 
 

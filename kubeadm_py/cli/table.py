@@ -47,6 +47,9 @@ COMMANDS = {
     "addon install": "addon:install",
     "addon remove": "addon:remove",
     "dashboard": "dashboard:dashboard",
+    "bundle create": "bundle:create",
+    "bundle verify": "bundle:verify",
+    "bundle push": "bundle:push",
     "upgrade plan": "upgrade:plan",
     "upgrade apply": "upgrade:apply",
     "upgrade node": "upgrade:node",
@@ -63,6 +66,7 @@ GROUPS = {
     "config print": "Print kubeadm's documents with their defaults.",
     "kubeconfig": "Get the cluster's kubeconfig, or make one for a user.",
     "addon": "Look at add-ons, bring them and take them out.",
+    "bundle": "Make bundles for hosts without a way out, check them, and fill a registry from them.",
     "upgrade": "Upgrade a cluster; not there yet.",
 }
 """What a word stands for that other commands begin with."""

@@ -122,6 +122,7 @@ class Artifacts(Strict):
 
     source: Annotated[str, s.one_of(source.value for source in ArtifactSource)] = ""
     path: s.LocalPath = ""
+    public_key: s.LocalPath = ""
 
 
 class Addon(Strict):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from kubeadm_py.config.artifacts import read_public_key
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.documents import Document, read_documents
 from kubeadm_py.config.flags import from_init_flags, from_join_flags
@@ -73,9 +74,10 @@ def load(
     patches = read_patches(whole, problems)
     own = read_own(whole, problems)
     registries = read_registries(whole, problems)
+    public_key = read_public_key(whole, problems)
     problems.raise_if_any(name)
     return Loaded(
-        cluster=resolve(whole, patches, own, registries),
+        cluster=replace(resolve(whole, patches, own, registries), artifacts_public_key=public_key),
         has_cluster_document=whole.cluster.given,
         kinds=frozenset(documents),
         warnings=in_order(problems.warnings),

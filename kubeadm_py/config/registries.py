@@ -12,18 +12,16 @@ from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.own_files import read_local
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.whole import Whole
-from kubeadm_py.model.cluster import ArtifactSource, Registry
+from kubeadm_py.model.cluster import Registry
 from kubeadm_py.model.secret import Secret
 
 REGISTRIES: Path = ("spec", "registries")
-ALWAYS_PULL = "AlwaysPullImages"
 _OF_ANYONE_ELSE = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_registries(whole: Whole, problems: Problems) -> Mapping[str, Registry]:
     """Return the registries of the Cluster document by name; what is wrong becomes a problem."""
     given = whole.cluster.value.spec.registries
-    _check_always_pull(whole, problems)
     return {name: _registry(whole, name, document, given, problems) for name, document in given.items()}
 
 
@@ -94,19 +92,3 @@ def _credentials(whole: Whole, at: Path, written: str, problems: Problems) -> Se
     if not (user and colon and password) or b"\n" in line or b"\0" in line:
         problems.error(place, at, f"{written} does not hold one line USER:PASSWORD")
     return Secret(line)
-
-
-def _check_always_pull(whole: Whole, problems: Problems) -> None:
-    """Refuse an admission plugin that has every image pulled where there is nowhere to pull from."""
-    spec, shared = whole.cluster.value.spec, whole.cluster_configuration
-    if spec.artifacts.source != ArtifactSource.BUNDLE or shared.value.image_repository:
-        return
-    if any(each.mirrors or each.replace_with for each in spec.registries.values()):
-        return
-    for index, arg in enumerate(shared.value.api_server.extra_args):
-        if arg.name == "enable-admission-plugins" and ALWAYS_PULL in arg.value.split(","):
-            message = (
-                f"{ALWAYS_PULL} has every image pulled anew, and they come from a bundle only: leave it out, "
-                "or name a registry that has them (kubeadm-py bundle push): spec.registries.NAME.mirrors"
-            )
-            problems.error(shared.document, ("apiServer", "extraArgs", index), message)

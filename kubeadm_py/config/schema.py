@@ -91,6 +91,7 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.artifacts": "Where binaries and images come from.",
     "spec.artifacts.source": "official: dl.k8s.io and the registries; bundle: a folder or tar; preinstalled.",
     "spec.artifacts.path": "The bundle, or the base URL of a mirror of the official servers.",
+    "spec.artifacts.publicKey": "File on this machine: the Ed25519 key that the bundle must be signed with.",
     "spec.addons": "Add-ons, by name or with parameters.",
     "spec.addons[].name": "The name of one that comes with kubeadm-py.",
     "spec.addons[].path": "Or a folder of your own: addon.yaml with manifests, or plain manifests.",

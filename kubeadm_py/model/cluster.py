@@ -414,6 +414,8 @@ class ResolvedCluster:
     artifacts: ArtifactSource = ArtifactSource.PREINSTALLED
     artifacts_path: str = ""
     """Absolute path of the bundle, or base URL of an official mirror; empty: the source's default."""
+    artifacts_public_key: bytes = field(default=b"", repr=False)
+    """PEM of the key that the bundle must be signed with; empty: nobody asks."""
     registries: Mapping[str, Registry] = field(default_factory=dict)
     ssh: SSH | None = None
     """How hosts are reached that say nothing else, without an address; None where the config has no hosts."""

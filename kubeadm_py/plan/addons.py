@@ -63,7 +63,7 @@ def install(run: Run, names: Sequence[str]) -> Plan:
             fix=f"kubeadm-py apply --config {run.config_name}",
         )
     members.gate_host()
-    types = RemoteTypes(run.cluster)
+    types = RemoteTypes(run.cluster, source.documents)
     leader = members.leader.name
     only = Selection(only=tuple(cluster_objects.addon_phase(item.name) for item in chosen))
     ctx = replace(members.context(leader, CONTROL_PLANES), addons=chosen, phases=only)

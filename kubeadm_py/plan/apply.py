@@ -104,7 +104,9 @@ def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = N
     members = Members(run, source, datetime.now(UTC), key_maker)
     pruned = Pruning(run, members, prune)
     try:
-        return _Apply(run, source, members, RemoteTypes(run.cluster), pruned, unreached).through()
+        return _Apply(
+            run, source, members, RemoteTypes(run.cluster, source.documents), pruned, unreached
+        ).through()
     finally:
         pruned.close()
 

@@ -131,7 +131,7 @@ class _Init:
         self.session = run.sessions[run.cluster.control_planes[0].name]
         self.phases = chosen
         self.producers = ControlPlaneProducers(run.cluster, self.session, now, keys, chosen)
-        self.types = RemoteTypes(run.cluster)
+        self.types = RemoteTypes(run.cluster, source.documents)
 
     def _refuse_a_second_cluster(self) -> None:
         """Make no authorities beside those that another control plane of the file has (design rule 5)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from kubeadm_py.addons.stages import TYPE
 from kubeadm_py.artifacts import documents
 from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.actions import Late
+from kubeadm_py.model.actions import Late, LocalFile
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.steps import cluster_objects
 from kubeadm_py.steps.base import StepContext
@@ -23,6 +24,8 @@ class RemoteTypes:
     """Hold what was fetched for a run."""
 
     cluster: ResolvedCluster
+    bundled: Mapping[str, LocalFile] = field(default_factory=dict)
+    """What a bundle brings along, by URL."""
     fetched: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     """(the add-on's name, path or URL) -> its types."""
 
@@ -34,7 +37,7 @@ class RemoteTypes:
         lock = LockFile.beside(self.cluster.source_file)
         folder = Path(self.cluster.source_file).parent
         for name, where in wanted:
-            text = documents.fetch(where, lock, folder).decode("utf-8", "replace")
+            text = documents.fetch(where, lock, folder, bundled=self.bundled).decode("utf-8", "replace")
             types = [item for item in plain.objects(text, where) if item["kind"] == TYPE]
             if not types:
                 raise KubeadmPyError(f"{where} holds no CustomResourceDefinition", fix="check the address")

@@ -9,6 +9,7 @@ from pathlib import Path
 from kubeadm_py.artifacts import bundle, images, official
 from kubeadm_py.artifacts.cache import default_folder
 from kubeadm_py.artifacts.fetch import HostNeed, official_view
+from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.engine.session import Session
 from kubeadm_py.model.actions import ImportImages, LocalFile, WriteFiles
@@ -24,6 +25,11 @@ class Source:
     described: str = "preinstalled"
     _bundle: bundle.Bundle | None = None
 
+    @property
+    def documents(self) -> Mapping[str, LocalFile]:
+        """Return the manifests of upstream that came with a bundle, by URL."""
+        return self._bundle.documents if self._bundle else {}
+
     def fetch(
         self, cluster: ResolvedCluster, sessions: Mapping[str, Session], say: Callable[[str], None]
     ) -> bool:
@@ -37,7 +43,7 @@ class Source:
             HostNeed(session.node, session.facts, tuple(session.inventory.files))
             for session in sessions.values()
         ]
-        self.view = official_view(cluster, needs, say=say)
+        self.view = official_view(cluster, needs, lock=LockFile.beside(cluster.source_file), say=say)
         return True
 
     def verify(self, stage: Stage) -> None:
@@ -71,7 +77,7 @@ class Source:
 def open_source(cluster: ResolvedCluster) -> Source:
     """Open the bundle, or describe what official releases offer; `preinstalled` offers nothing."""
     if cluster.artifacts is ArtifactSource.BUNDLE:
-        opened = bundle.read(cluster.artifacts_path)
+        opened = bundle.read(cluster.artifacts_path, public_key=cluster.artifacts_public_key)
         version = opened.versions.get("kubernetes", "?")
         return Source(opened.view(), f"bundle {cluster.artifacts_path} ({version})", opened)
     if cluster.artifacts is ArtifactSource.OFFICIAL:

@@ -17,7 +17,8 @@ from kubeadm_py.artifacts import download
 from kubeadm_py.artifacts import fetch as fetching
 from kubeadm_py.artifacts.download import DownloadError
 from kubeadm_py.artifacts.fetch import HostNeed, official_view
-from kubeadm_py.errors import UsageError
+from kubeadm_py.artifacts.lockfile import LockFile
+from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import binaries
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
@@ -41,6 +42,9 @@ class Site:
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     """Path -> for each of the next answers, the bytes after which the connection is cut."""
     statuses: dict[str, list[int]] = field(default_factory=dict)
+    silent_after: dict[str, list[int]] = field(default_factory=dict)
+    """Path -> for each of the next answers, the bytes after which nothing comes and nothing ends."""
+    told_to_end: threading.Event = field(default_factory=threading.Event)
     ranges: bool = True
     moved: dict[str, str] = field(default_factory=dict)
     """Path -> where the server sends on to."""
@@ -82,6 +86,12 @@ def site():
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
+            silent = held.silent_after.get(self.path)
+            if silent:
+                self.wfile.write(content[start:][: silent.pop(0)])
+                self.wfile.flush()
+                held.told_to_end.wait(20)
+                return
             cuts = held.cut_after.get(self.path)
             self.wfile.write(content[start:][: cuts.pop(0)] if cuts else content[start:])
 
@@ -93,6 +103,7 @@ def site():
     thread.start()
     held.url = f"http://127.0.0.1:{server.server_port}"
     yield held
+    held.told_to_end.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -321,3 +332,61 @@ def test_only_what_hosts_lack_is_downloaded(site, tmp_path):
     full = HostFacts(executables={**facts.executables, "kubelet": "/usr/bin/kubelet"}, files=facts.files)
     view = official_view(shape, [HostNeed(node, full) for node in shape.nodes], cache_folder=tmp_path)
     assert view.binaries == {}
+
+
+def test_a_lock_file_keeps_the_digest_and_goes_over_the_publisher(site, tmp_path):
+    site.publish(KUBELET, BODY)
+    lock = LockFile(tmp_path / "c.lock.yaml")
+    wanted = {"amd64": {BY_NAME["kubelet"]: "v1.36.3"}}
+
+    def again(cache):
+        return fetching.fetch(
+            wanted, mirror=site.url, lock=lock, cache_folder=tmp_path / cache, pause=lambda _seconds: None
+        )
+
+    again("one")
+    digest = hashlib.sha256(BODY).hexdigest()
+    assert lock.pins == {f"https:/{KUBELET}": digest}
+    assert digest in (tmp_path / "c.lock.yaml").read_text()
+    # The publisher has put something else there, with a checksum that fits.
+    site.publish(KUBELET, b"another")
+    with pytest.raises(DownloadError, match=r"c\.lock\.yaml pins"):
+        again("two")
+    assert again("one")["amd64"]["kubelet"].sha256 == digest
+    # What another cluster took from there meanwhile is not taken for what is pinned.
+    fetch(site, tmp_path / "three", "kubelet")
+    with pytest.raises(DownloadError, match=r"c\.lock\.yaml pins"):
+        again("three")
+
+
+def test_a_lock_file_that_cannot_be_written_does_not_stop_what_is_published(site, tmp_path):
+    site.publish(KUBELET, BODY)
+    lock = LockFile(tmp_path / "cache" / "official" / "c.lock.yaml")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "official").touch()
+    with pytest.raises(KubeadmPyError):
+        lock.pin("https://x", "0" * 64)
+    lock.pin("https://y", "0" * 64, published=True)
+    assert set(lock.pins) == {"https://x", "https://y"}
+
+
+def test_a_proxy_is_asked_where_the_environment_names_one(site, tmp_path, monkeypatch):
+    # To a proxy the whole URL is sent; this one has the file itself.
+    site.publish(KUBELET, BODY)
+    proxied = f"http://localhost:1{KUBELET}"
+    site.files |= {f"http://localhost:1{path}": content for path, content in site.files.items()}
+    monkeypatch.setenv("http_proxy", site.url)
+    monkeypatch.setenv("no_proxy", "")
+    wanted = {"amd64": {BY_NAME["kubelet"]: "v1.36.3"}}
+    found = fetching.fetch(wanted, mirror="http://localhost:1", cache_folder=tmp_path)
+    assert Path(found["amd64"]["kubelet"].path).read_bytes() == BODY
+    assert {path for path, _ in site.asked} == {proxied, f"{proxied}.sha256"}
+
+
+def test_a_server_that_falls_silent_counts_as_cut(site, tmp_path, monkeypatch):
+    site.publish(KUBELET, BODY)
+    site.silent_after[KUBELET] = [100_000]
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.5)
+    file = fetch(site, tmp_path, "kubelet")["amd64"]["kubelet"]
+    assert Path(file.path).read_bytes() == BODY
+    assert site.asked[-1] == (KUBELET, "bytes=100000-")
