@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tarfile
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,6 +13,7 @@ import yaml
 from kubeadm_py.artifacts import cache, images
 from kubeadm_py.artifacts.images import BundleError as BundleError
 from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.artifacts.unpack import unpack
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource
@@ -88,7 +86,7 @@ def read(path: str | Path, cache_folder: Path | None = None, *, public_key: byte
     """
     folder = Path(path).expanduser()
     if folder.is_file():
-        folder = _unpack(folder, cache_folder or cache.default_folder())
+        folder = unpack(folder, cache_folder or cache.default_folder(), DOCUMENT)
     if not folder.is_dir():
         raise BundleError(
             f"there is no bundle at {folder}", fix="name its folder or tar: spec.artifacts.path in the config"
@@ -246,45 +244,3 @@ def _damaged(path: Path) -> BundleError:
         f"{path} is damaged: its sha256 is not the one that the bundle lists",
         fix="copy the bundle again from where it was made",
     )
-
-
-def _unpack(archive: Path, cache_folder: Path) -> Path:
-    """Unpack a tar of a bundle once; its path, size and time name the folder."""
-    status = archive.stat()
-    stamp = f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}"
-    target = cache_folder / "bundles" / hashlib.sha256(stamp.encode()).hexdigest()[:16]
-    if not target.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unfinished-"))
-        try:
-            with tarfile.open(archive) as tar:
-                _extract(tar, unfinished)
-            unfinished.rename(target)
-        except (tarfile.TarError, KeyError, OSError, EOFError) as error:
-            raise BundleError(f"{archive} cannot be unpacked: {error}", fix=_COPY_AGAIN) from error
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    if (target / DOCUMENT).is_file():
-        return target
-    inner = [entry for entry in target.iterdir() if (entry / DOCUMENT).is_file()]
-    return inner[0] if len(inner) == 1 else target
-
-
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    """Write a tar's files and folders below a folder; raise TarError for any other member or place.
-
-    tarfile's own filters came with Python 3.11.4, and Debian 12 has 3.11.2.
-    """
-    for member in tar:
-        if member.name.startswith("/") or ".." in Path(member.name).parts:
-            raise tarfile.TarError(f"{member.name} lies outside of it")
-        place = folder / member.name
-        if member.isdir():
-            place.mkdir(parents=True, exist_ok=True)
-            continue
-        content = tar.extractfile(member) if member.isfile() or member.islnk() else None
-        if content is None:
-            raise tarfile.TarError(f"{member.name} is no file")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with content, place.open("wb") as file:
-            shutil.copyfileobj(content, file)

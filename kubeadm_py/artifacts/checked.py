@@ -16,14 +16,15 @@ class ChangedError(KubeadmPyError):
     """Report a file that changed between its verification and its sending."""
 
 
-def chunks(path: Path, size: int, sha256: str) -> Iterator[bytes]:
-    """Yield the first `size` bytes of a file, the last of them only if all have this digest.
+def chunks(path: Path, size: int, sha256: str, skip: int = 0) -> Iterator[bytes]:
+    """Yield the bytes of a file from `skip` to `size`, the last of them only if all have this digest.
 
     Who receives them and insists on their number thus never takes a file that was swapped meanwhile. Raise
     ChangedError, and OSError as open does.
     """
     digest = hashlib.sha256()
     left = size
+    at = 0
     held = b""
     with io.FileIO(path) as file:
         while left and (chunk := file.read(min(CHUNK, left))):
@@ -31,7 +32,8 @@ def chunks(path: Path, size: int, sha256: str) -> Iterator[bytes]:
                 yield held
             digest.update(chunk)
             left -= len(chunk)
-            held = chunk
+            held = chunk[max(0, skip - at) :]
+            at += len(chunk)
     if left or digest.hexdigest() != sha256:
         found = f"sha256 {digest.hexdigest()}"
         raise ChangedError(

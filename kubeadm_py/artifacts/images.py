@@ -1,18 +1,17 @@
-"""Read an OCI image layout, and stream images of it as the tar that `ctr images import -` takes."""
+"""Read an OCI image layout, and say what of it a host is sent."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import tarfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubeadm_py.artifacts import checked
 from kubeadm_py.errors import UsageError
+from kubeadm_py.model.actions import LocalFile
 
 IMAGE_NAME = "io.containerd.image.name"
 """The annotation that holds an image's full reference."""
@@ -26,7 +25,6 @@ MANIFEST_TYPES = (
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAKE_AGAIN = "make the bundle again"
-_BLOCK = 512
 _DOCUMENT_LIMIT = 8 << 20
 """Manifests and indexes are small; a larger one is not what it says."""
 
@@ -89,32 +87,27 @@ def blobs(layout: Path, manifest_digest: str) -> tuple[Blob, ...]:
     return (Blob(manifest_digest, path.stat().st_size), *rest)
 
 
+def layers_of(layout: Path, manifests: Collection[str]) -> frozenset[str]:
+    """Return the digests of the layers of those images that the layout knows."""
+    known = [each for each in manifests if _DIGEST.fullmatch(each) and Blob(each, 0).path(layout).is_file()]
+    return frozenset(blob.digest for digest in known for blob in blobs(layout, digest)[2:])
+
+
 @dataclass(frozen=True, slots=True)
 class ImageArchive:
-    """Hold the tar of some images: its exact size, and the blobs in it, each once."""
+    """Hold what a host is sent of some images: their index, and each blob once."""
 
     layout: Path
     index: bytes
     blobs: tuple[Blob, ...]
 
     @property
-    def size(self) -> int:
-        """Return the length of what `stream` yields."""
-        members = [len(LAYOUT_FILE), len(self.index), *(blob.size for blob in self.blobs)]
-        return sum(_BLOCK + _padded(size) for size in members) + 2 * _BLOCK
-
-    def stream(self) -> Iterator[bytes]:
-        """Yield the tar piece by piece, the same bytes for the same images; blobs are read as they go.
-
-        Raise ChangedError where a blob does not have its digest any more; what came by then is no whole tar.
-        """
-        yield from _member("oci-layout", LAYOUT_FILE)
-        yield from _member("index.json", self.index)
-        for blob in self.blobs:
-            yield _header(f"blobs/sha256/{blob.digest.removeprefix('sha256:')}", blob.size)
-            yield from _read(blob, self.layout)
-            yield bytes(_padded(blob.size) - blob.size)
-        yield bytes(2 * _BLOCK)
+    def files(self) -> tuple[LocalFile, ...]:
+        """Return the blobs as files of this machine."""
+        return tuple(
+            LocalFile(str(blob.path(self.layout)), blob.digest.removeprefix("sha256:"), blob.size)
+            for blob in self.blobs
+        )
 
 
 def archive(
@@ -122,8 +115,9 @@ def archive(
 ) -> ImageArchive:
     """Return the archive of images given as (full reference, manifest digest).
 
-    `present` are digests of layers that the host's content store holds already; they are left out.
+    `present` are manifest digests of images that the host has: their layers are left out.
     """
+    there = layers_of(layout, present)
     entries: list[Mapping[str, Any]] = []
     manifests: dict[str, Blob] = {}
     configs: dict[str, Blob] = {}
@@ -132,7 +126,7 @@ def archive(
         manifest, config, *rest = blobs(layout, digest)
         manifests[digest] = manifest
         configs[config.digest] = config
-        layers.update({blob.digest: blob for blob in rest if blob.digest not in present})
+        layers.update({blob.digest: blob for blob in rest if blob.digest not in there})
         entries.append(
             {
                 "mediaType": media_type(layout, digest),
@@ -217,29 +211,3 @@ def _document(path: Path, name: str, digest: str = "") -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise BundleError(f"{path} is not a JSON object", fix=_MAKE_AGAIN)
     return document
-
-
-def _padded(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
-
-
-def _header(name: str, size: int) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o444
-    return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
-
-
-def _member(name: str, content: bytes) -> Iterator[bytes]:
-    yield _header(name, len(content))
-    yield content
-    yield bytes(_padded(len(content)) - len(content))
-
-
-def _read(blob: Blob, layout: Path) -> Iterator[bytes]:
-    path = blob.path(layout)
-    try:
-        yield from checked.chunks(path, blob.size, blob.digest.removeprefix("sha256:"))
-    except OSError as error:
-        raise BundleError(
-            f"cannot read {path}: {error.strerror}", fix="copy the bundle again; it is not complete"
-        ) from error

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from kubeadm_py.artifacts import checked
+from kubeadm_py.artifacts.images import ImageArchive
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
@@ -44,8 +45,10 @@ PUT_BACK_MANAGER = "kubeadm-py-put-back"
 
 Resolve = Callable[[Any], bytes]
 """Turn a Late into its content."""
-OpenImages = Callable[[ImportImages], tuple[int, Iterable[bytes]]]
-"""Give the size and the bytes of an image archive."""
+OpenImages = Callable[[ImportImages], ImageArchive]
+"""Say what of images is sent."""
+RESUMED_FROM = 1 << 20
+"""Files of this many bytes and more, and the parts of images, are gone on with where a connection was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,10 @@ class StageScript:
 
     script: str
     payload: list[Callable[[], Iterable[bytes]]] = field(default_factory=list)
+    incoming: Mapping[str, int] = field(default_factory=dict)
+    """What an earlier run has sent of files: digest -> bytes that are there."""
+    fetched: list[str] = field(default_factory=list)
+    """Digests of the files that are sent so that a cut connection can be gone on with."""
     size: int = 0
     seconds: float = 0.0
     """How long the script may run at the very most: a script that hangs must not hang the run."""
@@ -94,6 +101,7 @@ def compile_stage(
     stop_file: str = f"{paths.RUN_DIR}/stop",
     stay_before: int | None = None,
     settled: bytes = b"",
+    incoming: Mapping[str, int] = {},
 ) -> StageScript:
     """Compile the actions of one host.
 
@@ -102,9 +110,9 @@ def compile_stage(
     probe that tells how the host is now). No action begins once `stop_file` exists on the host. Before the
     action of the number `stay_before` the script stays until its connection or its host ends: see
     engine.boundary. `settled` is noted once all actions are done: the host is as its inventory
-    says.
+    says. `incoming` is what an earlier run has sent in part: digest -> bytes.
     """
-    compiled = StageScript("")
+    compiled = StageScript("", incoming=incoming)
     settings = {
         "PATH": paths.SEARCH_PATH,
         "kpy_run": paths.RUN_DIR,
@@ -122,6 +130,7 @@ def compile_stage(
         body = f"mkdir -p -m 0700 {paths.STATE_DIR}\n" + _write_files(compiled, (spec,), resolve, frozenset())
         parts.append(f'(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1\n')
         parts.append('[ $? -eq 0 ] || { cat "$kpy_tmp/out" >&2; exit 1; }\n')
+    before_actions = len(parts)
     for step in plan.steps:
         for action in step.actions:
             index = len(compiled.actions)
@@ -139,6 +148,9 @@ def compile_stage(
             )
         if step.provides and step.actions:
             compiled.actions[-1] = replace(compiled.actions[-1], provides=step.provides)
+    if compiled.fetched:
+        parts.insert(before_actions, f"kpy_expect {' '.join(compiled.fetched)}\n")
+        parts.append('rm -rf "$kpy_state/incoming"\n')
     if settled:
         parts.append(f"kpy_settle {shlex.quote(settled.decode().strip())}\n")
     if epilogue:
@@ -252,7 +264,9 @@ def _make_directories(action: MakeDirectories) -> str:
 def _write_files(
     compiled: StageScript, files: tuple[FileSpec, ...], resolve: Resolve, existing: frozenset[str]
 ) -> str:
-    members = [(spec, _content(spec, resolve)) for spec in files]
+    all_members = [(spec, _content(spec, resolve)) for spec in files]
+    large = [(spec, content) for spec, content in all_members if _is_large(content)]
+    members = [(spec, content) for spec, content in all_members if not _is_large(content)]
     header_sizes = [(spec, content, _tar_header(spec, content)) for spec, content in members]
     total = sum(len(header) + _padded(_size(content)) for _, content, header in header_sizes) + 1024
 
@@ -265,8 +279,9 @@ def _write_files(
                 yield bytes(padding)
         yield bytes(1024)
 
-    compiled.payload.append(stream)
-    compiled.size += total
+    if members:
+        compiled.payload.append(stream)
+        compiled.size += total
     directories = sorted({posixpath.dirname(spec.path) for spec in files})
     lines = [f"kpy_mkdir {shlex.join(directories)}\n"]
     kept = (spec.path for spec in files if spec.path in existing and not spec.in_place)
@@ -275,13 +290,33 @@ def _write_files(
         temporary = [_temporary(spec.path) for spec in files]
         # Half of what was to be written, a key among it perhaps, is not left lying there.
         lines.append(f"kpy_drop() {{\n  rm -f -- {shlex.join(temporary)}\n}}\ntrap kpy_drop EXIT\nkpy_drop\n")
-        lines.append(f"kpy_receive {total} {shlex.quote(temporary[-1])}\n")
+    if members:
+        lines.append(f"kpy_receive {total} {shlex.quote(_temporary(members[-1][0].path))}\n")
+    for spec, content in large:
+        lines.append(_fetch(compiled, content))
+        where = f"{spec.mode:04o} {shlex.quote(spec.owner)} {shlex.quote(_temporary(spec.path))}"
+        lines.append(f"kpy_place {content.sha256} {where}\n")
     if any(spec.secret for spec in files):
         # Renames may reach the disk before contents do: a power cut must not leave an empty key in place.
         lines.append(f"sync -- {shlex.join(temporary)}\n")
     lines += [f"mv -fT -- {shlex.quote(_temporary(spec.path))} {shlex.quote(spec.path)}\n" for spec in files]
     lines.append(f"kpy_relabel {shlex.join([spec.path for spec in files])}\n")
     return "".join(lines)
+
+
+def _is_large(content: bytes | LocalFile) -> TypeGuard[LocalFile]:
+    return isinstance(content, LocalFile) and content.size >= RESUMED_FROM
+
+
+def _fetch(compiled: StageScript, file: LocalFile) -> str:
+    """Return what takes a file, from where an earlier run was cut off."""
+    have = min(compiled.incoming.get(file.sha256, 0), file.size)
+    if file.sha256 in compiled.fetched:
+        have = 0
+    compiled.payload.append(lambda: checked.chunks(Path(file.path), file.size, file.sha256, have))
+    compiled.size += file.size - have
+    compiled.fetched.append(file.sha256)
+    return f"kpy_fetch {file.sha256} {file.size} {have}\n"
 
 
 def _content(spec: FileSpec, resolve: Resolve) -> bytes | LocalFile:
@@ -431,7 +466,7 @@ def _before_guard(compiled: StageScript, guard: Guard) -> str:
     def no_late(late: Any) -> bytes:
         raise TypeError(f"nothing is sent any more where a stage has failed: {late}")
 
-    def no_images(images: ImportImages) -> tuple[int, Iterable[bytes]]:
+    def no_images(images: ImportImages) -> ImageArchive:
         raise TypeError(f"nothing is sent any more where a stage has failed: {images}")
 
     size = compiled.size
@@ -449,14 +484,15 @@ def _before_guard(compiled: StageScript, guard: Guard) -> str:
 
 
 def _import_images(compiled: StageScript, action: ImportImages, open_images: OpenImages) -> str:
-    size, stream = open_images(action)
-    compiled.payload.append(lambda: stream)
-    compiled.size += size
+    archive = open_images(action)
+    files = archive.files
+    lines = [_fetch(compiled, file) for file in files]
+    compiled.payload.append(lambda: (archive.index,))
+    compiled.size += len(archive.index)
     references = shlex.join([reference for reference, _ in action.images])
     return (
-        # --local --no-unpack: containerd unpacks an image with its first container; the import itself takes
-        # a quarter of the time, and what never runs on this host is never unpacked.
-        f"kpy_input {size} | ctr -n k8s.io images import --local --no-unpack -\n"
+        "".join(lines) + f"kpy_save {len(archive.index)}\n"
+        f"kpy_import {' '.join(file.sha256 for file in files)}\n"
         f"for image in {references}; do\n"
         '  ctr -n k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null\n'
         "done\n"

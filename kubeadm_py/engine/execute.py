@@ -6,11 +6,11 @@ import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeadm_py.engine.boundary import HELD, Boundary, stay
-from kubeadm_py.engine.compile import StageScript, compile_stage
+from kubeadm_py.engine.compile import OpenImages, StageScript, compile_stage
 from kubeadm_py.engine.events import (
     EventBus,
     HostDone,
@@ -24,7 +24,7 @@ from kubeadm_py.engine.schedule import Outcome, Part, Schedule
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import FileSpec, ImportImages, Late, LocalFile, WriteFiles
+from kubeadm_py.model.actions import FileSpec, Late, LocalFile, WriteFiles
 from kubeadm_py.model.inventory import Inventory, settled
 from kubeadm_py.model.stages import HostPlan, Stage
 from kubeadm_py.transport.fanout import fan_out
@@ -53,7 +53,7 @@ class Executor:
     sessions: Mapping[str, Session]
     bus: EventBus
     producers: Mapping[str, Producer]
-    open_images: Callable[[ImportImages], tuple[int, Iterable[bytes]]]
+    open_images: OpenImages
     interrupt: Interrupt = field(default_factory=Interrupt)
     limit: int = 16
     timings: list[Timing] = field(default_factory=list)
@@ -195,6 +195,7 @@ class Executor:
             epilogue=session.probe if probe_after else "",
             stop_file=self.stop_file,
             stay_before=stay_before,
+            incoming=session.facts.incoming,
             settled=settled(written if written is not None else session.facts.inventory or b""),
         )
 

@@ -83,6 +83,66 @@ kpy_save() {
   fi
 }
 
+# kpy_expect DIGEST...: let nothing but these lie where sent files are gathered: another run wanted others.
+kpy_expect() {
+  kpy_incoming=$kpy_state/incoming/blobs/sha256
+  mkdir -p -m 0700 "$kpy_state"
+  mkdir -p "$kpy_incoming"
+  for kpy_part in "$kpy_incoming"/*; do
+    case " $* " in
+      *" ${kpy_part##*/} "*) ;;
+      *) rm -rf "$kpy_part" ;;
+    esac
+  done
+}
+
+kpy_size() {
+  stat -c %s "$1" 2>/dev/null || echo 0
+}
+
+# kpy_fetch DIGEST SIZE HAVE: take a file's bytes from HAVE on. Where the connection is cut, what came by then
+# stays for the next run; what is whole only with that is believed by its digest alone.
+kpy_fetch() {
+  kpy_part=$kpy_incoming/$1
+  [ "$3" -gt 0 ] || : >"$kpy_part"
+  if [ "$(kpy_size "$kpy_part")" -ne "$3" ]; then
+    echo "what an earlier run has sent has changed since: run the same command again" >&2
+    return 1
+  fi
+  kpy_input "$(($2 - $3))" >>"$kpy_part"
+  if [ "$(kpy_size "$kpy_part")" -ne "$2" ]; then
+    echo "what was sent arrived incomplete" >&2
+    return 1
+  fi
+  if [ "$3" -gt 0 ] && ! echo "$1  $kpy_part" | sha256sum -c --status; then
+    rm -f "$kpy_part"
+    echo "what an earlier run has sent is damaged and was dropped: run the same command again" >&2
+    return 1
+  fi
+}
+
+# kpy_place DIGEST MODE OWNER PATH: put a file that was fetched where it belongs.
+kpy_place() {
+  chown "$3" "$kpy_incoming/$1"
+  chmod "$2" "$kpy_incoming/$1"
+  mv -fT -- "$kpy_incoming/$1" "$4"
+}
+
+# kpy_import DIGEST...: hand containerd the blobs that were fetched, with the index that comes as input.
+# --local --no-unpack: containerd unpacks an image with its first container; the import itself takes a quarter
+# of the time, and what never runs on this host is never unpacked.
+kpy_import() {
+  echo '{"imageLayoutVersion":"1.0.0"}' >"$kpy_tmp/oci-layout"
+  mv "$kpy_tmp/input" "$kpy_tmp/index.json"
+  kpy_names=
+  for kpy_digest in "$@"; do kpy_names="$kpy_names blobs/sha256/$kpy_digest"; done
+  if ! tar -c -f - -C "$kpy_tmp" oci-layout index.json -C "$kpy_state/incoming" $kpy_names \
+    | ctr -n k8s.io images import --local --no-unpack -; then
+    return 1
+  fi
+  (cd "$kpy_state/incoming" && rm -f $kpy_names)
+}
+
 # kpy_receive SIZE LAST: unpack an action's tar, whose last file is LAST: tar does not mind an archive that
 # ends between two files.
 kpy_receive() {

@@ -110,6 +110,7 @@ def read_facts(answer: Answer, *, round_trip: float = 0.0, operator_clock: float
         iptables_other_rules=_other_rules(answer),
         environment=_proxies(answer, described),
         package_manager=next((name for name in _PACKAGE_MANAGERS if name in executables), ""),
+        incoming=runtime.read_incoming(answer),
         package_lock_held=bool(lock),
         package_lock_holder=lock,
         cloud_init=_cloud_init(answer, exists, units),

@@ -112,6 +112,10 @@ system() {
     [ ! -d "$path" ] || set -- "$@" "$path"
   done
   stat -f -c '%S %b %a %c %d %n' "$@"
+  if [ -d /var/lib/kubeadm-py/incoming/blobs/sha256 ]; then
+    section '!incoming'
+    stat -c '%s %n' /var/lib/kubeadm-py/incoming/blobs/sha256/*
+  fi
   section '!unknown-owners'
   for owner in ${PROBE_OWNERS-}; do
     { getent passwd "${owner%%:*}" && getent group "${owner##*:}"; } >/dev/null 2>&1 || printf '%s\n' "$owner"

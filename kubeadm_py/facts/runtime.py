@@ -14,6 +14,7 @@ from kubeadm_py.model.versions import Version
 
 _PINNED = "io.cri-containerd.pinned=pinned"
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SANDBOX = re.compile(
     r"""^\s*"?(?:sandbox_image|sandboxImage|sandbox)"?\s*[=:]\s*["']([^"']+)["']""", re.MULTILINE
 )
@@ -69,6 +70,17 @@ def read_images(answer: Answer) -> tuple[ImageFact, ...]:
         if digest and not reference.startswith("sha256:"):
             images.append(ImageFact(reference, digest[0], _PINNED in line))
     return tuple(images)
+
+
+def read_incoming(answer: Answer) -> dict[str, int]:
+    """Return what an earlier run has sent in part, by the digest of the whole."""
+    found = {}
+    for line in answer.lines("!incoming"):
+        size, _, path = line.partition(" ")
+        name = path.rpartition("/")[2]
+        if size.isdecimal() and _SHA256.fullmatch(name):
+            found[name] = int(size)
+    return found
 
 
 def read_external_etcd(answer: Answer) -> dict[str, EtcdAnswer]:

@@ -193,7 +193,7 @@ class ImportImages:
     images: tuple[tuple[str, str], ...]
     """(reference, manifest digest)."""
     present: tuple[str, ...] = ()
-    """Digests of layers that the host holds already."""
+    """Manifest digests of images that the host has: layers that they share are not sent again."""
     reason: str = ""
 
 

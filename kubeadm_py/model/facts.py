@@ -156,6 +156,8 @@ class HostFacts:
     external_etcd: Mapping[str, EtcdAnswer] = field(default_factory=dict)
     """What an etcd that others run answered from here: endpoint -> answer; empty where nobody could ask."""
     images: tuple[ImageFact, ...] = ()
+    incoming: Mapping[str, int] = field(default_factory=dict)
+    """What an earlier run has sent in part: SHA-256 of the whole -> bytes that are there."""
     images_known: bool = False
     """Whether containerd could be asked for its images."""
     others_containers: tuple[str, ...] = ()

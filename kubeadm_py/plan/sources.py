@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,10 +68,9 @@ class Source:
             cache_folder=default_folder(),
         )
 
-    def open_images(self, action: ImportImages) -> tuple[int, Iterable[bytes]]:
-        """Return the size and bytes of the archive that an ImportImages streams."""
-        archive = images.archive(Path(action.layout), action.images, frozenset(action.present))
-        return archive.size, archive.stream()
+    def open_images(self, action: ImportImages) -> images.ImageArchive:
+        """Return what an ImportImages sends."""
+        return images.archive(Path(action.layout), action.images, frozenset(action.present))
 
 
 def open_source(cluster: ResolvedCluster) -> Source:

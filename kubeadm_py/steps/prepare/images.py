@@ -31,9 +31,10 @@ def plan_images(ctx: StepContext) -> list[Action]:
         return _pull(ctx.node, needs.absent)
     offered = artifacts.images.get(ctx.facts.architecture, {})
     imported = tuple((reference, offered[reference]) for reference in needs.absent if reference in offered)
+    present = tuple(sorted({image.digest for image in ctx.facts.images}))
     actions: list[Action] = []
     if imported:
-        actions.append(ImportImages(artifacts.layout, imported))
+        actions.append(ImportImages(artifacts.layout, imported, present))
     # What can never be pulled again must survive the kubelet's image garbage collection.
     unpinned = [reference for reference in needs.unpinned if reference in offered]
     if unpinned:

@@ -67,3 +67,13 @@ def test_a_file_that_shrank(tmp_path):
 def test_a_file_that_is_gone(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         list(checked.chunks(tmp_path / "nowhere", 1, DIGEST))
+
+
+@pytest.mark.parametrize("skip", [0, 1, 1000, 1024, 2000, SIZE - 1, SIZE])
+def test_what_is_there_already_is_read_and_not_sent(tmp_path, skip):
+    path = tmp_path / "f"
+    path.write_bytes(CONTENT)
+    assert b"".join(checked.chunks(path, SIZE, DIGEST, skip)) == CONTENT[skip:]
+    path.write_bytes(b"x" + CONTENT[1:])
+    with pytest.raises(checked.ChangedError):
+        list(checked.chunks(path, SIZE, DIGEST, skip))

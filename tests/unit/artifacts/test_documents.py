@@ -51,6 +51,7 @@ def upstream() -> Iterator[Upstream]:
 
 
 def fetch(where: str, folder: Path) -> bytes:
+    (folder / "cluster.yaml").touch()
     lock = LockFile.beside(str(folder / "cluster.yaml"))
     return documents.fetch(where, lock, folder, folder / "cache")
 
@@ -90,6 +91,7 @@ def test_a_path_begins_at_the_configs_folder(tmp_path):
 
 @pytest.mark.parametrize("text", ["[", "a", "pins: 1", "pins: {u: short}", "\x00"])
 def test_a_lock_file_that_is_none_is_refused(text, tmp_path):
+    (tmp_path / "cluster.yaml").touch()
     (tmp_path / "cluster.lock.yaml").write_text(text)
     with pytest.raises(KubeadmPyError, match=r"cluster\.lock\.yaml"):
         LockFile.beside(str(tmp_path / "cluster.yaml"))

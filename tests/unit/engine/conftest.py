@@ -5,14 +5,15 @@ from __future__ import annotations
 import getpass
 import grp
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubeadm_py.engine.compile import StageScript, compile_stage
+from kubeadm_py.artifacts.images import ImageArchive
+from kubeadm_py.engine.compile import OpenImages, StageScript, compile_stage
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, ImportImages, Late, WriteFiles
 from kubeadm_py.model.stages import HostPlan, PlannedStep
@@ -56,9 +57,7 @@ class Sandbox:
     def compile(self, *actions: Action, **options: Any) -> StageScript:
         """Compile a stage of one step."""
         resolve: Callable[[Any], bytes] = options.pop("resolve", _no_late)
-        open_images: Callable[[ImportImages], tuple[int, Iterable[bytes]]] = options.pop(
-            "open_images", _no_images
-        )
+        open_images: OpenImages = options.pop("open_images", _no_images)
         plan = HostPlan("here", (PlannedStep("step", "a step", actions),))
         options.setdefault("stop_file", f"{paths.RUN_DIR}/stop-test")
         return compile_stage(plan, resolve, open_images, **options)
@@ -87,7 +86,7 @@ def _no_late(late: Late) -> bytes:
     raise AssertionError(f"nothing is made late here: {late}")
 
 
-def _no_images(action: ImportImages) -> tuple[int, Iterable[bytes]]:
+def _no_images(action: ImportImages) -> ImageArchive:
     raise AssertionError(f"no images here: {action}")
 
 
@@ -107,6 +106,7 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
         ("MADE_DIRECTORIES", paths.STATE_DIR),
         ("SETTLED", paths.STATE_DIR),
         ("KEPT_DIR", paths.STATE_DIR),
+        ("INCOMING_DIR", paths.STATE_DIR),
     ):
         monkeypatch.setattr(paths, name, f"{parent}/{Path(getattr(paths, name)).name}")
     for directory in (paths.RUN_DIR, paths.STATE_DIR):

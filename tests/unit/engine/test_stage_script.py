@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.artifacts.checked import CHUNK, ChangedError
+from kubeadm_py.artifacts.images import Blob, ImageArchive
 from kubeadm_py.engine import compile as engine
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
@@ -507,36 +508,129 @@ def test_nothing_is_applied_where_nobody_can_say_how_many_replicas_there_are(san
     assert not (sandbox.root / "log.json").exists()
 
 
-def test_images_are_streamed_and_pinned(sandbox):
-    sandbox.command(
-        "ctr", f'printf "%s\\n" "$*" >>$LOG; case $4 in import) cat >{sandbox.root}/archive ;; esac'
-    )
-    archive = os.urandom(3 << 20)
-    action = ImportImages("/layout", (("registry.k8s.io/pause:3.10", "sha256:1"), ("odd name:1", "sha256:2")))
+CTR = 'printf "%s\\n" "$*" >>$LOG; case $4 in import) tar -x -C {root}/imported ;; esac'
+IMPORT = ImportImages("/layout", (("registry.k8s.io/pause:3.10", "sha256:1"), ("odd name:1", "sha256:2")))
+
+
+@pytest.fixture
+def archive(sandbox, tmp_path):
+    """What is sent of two images: a manifest, and a layer of 3 MiB; ctr unpacks it."""
+    (sandbox.root / "imported").mkdir()
+    sandbox.command("ctr", CTR.format(root=sandbox.root))
+    layout = tmp_path / "layout"
+    blobs = []
+    for content in (b"manifest", os.urandom(3 << 20)):
+        digest = hashlib.sha256(content).hexdigest()
+        (layout / "blobs/sha256").mkdir(parents=True, exist_ok=True)
+        (layout / "blobs/sha256" / digest).write_bytes(content)
+        blobs.append(Blob(f"sha256:{digest}", len(content)))
+    return ImageArchive(layout, b'{"index": 1}', tuple(blobs))
+
+
+def imported(sandbox) -> dict[str, bytes]:
+    folder = sandbox.root / "imported"
+    return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+
+def sent(archive: ImageArchive) -> dict[str, bytes]:
+    blobs = {f"blobs/sha256/{each.sha256}": Path(each.path).read_bytes() for each in archive.files}
+    return {**blobs, "index.json": archive.index, "oci-layout": b'{"imageLayoutVersion":"1.0.0"}\n'}
+
+
+def test_images_are_sent_imported_and_pinned(sandbox, archive):
     opened: list[ImportImages] = []
 
     def open_images(wanted: ImportImages):
         opened.append(wanted)
-        return len(archive), iter((archive[: 1 << 20], archive[1 << 20 :]))
+        return archive
 
-    result = sandbox.run(action, WriteFiles((sandbox.file("after", b"a"),)), open_images=open_images)
+    result = sandbox.run(IMPORT, WriteFiles((sandbox.file("after", b"a"),)), open_images=open_images)
     assert result.ok, sandbox.markers
-    assert opened == [action]
-    assert (sandbox.root / "archive").read_bytes() == archive
+    assert opened == [IMPORT]
+    assert imported(sandbox) == sent(archive)
     calls = sandbox.log.splitlines()
     assert calls[0].startswith("-n k8s.io images import ")
     assert calls[1:] == [
         "-n k8s.io images label registry.k8s.io/pause:3.10 io.cri-containerd.pinned=pinned",
         "-n k8s.io images label odd name:1 io.cri-containerd.pinned=pinned",
     ]
-    assert Path(sandbox.path("after")).read_bytes() == b"a", "the stream goes on right behind the archive"
+    assert Path(sandbox.path("after")).read_bytes() == b"a", "the stream goes on right behind the images"
+    assert not Path(paths.INCOMING_DIR).exists()
 
 
-def test_a_refused_archive_fails(sandbox):
+def test_a_refused_archive_fails(sandbox, archive):
     sandbox.command("ctr", "echo 'ctr: no space left on device' >&2; exit 1")
-    action = ImportImages("/layout", (("a", "sha256:1"),))
-    sandbox.run(action, open_images=lambda _: (4 << 20, (bytes(4 << 20),)))
-    assert sandbox.markers[1:] == ["failed 0 1", "output ctr: no space left on device"]
+    sandbox.run(IMPORT, open_images=lambda _: archive)
+    assert sandbox.markers[1] == "failed 0 1"
+    assert "output ctr: no space left on device" in sandbox.markers
+
+
+def partly_sent() -> dict[str, int]:
+    """Return what a probe would find of an earlier run."""
+    folder = Path(paths.INCOMING_DIR) / "blobs/sha256"
+    return {each.name: each.stat().st_size for each in folder.iterdir()} if folder.exists() else {}
+
+
+def test_images_that_were_cut_off_go_on_where_they_stopped(sandbox, archive):
+    def script(**options):
+        return sandbox.compile(IMPORT, open_images=lambda _: archive, **options)
+
+    whole = b"".join(script().stream())
+    for size in (4, 1000, 2 << 20):
+        assert not sandbox.host.run(script().script, stdin=whole[:size], timeout=20).ok
+    layer = archive.files[-1]
+    found = partly_sent()
+    assert found[layer.sha256] == (2 << 20) - len(b"manifest")
+    rest = script(incoming=found)
+    assert rest.size == len(whole) - (2 << 20) == sum(map(len, rest.stream()))
+    assert sandbox.host.run(rest.script, stdin=rest.stream(), timeout=20).ok
+    assert imported(sandbox) == sent(archive)
+    assert partly_sent() == {}
+
+
+def test_what_was_sent_in_part_and_is_damaged_is_dropped(sandbox, archive):
+    def go_on():
+        return sandbox.run(IMPORT, open_images=lambda _: archive, incoming=partly_sent())
+
+    layer = archive.files[-1]
+    folder = Path(paths.INCOMING_DIR) / "blobs/sha256"
+    folder.mkdir(parents=True)
+    (folder / layer.sha256).write_bytes(bytes(1 << 20))
+    (folder / ("0" * 64)).write_bytes(b"of another bundle")
+    assert not go_on().ok
+    assert any("damaged" in line for line in sandbox.output)
+    assert imported(sandbox) == {}
+    assert set(partly_sent()) == {archive.files[0].sha256}
+    assert go_on().ok, sandbox.markers
+    assert imported(sandbox) == sent(archive)
+
+
+def test_what_changed_since_the_probe_is_not_taken_for_whole(sandbox, archive):
+    layer = archive.files[-1]
+    sandbox.run(IMPORT, open_images=lambda _: archive, incoming={layer.sha256: 1 << 20})
+    assert any("run the same command again" in line for line in sandbox.output)
+    assert imported(sandbox) == {}
+
+
+def test_a_large_binary_goes_on_where_it_was_cut_off(sandbox, tmp_path):
+    """Small files of the same action come anew, the large one from where it stopped."""
+    source = tmp_path / "kubelet"
+    source.write_bytes(os.urandom(3 << 20))
+    content = LocalFile(str(source), hashlib.sha256(source.read_bytes()).hexdigest(), 3 << 20)
+    files = (sandbox.file("small", b"s", 0o600), sandbox.file("kubelet", content, 0o755))
+    first = sandbox.compile(WriteFiles(files))
+    whole = b"".join(first.stream())
+    assert not sandbox.host.run(first.script, stdin=whole[: 2 << 20], timeout=20).ok
+    assert not Path(sandbox.path("kubelet")).exists()
+    assert not Path(sandbox.path("small")).exists()
+    (have,) = partly_sent().values()
+    assert 1 << 20 < have < 2 << 20
+    rest = sandbox.compile(WriteFiles(files), incoming=partly_sent())
+    assert rest.size == first.size - have
+    assert sandbox.host.run(rest.script, stdin=rest.stream(), timeout=20).ok
+    assert Path(sandbox.path("kubelet")).read_bytes() == source.read_bytes()
+    assert (mode_of(sandbox.path("kubelet")), mode_of(sandbox.path("small"))) == (0o755, 0o600)
+    assert partly_sent() == {}
 
 
 class TestWaits:

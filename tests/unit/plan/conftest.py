@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.inventory import INVENTORY_LABEL, Ref
+from kubeadm_py.artifacts.images import ImageArchive
 from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.config.live import adopt
 from kubeadm_py.engine import session as sessions
@@ -726,9 +727,9 @@ def _bring_up(world: World, key: str, options: dict[str, Any]) -> None:
 class BundleOfNothing(Source):
     """A bundle whose images are three bytes."""
 
-    def open_images(self, action: ImportImages) -> tuple[int, Iterable[bytes]]:
+    def open_images(self, action: ImportImages) -> ImageArchive:
         """Return the archive."""
-        return 3, (b"tar",)
+        return ImageArchive(Path(action.layout), b"{}", ())
 
 
 class FakeTime:
