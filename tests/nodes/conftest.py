@@ -52,6 +52,7 @@ ORDER = (
     "test_endpoint_moves",  # the same
     "test_etcd_hosts",  # brings one up, and three hosts for etcd
     "test_endpoint",  # the same
+    "test_bundles",  # two bare nodes without a way out, before and after
     "test_crash",  # five nodes, again and again
 )
 """Modules in the order in which each finds most of what it needs."""
