@@ -80,7 +80,7 @@ system() {
   done
   section '!executables'
   for name in losetup mount cp ss ip flock tar modprobe sysctl systemctl kubelet kubectl containerd ctr \
-    containerd-shim-runc-v2 crictl etcdctl etcdutl runc docker iptables nft ipset conntrack socat \
+    containerd-shim-runc-v2 crictl etcdctl etcdutl runc docker rkt crio cri-dockerd iptables nft ipset conntrack socat \
     ethtool tc apt-get dnf yum zypper pacman apk chronyc haproxy keepalived $PROBE_COMMANDS; do
     command -v "$name"
   done
@@ -306,6 +306,7 @@ tools() {
   version containerd --version
   version ctr --version
   version runc --version
+  version crio --version
   version crictl --version
   version etcdctl version
   version etcdutl version

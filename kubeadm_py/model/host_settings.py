@@ -6,6 +6,15 @@ from kubeadm_py.model import binaries, paths
 
 FSTAB = "/etc/fstab"
 CONTAINERD_PROXY = "/etc/systemd/system/containerd.service.d/http-proxy"
+CRIO_CONFIG = "/etc/crio/crio.conf.d/20-kubeadm-py.conf"
+"""Behind 10-crio.conf, which CRI-O's packages bring: later names win."""
+CRIO_CREDENTIALS = "/etc/crio/kubeadm-py-auth.json"
+CRIO_PROXY = "/etc/systemd/system/crio.service.d/http-proxy"
+CONTAINERS_REGISTRIES = "/etc/containers/registries.conf.d/20-kubeadm-py.conf"
+CONTAINERS_CERTS_DIR = "/etc/containers/certs.d"
+CONTAINERS_POLICY = "/etc/containers/policy.json"
+CRI_DOCKERD_DROPIN = "/etc/systemd/system/cri-docker.service.d/20-kubeadm-py.conf"
+DOCKER_CERTS_DIR = "/etc/docker/certs.d"
 KUBELET_PROXY = "/etc/systemd/system/kubelet.service.d/http-proxy"
 """Without .conf, the drop-in, and .env, the variables that it names: these may hold a password."""
 KUBELET_LOCAL_DROPIN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
@@ -64,6 +73,15 @@ PROBED_FILES = (
     f"{CONTAINERD_PROXY}.conf",
     f"{CONTAINERD_PROXY}.env",
     paths.CRICTL_CONFIG,
+    CRIO_CONFIG,
+    CRIO_CREDENTIALS,
+    f"{CRIO_PROXY}.conf",
+    f"{CRIO_PROXY}.env",
+    CONTAINERS_REGISTRIES,
+    CONTAINERS_CERTS_DIR,
+    CONTAINERS_POLICY,
+    CRI_DOCKERD_DROPIN,
+    DOCKER_CERTS_DIR,
     paths.KUBELET_UNIT,
     paths.KUBELET_DROPIN,
     KUBELET_LOCAL_DROPIN,
@@ -84,4 +102,4 @@ PROBED_BINARIES = tuple(
     )
 )
 """Paths of the binaries that preparation compares."""
-PROBED_UNITS = ("containerd.service", "kubelet.service")
+PROBED_UNITS = ("containerd.service", "kubelet.service", "crio.service", "cri-docker.service")

@@ -45,6 +45,8 @@ CONTAINERD_CONFIG = "/etc/containerd/config.toml"
 CONTAINERD_CERTS_DIR = "/etc/containerd/certs.d"
 CONTAINERD_UNIT = "/usr/lib/systemd/system/containerd.service"
 CONTAINERD_SOCKET = "unix:///run/containerd/containerd.sock"
+CRIO_SOCKET = "unix:///var/run/crio/crio.sock"
+CRI_DOCKERD_SOCKET = "unix:///var/run/cri-dockerd.sock"
 CRICTL_CONFIG = "/etc/crictl.yaml"
 
 SYSCTL_FILE = "/etc/sysctl.d/99-kubernetes.conf"

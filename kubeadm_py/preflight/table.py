@@ -11,6 +11,7 @@ from kubeadm_py.preflight.checks import (
     leftovers,
     names,
     network,
+    other_runtimes,
     own_files,
     packages,
     ports,
@@ -44,5 +45,6 @@ CHECKS: tuple[Check, ...] = (
     *proxy.CHECKS,
     *packages.CHECKS,
     *kubelet.CHECKS,
+    *other_runtimes.CHECKS,
     *runtime.CHECKS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubeadm_py.model import images, paths, versions
+from kubeadm_py.model import images, paths, runtimes, versions
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.versions import Version
@@ -23,8 +23,13 @@ def cri(ctx: CheckContext) -> Iterator[Hit]:
     elif ctx.facts.cri_ready is False:
         yield Hit(
             f"the container runtime is not ready: {ctx.facts.cri_message or 'it gives no reason'}",
-            "journalctl -u containerd -n 50 on the host says more",
+            f"journalctl -u {_unit(socket)} -n 50 on the host says more",
         )
+
+
+def _unit(socket: str) -> str:
+    runtime = runtimes.of_socket(socket)
+    return runtime.unit.removesuffix(".service") if runtime else "UNIT"
 
 
 def _same_socket(socket: str, found: tuple[str, ...]) -> bool:

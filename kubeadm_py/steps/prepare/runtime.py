@@ -6,11 +6,13 @@ import shlex
 from datetime import timedelta
 
 from kubeadm_py.artifacts.plan import BinaryState, uses_containerd
-from kubeadm_py.model import binaries, host_settings, images, paths, versions
+from kubeadm_py.model import binaries, host_settings, images, paths, runtimes, versions
 from kubeadm_py.model.actions import Action, FileSpec, Unit, Wait, WriteFiles
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps.base import StepContext, differing
 from kubeadm_py.steps.prepare import proxy, source
+from kubeadm_py.steps.prepare.cri_dockerd import plan_cri_dockerd
+from kubeadm_py.steps.prepare.crio import plan_crio
 from kubeadm_py.steps.prepare.registries import registry_files
 from kubeadm_py.steps.prepare.text import render
 
@@ -24,11 +26,11 @@ def plan_runtime(ctx: StepContext) -> list[Action]:
     """Bring containerd to what the cluster needs: binaries, config, unit, running and enabled.
 
     A containerd that somebody else installed keeps its binary and unit; its config becomes ours, because
-    the cgroup driver and the sandbox image must fit. With `preinstalled`, or another runtime, nothing but
-    proxy and registry settings is written.
+    the cgroup driver and the sandbox image must fit. With `preinstalled` nothing but proxy and registry
+    settings is written. CRI-O and cri-dockerd are configured, never installed.
     """
     if not uses_containerd(ctx.node):
-        return []
+        return _of_others(ctx)
     states = source.states(ctx)
     chosen = [states[binary.name] for binary in binaries.RUNTIME if binary.name in states]
     actions: list[Action] = []
@@ -57,6 +59,14 @@ def plan_runtime(ctx: StepContext) -> list[Action]:
     if unit is not None:
         actions += [unit, _ready(ctx)]
     return actions
+
+
+def _of_others(ctx: StepContext) -> list[Action]:
+    """Configure a runtime that is not ours to install; of one that nobody knows nothing is touched."""
+    runtime = runtimes.of_socket(ctx.node.cri_socket)
+    if runtime is runtimes.CRIO:
+        return plan_crio(ctx)
+    return plan_cri_dockerd(ctx) if runtime is runtimes.CRI_DOCKERD else []
 
 
 def plan_crictl(ctx: StepContext) -> list[Action]:

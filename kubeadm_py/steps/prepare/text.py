@@ -14,6 +14,7 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_WORD = re.compile(r"[A-Za-z0-9._/@:+-]+")
 _PATH = re.compile(r"/[A-Za-z0-9._/@:+-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -58,7 +59,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - not HTML: `_only_safe` refuses whatever no filter has escaped
     )
-    for function in (to_toml, to_comment, to_unit_path, to_environment_string):
+    for function in (to_toml, to_comment, to_unit_path, to_unit_word, to_environment_string):
         environment.filters[function.__name__] = function
     return environment
 
@@ -88,6 +89,14 @@ def to_unit_path(value: Any) -> _Safe:
         raise UsageError(
             f"{text!r} cannot stand in a systemd unit as a path", fix="use a plain absolute path"
         )
+    return _Safe(text)
+
+
+def to_unit_word(value: Any) -> _Safe:
+    """Let through a word, such as an image's reference, that systemd reads as one without quotes."""
+    text = str(value)
+    if not _WORD.fullmatch(text):
+        raise UsageError(f"{text!r} cannot stand in a systemd unit as one word", fix="use plain characters")
     return _Safe(text)
 
 

@@ -29,6 +29,7 @@ from kubeadm_py.model.cluster import (
     Networking,
     Node,
     OwnFile,
+    Registry,
     ResolvedCluster,
     Role,
 )
@@ -91,6 +92,9 @@ def cluster_of(values: Mapping[str, Any], nodes: tuple[Node, ...]) -> ResolvedCl
         "dns": lambda row: Dns(**row),
         "addons": lambda rows: tuple(AddonRequest(**row) for row in rows),
         "artifacts": ArtifactSource,
+        "registries": lambda rows: {
+            name: Registry(**{k: tuple(v) for k, v in row.items()}) for name, row in rows.items()
+        },
         "load_balancer": LoadBalancer,
         "discovery": lambda row: Discovery(**row),
         "external_etcd": lambda row: Etcd(local=None, external=ExternalEtcd(("https://e:2379",), **row)),
