@@ -65,7 +65,7 @@ from kubeadm_py.transport.fake import Call, FakeHost
 
 CASES = Path(__file__).parents[1] / "steps" / "prepare" / "cases"
 HELD = b"##kubeadm-py held\n"
-_READS = re.compile(r"^kpy_(receive|save|input) (\d+)(.*)$", re.MULTILINE)
+_READS = re.compile(r"^kpy_(receive|save) (\d+)", re.MULTILINE)
 _BEGIN = re.compile(r"^kpy_begin (\d+)\n\(\nset -eu\n(.*?)\n\) >\"\$kpy_tmp/out\" 2>&1 8>&-$", re.M | re.S)
 _SERVER = "https://10.0.0.11:6443"
 
@@ -352,7 +352,7 @@ class Machine(FakeHost):
         return Result(0 if ok else 1, output, b"")
 
     def _carry_out(self, body: str, stream: io.BytesIO) -> bool:
-        for kind, size, rest in _READS.findall(body):
+        for kind, size in _READS.findall(body):
             content = stream.read(int(size))
             assert len(content) == int(size), "less was sent than the script reads"
             if kind == "receive":
@@ -365,11 +365,11 @@ class Machine(FakeHost):
                 self.api.delete(json.loads(content)["items"])
             elif "kubectl" in body:
                 self._apply(json.loads(content))
-            elif kind == "save":
+            elif "kpy_import" in body:
+                assert content == BundleOfNothing.INDEX
+            else:
                 assert "kubelet.conf" in body
                 self._put(paths.KUBELET_CONF, content, 0o600, "root:root")
-            else:
-                assert "ctr " in rest
         for images in re.findall(r"^for image in (.*); do\n +(?:pull|ctr)", body, re.MULTILINE):
             found = tuple(ImageFact(image, "sha256:1", pinned=True) for image in shlex.split(images))
             self.facts = replace(self.facts, images=(*self.facts.images, *found))
@@ -725,11 +725,13 @@ def _bring_up(world: World, key: str, options: dict[str, Any]) -> None:
 
 
 class BundleOfNothing(Source):
-    """A bundle whose images are three bytes."""
+    """A bundle whose images have nothing in them."""
+
+    INDEX = b"{}"
 
     def open_images(self, action: ImportImages) -> ImageArchive:
         """Return the archive."""
-        return ImageArchive(Path(action.layout), b"{}", ())
+        return ImageArchive(Path(action.layout), self.INDEX, ())
 
 
 class FakeTime:

@@ -62,7 +62,7 @@ def test_exactly_what_is_sent_is_checked(monkeypatch):
 def test_official_releases_are_fetched_for_the_hosts_of_the_run(world, monkeypatch):
     asked = []
 
-    def view(cluster, needs, say):
+    def view(cluster, needs, *, lock, say):
         say("downloading")
         asked.extend(need.node.name for need in needs)
         return "the view"
