@@ -10,7 +10,7 @@ from kubeadm_py.config.check_networking import networks
 from kubeadm_py.config.documents import value_at
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.whole import Whole
-from kubeadm_py.model import paths
+from kubeadm_py.model import kernel, paths
 from kubeadm_py.model.cluster import Networking
 
 
@@ -74,6 +74,7 @@ def warn_about_components(whole: Whole, problems: Problems) -> None:
                 place, ("readOnlyPort",), "opens a port that anyone may read; kubeadm leaves it 0"
             )
     if whole.kube_proxy.given:
+        _warn_about_ipvs(whole, problems)
         default = _kube_proxy_defaults(whole).get("clusterCIDR", "")
         written = whole.kube_proxy.value.cluster_cidr
         if written and default and written != default:
@@ -82,6 +83,21 @@ def warn_about_components(whole: Whole, problems: Problems) -> None:
                 ("clusterCIDR",),
                 f"{show(written)} is kept; networking.podSubnet is {default}",
             )
+
+
+def _warn_about_ipvs(whole: Whole, problems: Problems) -> None:
+    place, proxy = whole.kube_proxy.document, whole.kube_proxy.value
+    if proxy.mode != "ipvs" or whole.cluster_configuration.value.proxy.disabled:
+        return
+    problems.warning(
+        place, ("mode",), "ipvs is deprecated since Kubernetes 1.35 and will be removed; take nftables"
+    )
+    scheduler = proxy.ipvs.scheduler
+    if scheduler and scheduler not in kernel.IPVS_SCHEDULERS:
+        known = ", ".join(kernel.IPVS_SCHEDULERS)
+        problems.warning(
+            place, ("ipvs", "scheduler"), f"{show(scheduler)} is no scheduler that Linux has; it has {known}"
+        )
 
 
 def _say(value: Any) -> str:

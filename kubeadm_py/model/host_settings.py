@@ -28,6 +28,7 @@ MODULE_OPTIONS = {
     "nf_conntrack": "NF_CONNTRACK",
     "nf_tables": "NF_TABLES",
     "ip_vs": "IP_VS",
+    "dummy": "DUMMY",
 }
 """Kernel module -> the option (without CONFIG_) that says if it is built in; model/kernel.py has more."""
 
@@ -39,6 +40,8 @@ PROXY_MODE_MODULES = {
     "ipvs": ("nf_conntrack", "ip_vs"),
 }
 """What kube-proxy needs by mode; ipvs needs its scheduler's besides. '' is kube-proxy's own default."""
+PROXY_MODE_LINKS = {"ipvs": ("dummy",)}
+"""Kinds of links that kube-proxy makes by mode: their modules come by themselves, none is loaded ahead."""
 
 SYSCTLS = {
     "net.ipv4.ip_forward": 1,

@@ -64,7 +64,9 @@ MODULE_OPTIONS = {
     "ip_set": "IP_SET",
     "xt_set": "NETFILTER_XT_SET",
     "openvswitch": "OPENVSWITCH",
-    "dummy": "DUMMY",
+    "geneve": "GENEVE",
+    "cls_bpf": "NET_CLS_BPF",
+    "sch_ingress": "NET_SCH_INGRESS",
 }
 """Module -> the option (without CONFIG_) that says whether it is built in."""
 

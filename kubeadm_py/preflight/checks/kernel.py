@@ -112,7 +112,8 @@ def kube_proxy_mode(ctx: CheckContext) -> Iterator[Hit]:
     if ctx.cluster.proxy_disabled:
         return
     mode = str(ctx.cluster.kube_proxy_config.get("mode") or "")
-    missing = lacking(ctx, kernel.proxy_modules(ctx.cluster))
+    wanted = (*kernel.proxy_modules(ctx.cluster), *host_settings.PROXY_MODE_LINKS.get(mode, ()))
+    missing = lacking(ctx, wanted)
     if missing:
         yield Hit(
             f"kube-proxy's mode {mode or 'iptables'} needs {', '.join(missing)}; the kernel lacks it",
@@ -167,7 +168,7 @@ CHECKS = (
         Severity.ERROR,
         Gate.HOST,
         NODES,
-        "The kernel has what kube-proxy's mode needs (ipvs: ip_vs and its scheduler; nftables: kernel 5.13).",
+        "The kernel has what kube-proxy's mode needs (ipvs: ip_vs, its scheduler, dummy; nftables: 5.13).",
         kube_proxy_mode,
         kubeadm=False,
     ),

@@ -443,3 +443,19 @@ def test_a_joining_host_keeps_the_ca_in_certificates_dir(tmp_path: Path) -> None
     join = (ACCEPTED / "join.yaml").read_text()
     file.write_text(f"{shared}---\n{join}")
     assert load(str(file)).cluster.ca_cert_path == "/etc/kubernetes/other/ca.crt"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "known"),
+    [(each, True) for each in ("rr", "lc", "dh", "sh", "sed", "nq", "wrr", "wlc")]
+    + [("", True), ("round", False)],
+)
+def test_ipvs_is_deprecated_and_has_the_schedulers_of_linux(
+    scheduler: str, known: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "cluster.yaml"
+    proxy = f"kind: KubeProxyConfiguration\nmode: ipvs\nipvs: {{scheduler: '{scheduler}'}}\n"
+    file.write_text(f"apiVersion: kubeproxy.config.k8s.io/v1alpha1\n{proxy}")
+    messages = [problem.message for problem in load(str(file)).warnings]
+    assert any("ipvs is deprecated since Kubernetes 1.35" in text for text in messages)
+    assert any("is no scheduler that Linux has; it has rr, wrr" in text for text in messages) is not known
