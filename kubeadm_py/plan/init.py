@@ -151,9 +151,9 @@ class _Init:
         """Do the whole init."""
         run = self.run
         self._refuse_a_second_cluster()
-        self._gate(Gate.HOST)
         installed.tell(run, self.addons)
         installed.refuse_another_network(self._live_addons, self.addons)
+        self._gate(Gate.HOST)
         self.session.inventory.cluster = run.cluster.name
         if run.options.dry_run:
             return self._report(Plan("init", (self._stage(PREPARE), self._stage(CONTROL_PLANE))))

@@ -312,9 +312,10 @@ class Members:
             endpoint=self._answering_endpoint,
             leader=self.leader,
         )
-        self._gate(Gate.HOST, tuple(self.run.sessions), tried)
         installed.tell(self.run, self.addons)
+        # First: nobody should bring images for a network that cannot come.
         installed.refuse_another_network(self.live_addons, self.addons, prune=self.run.options.prune)
+        self._gate(Gate.HOST, tuple(self.run.sessions), tried)
         # A member that was cut off on its way in may be Ready by now: the name is its own.
         strangers = [name for name in self.joining if name in new]
         if self.running and strangers:

@@ -29,6 +29,8 @@ TYPES_OF = {"rook-ceph": "rook", "metallb": "metallb", "calico": "calico", "cana
 """Add-on -> the file of its types."""
 STRICT = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-")
 
+DELETION_SECONDS = 600
+"""A hundred types go, each with all that controllers hold on to, on a machine with other things to do."""
 Object = Mapping[str, Any]
 
 
@@ -38,6 +40,7 @@ class Server:
     def __init__(self, cluster: Cluster) -> None:
         self.kubectl = cluster.kubectl
         self._before = self._names("namespaces"), self._names("crds")
+        self._types: set[Path] = set()
 
     def prepare(self, objects: Sequence[Object]) -> None:
         """Make objects: a dry run of what lies in a namespace, or runs as an account, needs both."""
@@ -45,7 +48,10 @@ class Server:
             self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text(objects))
 
     def types(self, path: Path) -> None:
-        """Bring types, and wait until they are served."""
+        """Bring types once, and wait until they are served."""
+        if path in self._types:
+            return
+        self._types.add(path)
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=path.read_text())
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
@@ -58,7 +64,7 @@ class Server:
         for kind, before in zip(("namespaces", "crds"), self._before, strict=True):
             new = self._names(kind) - before
             if new:
-                self.kubectl("delete", kind, *sorted(new))
+                self.kubectl("delete", kind, *sorted(new), timeout=DELETION_SECONDS)
 
     def _names(self, kind: str) -> set[str]:
         return set(self.kubectl("get", kind, "-o", "jsonpath={.items[*].metadata.name}").split())
@@ -69,7 +75,7 @@ def cluster(fleet: Fleet) -> Cluster:
     return fleet.cluster(workers=0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(cluster: Cluster) -> Iterator[Server]:
     server = Server(cluster)
     yield server
