@@ -34,7 +34,8 @@ ORDER = (
     "test_refusals",
     "test_transport",
     "test_failure",  # new control planes
-    "test_addon_objects",  # one control plane; leaves it as it was
+    "test_static_volumes",  # leaves the cluster as it was
+    "test_addon_objects",  # the same
     "test_addons",  # changes the kubelets' configuration; leaves bare nodes
     "test_metrics",  # brings up a cluster with the add-on, and leaves bare nodes
     "test_proxy_modes",

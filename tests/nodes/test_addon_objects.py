@@ -72,7 +72,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def cluster(fleet: Fleet) -> Cluster:
-    return fleet.cluster(workers=0)
+    return fleet.cluster(workers=1)
 
 
 @pytest.fixture(scope="module")
