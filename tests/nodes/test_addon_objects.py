@@ -6,6 +6,7 @@ Nothing of it runs. This proves schemas, defaults and admission, that of the pod
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,17 @@ def test_rendered_objects_are_taken_by_a_real_api_server(case: str, server: Serv
     left = sorted({each["kind"] for each in objects} - {each["kind"] for each in known})
     if left:
         pytest.skip(f"all but {', '.join(left)} was taken: their types are not at hand")
+
+
+def test_the_objects_in_the_docs_are_taken(server: Server) -> None:
+    page = (ADDONS.parents[2] / "docs" / "workloads.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)
+    objects = [
+        each for block in blocks if "kind: Cluster\n" not in block for each in yaml.safe_load_all(block)
+    ]
+    spaces = {each["metadata"]["namespace"] for each in objects if "namespace" in each["metadata"]}
+    server.prepare([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in spaces])
+    assert len(server.judge(objects)) == len(objects) > 0
 
 
 def served(server: Server) -> set[str]:

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from kubeadm_py.addons import load as addons
 from kubeadm_py.cli import app
 from kubeadm_py.cli.table import COMMANDS
 from kubeadm_py.config import schema
@@ -78,14 +79,16 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
 
 
-def test_the_readmes_config_is_a_good_one(tmp_path: Path) -> None:
-    (text,) = [block for block in blocks("README.md", "yaml") if "kind: Cluster" in block]
+@pytest.mark.parametrize("page", ["README.md", "docs/workloads.md"])
+def test_the_config_of_a_page_is_a_good_one(page: str, tmp_path: Path) -> None:
+    (text,) = [block for block in blocks(page, "yaml") if "kind: Cluster\n" in block]
     assert list(yaml.safe_load_all(text))
     path = tmp_path / "cluster.yaml"
     path.write_text(text)
     loaded = load(str(path))
     assert loaded.has_cluster_document
     assert loaded.warnings == ()
+    assert addons.resolve(loaded.cluster)
 
 
 def test_the_architectures_example_of_a_check_works() -> None:
