@@ -54,7 +54,12 @@ def _section(addon: Addon) -> Iterator[str]:
         yield f"Also called {', '.join(addon.aliases)}.\n"
     yield from (f"- {note}" for note in addon.notes)
     yield from (f"- Hosts need {need}" for need in _needs(addon))
-    if addon.notes or addon.host_needs.conditions:
+    for proxy in addon.kube_proxy:
+        modes = " or ".join(
+            "without kube-proxy" if mode == "none" else f"with {mode}" for mode in proxy.modes
+        )
+        yield f"- Works {modes}{_when(proxy, 'where')}"
+    if addon.notes or addon.host_needs.conditions or addon.kube_proxy:
         yield ""
     if addon.parameters:
         rows = []
@@ -95,14 +100,16 @@ def _needs(addon: Addon) -> Iterator[str]:
     for command in needs.commands:
         packages = ", ".join(f"{package} ({family})" for family, package in command.packages.items())
         yield f"the program {command.command}{_when(command)}: package {packages}"
+    for interface in needs.interfaces:
+        yield f"an interface that is what `{interface.parameter}` asks for, where it is given"
     for port in needs.ports:
         number = port.port if port.port is not None else f"`{port.port_parameter}`"
         yield f"to reach each other on {port.protocol} port {number}{_when(port)}"
 
 
-def _when(condition: Conditional) -> str:
+def _when(condition: Conditional, word: str = "with") -> str:
     chosen = [
         f"`{name}` {' or '.join(json.dumps(each) for each in values)}"
         for name, values in condition.when.items()
     ]
-    return f" with {', '.join(chosen)}" if chosen else ""
+    return f" {word} {', '.join(chosen)}" if chosen else ""

@@ -27,7 +27,6 @@ from kubeadm_py.addons.schema import (
 from kubeadm_py.addons.stages import Stages
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
-from kubeadm_py.model.host_needs import Command, HostRequirements, InterfaceChoice, Port
 from kubeadm_py.model.registries import registry_of
 
 __all__ = ["LoadedAddon", "available", "load"]
@@ -206,40 +205,6 @@ def readiness(addons: Sequence[ResolvedAddon]) -> list[ReadyObject]:
 def notices(addons: Iterable[ResolvedAddon]) -> list[str]:
     """List what users of legacy add-ons have to be told."""
     return [f"{item.name}: {item.addon.notice}" for item in addons if item.addon.notice]
-
-
-def host_requirements(addons: Iterable[ResolvedAddon]) -> HostRequirements:
-    """Sum up what the hosts must have for `addons` with their parameters."""
-    kernel: dict[str, tuple[str, ...]] = {}
-    commands: dict[str, Command] = {}
-    sysctls: dict[str, str] = {}
-    ports: list[Port] = []
-    interfaces: list[InterfaceChoice] = []
-    cni_config = ""
-    for item in addons:
-        needs, values = item.addon.host_needs, dict(item.parameters)
-        for need in needs.kernel:
-            if need.applies(values):
-                kernel[need.feature] = (*kernel.get(need.feature, ()), item.name)
-        for wanted in needs.commands:
-            if wanted.applies(values):
-                known = commands.get(wanted.command)
-                packages: dict[str, str] = dict(known.packages if known else {})
-                packages |= {str(family): package for family, package in wanted.packages.items()}
-                by = (*(known.addons if known else ()), item.name)
-                commands[wanted.command] = Command(wanted.command, packages, by)
-        sysctls.update(needs.sysctls)
-        ports += [Port(port.protocol, port.number(values)) for port in needs.ports if port.applies(values)]
-        interfaces += [
-            InterfaceChoice(f"{item.name}.parameters.{each.parameter}", each.by, str(values[each.parameter]))
-            for each in needs.interfaces
-            if each.applies(values) and values[each.parameter]
-        ]
-        if item.addon.pod_network:
-            cni_config = item.addon.pod_network.cni_config
-    return HostRequirements(
-        kernel, tuple(commands.values()), sysctls, tuple(ports), tuple(interfaces), cni_config
-    )
 
 
 def is_pod_network(known: inventory.Inventory) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons import requirements
 from kubeadm_py.artifacts.check import artifact_findings
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.facts.parse import public_key_sha256
@@ -36,7 +37,7 @@ def contexts(
     verb = verb or run.verb
     all_facts = {name: session.facts for name, session in run.sessions.items()}
     found: list[CheckContext] = []
-    needs = addons.host_requirements(addons.resolve(run.cluster))
+    needs = requirements.of(addons.resolve(run.cluster))
     for name in names:
         node, member = run.sessions[name].node, is_member(run, name, member_of)
         # The vip is everybody's: one host tries it. A cluster that is joined holds its own.

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons import requirements
 from kubeadm_py.model import endpoint, host_settings, paths, ports
 from kubeadm_py.model.cluster import Component, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
@@ -141,7 +142,7 @@ def sysctls(cluster: ResolvedCluster) -> dict[str, str]:
     networks = [*cluster.networking.pod_networks, *cluster.networking.service_networks]
     if any(network.version == 6 for network in networks):
         listed |= {name: str(value) for name, value in host_settings.SYSCTLS_IPV6.items()}
-    return listed | dict(addons.host_requirements(addons.resolve(cluster)).sysctls)
+    return listed | dict(requirements.of(addons.resolve(cluster)).sysctls)
 
 
 def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:

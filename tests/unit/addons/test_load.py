@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons import requirements
 from kubeadm_py.errors import ExitCode, UsageError
 from kubeadm_py.model.cluster import AddonRequest
 from kubeadm_py.model.host_needs import Command, Port
@@ -99,7 +100,7 @@ def test_readiness_tells_what_needs_a_worker(make_cluster):
     ],
 )
 def test_host_requirements_follow_the_parameters(parameters, kernel, ports, make_cluster):
-    needs = addons.host_requirements(addons.resolve(make_cluster(AddonRequest("flannel", parameters))))
+    needs = requirements.of(addons.resolve(make_cluster(AddonRequest("flannel", parameters))))
     assert set(needs.kernel) == kernel
     assert [(port.protocol, port.port) for port in needs.ports] == ports
     assert needs.sysctls["net.ipv4.ip_forward"] == "1"
@@ -114,7 +115,7 @@ def test_host_requirements_of_a_folder_of_ones_own(write_addon, make_cluster):
         requires=["storage"],
     )
     cluster = make_cluster(AddonRequest(folder), AddonRequest("local-path-storage"))
-    needs = addons.host_requirements(addons.resolve(cluster))
+    needs = requirements.of(addons.resolve(cluster))
     assert needs.commands == (Command("mount.nfs", {"debian": "nfs-common"}, ("sample",)),)
     assert needs.ports == (Port("tcp", 2049),)
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons import requirements
 from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.model import facts as fact_types
 from kubeadm_py.model.cluster import (
@@ -112,7 +113,7 @@ def cluster_of(values: Mapping[str, Any], nodes: tuple[Node, ...]) -> ResolvedCl
 def needs_of(case: Mapping[str, Any], cluster: ResolvedCluster) -> HostRequirements:
     """Return what the case says, else what the cluster's add-ons ask for."""
     if "needs" not in case:
-        return addons.host_requirements(addons.resolve(cluster))
+        return requirements.of(addons.resolve(cluster))
     row = dict(case["needs"])
     commands = tuple(Command(**{**each, "addons": tuple(each["addons"])}) for each in row.pop("commands", ()))
     interfaces = tuple(InterfaceChoice(**each) for each in row.pop("interfaces", ()))
