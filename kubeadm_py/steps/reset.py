@@ -80,9 +80,11 @@ class ResetHost:
         return self.keep_artifacts or bool(_is_ours(self.inventory) and self.facts.others_containers)
 
     @property
-    def runtime_stays(self) -> bool:
-        """Say whether the runtime will be there afterwards."""
-        return self.keeps or not _is_ours(self.inventory)
+    def advice(self) -> str:
+        """Say what to do about pods that a dead runtime remembers; nothing where it goes away itself."""
+        if self.keeps:
+            return reset_pods.RESET_AGAIN
+        return "" if _is_ours(self.inventory) else reset_pods.BY_HAND
 
 
 def plan(host: ResetHost) -> tuple[PlannedStep, ...]:
@@ -109,7 +111,7 @@ def _cleanup(host: ResetHost, socket: str) -> list[Action]:
     cluster = _clusters(inventory, files)
     prepared = files - cluster
     actions: list[Action] = [
-        reset_pods.stop(socket, runtime_stays=host.runtime_stays),
+        reset_pods.stop(socket, advice=host.advice),
         RunScript("unmount what pods had mounted", _unmount(host.settings.unmount_flags)),
         reset_network.rules(),
         *reset_network.vip(inventory),
@@ -183,7 +185,8 @@ def _clusters_files(host: ResetHost, cluster: set[str]) -> list[Action]:
         made += [*_KUBELETS_OWN, paths.KUBELET_DIR]
         made += [paths.TMP_DIR] if settings.cleanup_tmp_dir else []
         emptied += _named(host)
-    removed = (*dict.fromkeys(made), paths.APPLIED_DIR, *reset_network.files(host.facts))
+    network = [*reset_network.files(host.facts), reset_pods.NO_NETWORK]
+    removed = (*dict.fromkeys(made), paths.APPLIED_DIR, *network)
     actions: list[Action] = [Remove(removed, reason="the cluster's own")]
     if emptied:
         actions.append(empty(emptied, f"empty {', '.join(emptied)}"))

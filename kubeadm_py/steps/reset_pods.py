@@ -18,6 +18,14 @@ _RUNTIME_ENDPOINT = re.compile(
 
 _CONTAINERD = paths.CONTAINERD_SOCKET.removeprefix("unix://")
 
+_NETWORKS = "/run/netns"
+NO_NETWORK = f"{paths.CNI_CONF_DIR}/00-kubeadm-py-reset.conflist"
+"""Lies there while a runtime forgets pods whose own network's configuration is gone already."""
+RESET_AGAIN = "once it runs again, another reset has $unit forget them"
+BY_HAND = "what $unit remembers of them goes with, once it runs again: crictl pods, crictl rmp --force ID"
+
+_LOOPBACK = '{"cniVersion": "0.4.0", "name": "kubeadm-py-reset", "plugins": [{"type": "loopback"}]}'
+
 _FUNCTIONS = f"""socket=@SOCKET@
 crictl() {{
   if [ -n "$socket" ]; then command crictl --runtime-endpoint "$socket" "$@"; else command crictl "$@"; fi
@@ -56,6 +64,25 @@ processes() {{
     fi
   done
 }}
+# A pod's network namespace outlives it, with the links into it, where the runtime did not end the pod.
+drop_networks() {{
+  for network in {_NETWORKS}/cni-*; do
+    name=${{network##*/}}
+    if [ -e "$network" ] && [ -z "$(ip netns pids "$name" 2>/dev/null)" ]; then
+      ip netns delete "$name" 2>/dev/null || true
+    fi
+  done
+}}
+# The runtime takes a pod's network down before it forgets the pod: with one of nothing it can.
+forget() {{
+  kpy_mkdir {paths.CNI_CONF_DIR}
+  printf '%s\\n' '{_LOOPBACK}' >{NO_NETWORK}
+  for turn in 1 2 3 4 5; do
+    if crictl --timeout 30s rmp -f "$@" >/dev/null 2>&1; then break; fi
+    sleep 1
+  done
+  rm -f {NO_NETWORK}
+}}
 # end_with SIGNAL TURNS: send it to them, and wait half a second a turn for their end.
 end_with() {{
   processes | while read -r pid rest; do kill -s "$1" "$pid" 2>/dev/null || true; done
@@ -86,11 +113,22 @@ if answers; then
   done
   left=$(pods_of_kubelets)
   if [ -n "$left" ]; then
-    echo "these pods do not go: $left" >&2
-    echo "look: crictl pods; journalctl -u $unit -e; a reboot ends them, too" >&2
-    exit 1
+    for pod in $left; do
+      if [ -n "$(crictl pods -q --id "$pod" --state ready; crictl ps -q --pod "$pod")" ]; then
+        echo "these pods do not go:" $left >&2
+        echo "look: crictl pods; journalctl -u $unit -e; a reboot ends them, too" >&2
+        exit 1
+      fi
+    done
+    drop_networks
+    forget $left
+    left=$(pods_of_kubelets)
+    [ -z "$left" ] || kpy_warn "nothing runs in these pods, but $unit cannot forget them:" $left
   fi
-  others=$(crictl pods -q | tr '\\n' ' ')
+  others=
+  for pod in $(crictl pods -q); do
+    case $(echo " "$left" ") in *" $pod "*) ;; *) others="$others$pod " ;; esac
+  done
   [ -z "$others" ] || kpy_warn "no kubelet made these pods, so they stay (crictl pods): $others"
 else
   running=$(processes)
@@ -116,10 +154,11 @@ else
       echo "mend $unit and run reset again; look: systemctl status $unit; or reboot first" >&2
       exit 1
     fi
-    kpy_warn "crictl reaches no container runtime: the processes of pods were ended without it$forget"
+    kpy_warn "crictl reaches no container runtime: the processes of pods were ended without it$advice"
   elif [ -n "$(ls {paths.KUBELET_DIR}/pods 2>/dev/null || true)" ]; then
-    kpy_warn "crictl reaches no container runtime; no process of a pod runs$forget"
+    kpy_warn "crictl reaches no container runtime; no process of a pod runs$advice"
   fi
+  drop_networks
 fi
 # Empty in a moment; what stays in it is another kubelet's.
 for turn in 1 2 3 4 5 6; do
@@ -129,8 +168,6 @@ for turn in 1 2 3 4 5 6; do
   fi
   sleep 0.5
 done"""
-_FORGET = "; what $unit remembers of them goes with, once it runs again: crictl pods, crictl rmp --force ID"
-
 # Only what the CRI's containers are known by: other users of containerd have namespaces of their own.
 _LEFT = """for name in $(grep -lsx containerd-shim /proc/[0-9]*/comm); do
   process=${name%/comm}
@@ -164,15 +201,15 @@ def functions(socket: str) -> str:
     return _FUNCTIONS.replace("@SOCKET@", shlex.quote(socket)) + "unit=$(runtime)\n"
 
 
-def stop(socket: str = "", *, runtime_stays: bool) -> Action:
+def stop(socket: str = "", *, advice: str = "") -> Action:
     """Stop the kubelet, then all its pods; without a runtime what the kubelet's pods run.
 
     Pods that no kubelet made stay. The script fails, naming them, where processes of pods cannot be ended
-    safely. Where the runtime stays, it says what a dead one will remember.
+    safely. `advice` says what to do about what a dead runtime will remember.
     """
-    forget = f'forget="{_FORGET if runtime_stays else ""}"\n'
+    told = f'advice="{advice and "; "}{advice}"\n'
     return RunScript(
-        "stop the kubelet and the pods", functions(socket) + forget + _STOP, timeout=timedelta(minutes=5)
+        "stop the kubelet and the pods", functions(socket) + told + _STOP, timeout=timedelta(minutes=5)
     )
 
 

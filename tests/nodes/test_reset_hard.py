@@ -225,8 +225,10 @@ done""",
         ),
         # It is only down: reset starts it, and ends the pods through it.
         ("systemctl stop containerd", "true"),
+        # People clear this away first; the runtime cannot take a pod's network down then.
+        ("rm -rf /etc/cni/net.d/*", "true"),
     ],
-    ids=["masked", "broken", "stopped"],
+    ids=["masked", "broken", "stopped", "without-network"],
 )
 @pytest.mark.parametrize("keep", [True, False], ids=["keeping", "whole"])
 def test_a_dead_runtime(cli, fleet, broken, mended, keep):
@@ -245,12 +247,15 @@ def test_a_dead_runtime(cli, fleet, broken, mended, keep):
         assert ("were ended without it" in done.text) is (mended != "true")
         assert shell(w1, "grep -ls kubepods /proc/[0-9]*/cgroup || true") == ""
         assert "/var/lib/kubelet" not in shell(w1, "cat /proc/mounts")
+        assert shell(w1, "ls -A /run/netns 2>/dev/null || true") == ""
     finally:
         shell(w1, mended)
     if keep:
         if mended != "true":
-            assert "crictl rmp --force ID" in done.text
-            shell(w1, "systemctl start containerd; crictl rmp --all --force")
+            assert "another reset has containerd.service forget them" in done.text
+            shell(w1, "systemctl start containerd")
+            cli.run("reset", "--config", cluster.config, "--host", "w1", "--yes", *words)
+        assert shell(w1, "crictl pods -q; crictl ps -aq") == ""
     else:
         shell(w1, f"rm -f {CONTAINERD}.off; systemctl daemon-reload")
         after = hostview.look(w1)

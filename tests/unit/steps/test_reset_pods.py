@@ -11,7 +11,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Remove, RunScript
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.steps import reset_pods
+from kubeadm_py.steps import reset, reset_pods
 
 from . import resetting
 
@@ -33,6 +33,7 @@ class Host:
         (folder / "proc/1/comm").write_text("systemd\n")
         self.command("sleep", "exit 0")
         self.command("ctr", "exit 1")
+        self.command("ip", "exit 1")
         self.command("systemctl", 'case "$*" in *LoadState*) echo not-found ;; esac')
 
     def command(self, name: str, body: str) -> None:
@@ -49,14 +50,21 @@ class Host:
         (proc / "comm").write_text(f"{comm}\n")
         (proc / "cgroup").write_text(f"{cgroup}\n")
 
-    def stop(self, *, runtime_stays: bool = True, immune: str = "") -> tuple[int, str]:
+    def network(self, name: str) -> None:
+        (self.folder / "run/netns").mkdir(parents=True, exist_ok=True)
+        (self.folder / "run/netns" / name).touch()
+
+    def stop(self, *, advice: str = "", immune: str = "") -> tuple[int, str]:
         """Run the script; killing a process takes it away, unless the signal is `immune`."""
-        action = reset_pods.stop(runtime_stays=runtime_stays)
+        action = reset_pods.stop(advice=advice)
         script = action.script.replace("/proc/", f"{self.folder}/proc/").replace(
             paths.KUBELET_DIR, f"{self.folder}{paths.KUBELET_DIR}"
         )
+        script = script.replace("/run/netns", f"{self.folder}/run/netns")
+        script = script.replace(paths.CNI_CONF_DIR, f"{self.folder}{paths.CNI_CONF_DIR}")
         script = script.replace(paths.CRICTL_CONFIG, f"{self.folder}/crictl.yaml")
-        frame = f"""kpy_warn() {{ echo "warning $*" >>{self.log}; }}
+        frame = f"""kpy_mkdir() {{ mkdir -p "$@"; }}
+kpy_warn() {{ echo "warning $*" >>{self.log}; }}
 kill() {{
   echo "kill $*" >>{self.log}
   case " {immune} " in *" $2 "*) ;; *) rm -r "{self.folder}/proc/$3" ;; esac
@@ -130,12 +138,27 @@ def test_another_runtimes_pods_are_not_looked_up_in_containerd(host):
     assert "crictl --timeout 30s rmp -f p1" in host.done
 
 
-def test_pods_that_do_not_go_are_named(host):
-    host.command("crictl", 'case "$*" in "pods -q") echo p1 ;; esac')
+@pytest.mark.parametrize("alive", ["pods -q --id p1 --state ready", "ps -q --pod p1"])
+def test_pods_that_do_not_go_are_named(host, alive):
+    host.command("crictl", f'case "$*" in "pods -q") echo p1 ;; "{alive}") echo it ;; esac')
     code, said = host.stop()
     assert code == 1
     assert "these pods do not go: p1" in said
     assert "reboot" in said
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_pods_whose_network_cannot_be_taken_down_hold_nothing_up(host, forgets):
+    """The CNI configuration was removed before: nothing runs in them, and only the runtime knows of them."""
+    host.network("cni-1")
+    listed = "[ -e $F/gone ] || { echo p1; echo p2; }"
+    forget = "ls $F/etc/cni/net.d/*.conflist >$F/seen && touch $F/gone" if forgets else "exit 1"
+    host.command("crictl", f'case "$*" in "pods -q") {listed} ;; *stopp*) exit 1 ;; *rmp*) {forget} ;; esac')
+    assert host.stop() == (0, "")
+    assert "ip netns delete cni-1" in host.done
+    assert not list((host.folder / "etc/cni/net.d").iterdir()), "it lies there for that moment only"
+    told = ["nothing runs in these pods, but containerd.service cannot forget them: p1 p2"]
+    assert host.warnings == ([] if forgets else told)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +181,7 @@ def test_a_runtime_that_is_stopped_is_started(running, config, unit):
 def test_without_a_runtime_the_kubelets_pods_are_ended_by_their_cgroups(running):
     running.pod("5a5a")
     running.process(400, "redis", f"0::/kubepods/besteffort/pod{FOREIGN}/0aaa")
-    assert running.stop() == (0, "")
+    assert running.stop(advice=reset_pods.BY_HAND) == (0, "")
     assert [line for line in running.done if line.startswith("kill ")] == [
         "kill -s TERM 100",
         "kill -s TERM 200",
@@ -167,6 +190,15 @@ def test_without_a_runtime_the_kubelets_pods_are_ended_by_their_cgroups(running)
     assert "ended without it" in said
     assert said.endswith("once it runs again: crictl pods, crictl rmp --force ID")
     assert "systemctl stop kubepods.slice" not in running.done, "there is a process that is not ours in it"
+
+
+def test_networks_outlive_no_pod_that_a_dead_runtime_left(running):
+    for name in ("cni-1", "cni-2", "blue"):
+        running.network(name)
+    running.command("ip", 'case "$*" in "netns pids cni-2") echo 77 ;; esac')
+    assert running.stop()[0] == 0
+    deleted = [line for line in running.done if line.startswith("ip netns delete")]
+    assert deleted == ["ip netns delete cni-1"], "in one somebody lives, and one is no pod's"
 
 
 def test_the_slice_goes_once_the_last_process_has_ended(host):
@@ -178,8 +210,8 @@ def test_the_slice_goes_once_the_last_process_has_ended(host):
 
 
 def test_what_ends_with_the_runtime_needs_no_advice(running):
-    assert running.stop(runtime_stays=False)[0] == 0
-    assert "crictl rmp" not in running.warnings[0]
+    assert running.stop()[0] == 0
+    assert running.warnings[0].endswith("were ended without it")
     assert running.done[-1] == "systemctl stop kubepods.slice"
 
 
@@ -219,6 +251,16 @@ def test_a_host_without_runtime_and_pods_is_no_news(host):
 def plan(**made: bool) -> list:
     entries = {path: {"sha256": "", "mode": "0644", "made": ours} for path, ours in made.items()}
     return resetting.actions(Inventory("demo", entries), HostFacts(), keep_artifacts=False)
+
+
+@pytest.mark.parametrize(
+    ("ours", "keeps", "advice"),
+    [(True, False, ""), (True, True, reset_pods.RESET_AGAIN), (False, False, reset_pods.BY_HAND)],
+)
+def test_what_to_do_about_what_a_dead_runtime_remembers(ours, keeps, advice):
+    """It goes with a runtime that is ours; a host with an inventory may be reset again."""
+    inventory = Inventory("demo", {paths.CONTAINERD_UNIT: {"sha256": "", "mode": "0644", "made": ours}})
+    assert reset.ResetHost(inventory, HostFacts(), keep_artifacts=keeps).advice == advice
 
 
 def script_of(actions: list, title: str) -> str:
