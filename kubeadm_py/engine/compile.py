@@ -129,7 +129,7 @@ def compile_stage(
         spec = FileSpec(paths.INVENTORY, inventory, 0o600)
         body = f"mkdir -p -m 0700 {paths.STATE_DIR}\n" + _write_files(compiled, (spec,), resolve, frozenset())
         parts.append(f'(\nset -eu\n{body}) >"$kpy_tmp/out" 2>&1\n')
-        parts.append('[ $? -eq 0 ] || { cat "$kpy_tmp/out" >&2; exit 1; }\n')
+        parts.append('[ $? -eq 0 ] || { kpy_mark unnoted; cat "$kpy_tmp/out" >&2; exit 1; }\n')
     before_actions = len(parts)
     for step in plan.steps:
         for action in step.actions:

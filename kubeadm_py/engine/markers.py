@@ -37,6 +37,8 @@ class MarkerReader:
         self._note = ""
         self._stopped_before: int | None = None
         self._busy = False
+        self._unnoted = False
+        """Whether the inventory could not be written."""
         self._put_back = False
         """Whether a stage that failed has put everything back."""
         self._recovery: list[str] | None = None
@@ -79,6 +81,8 @@ class MarkerReader:
             self._stopped_before = self._index(rest)
         elif word == "busy":
             self._busy = True
+        elif word == "unnoted":
+            self._unnoted = True
         elif word == "held":
             self._bus.emit(HostProgress(self._stage, self._host, HELD))
 
@@ -106,6 +110,13 @@ class MarkerReader:
                 host=self._host,
                 fix=f"look what it does: fuser -v {paths.STAGE_LOCK}",
             )
+        if self._unnoted:
+            raise KubeadmPyError(
+                f"what is about to be changed cannot be noted in {paths.INVENTORY}: nothing was changed",
+                host=self._host,
+                details=_tail(result),
+                fix="run the command again once the cause is mended",
+            )
         if self._stopped_before is not None:
             raise self._interrupted(self._stopped_before)
         if self._failed is None:
@@ -114,7 +125,7 @@ class MarkerReader:
                     f"stage {self._stage}: the script ended with code {result.exit_code}",
                     host=self._host,
                     details=_tail(result),
-                    fix="run the command again: it goes on where it stopped",
+                    fix="run the command again once the cause is mended: it goes on where it stopped",
                 )
             return
         index, code = self._failed

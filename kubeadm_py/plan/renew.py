@@ -12,7 +12,7 @@ from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import ports
-from kubeadm_py.model.actions import Late
+from kubeadm_py.model.actions import Late, RestartStaticPod
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
@@ -23,7 +23,7 @@ from kubeadm_py.pki.requests import CertificateRequest
 from kubeadm_py.plan import key_holders, serving
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.producers import Complete, read_files
-from kubeadm_py.plan.run import Run
+from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.steps import renew as steps
 from kubeadm_py.steps.base import StepContext
@@ -75,7 +75,7 @@ def renew(
     started = _started(members)
     contexts = {each.name: context(run.cluster, each, now) for each in members}
     decisions = {
-        host: steps.decide(ctx, wanted, within=within, started=started.get(host, {}))
+        host: steps.decide(ctx, wanted, within=within, started=started.get(host) or {})
         for host, ctx in contexts.items()
     }
     _tell(run, decisions, name)
@@ -91,6 +91,7 @@ def renew(
         not any(serving.values()) or any(each.expired for each in decisions.values())
     )
     plan = Plan("certs renew", _stages(plans, together))
+    _refuse_without_runtime(plan, started)
     if not run.options.dry_run and not plan.empty:
         if together:
             run.warn("the API is down, or certificates have ended: all control planes at once")
@@ -219,9 +220,26 @@ def _members(run: Run) -> list[Session]:
     return members
 
 
-def _started(members: Sequence[Session]) -> dict[str, dict[str, float]]:
-    outcomes = fan_out(members, serving.started)
-    return {host: outcome.value for host, outcome in outcomes.items() if outcome.value is not None}
+def _started(members: Sequence[Session]) -> dict[str, dict[str, float] | None]:
+    return {host: outcome.value for host, outcome in fan_out(members, serving.started).items()}
+
+
+def _refuse_without_runtime(plan: Plan, started: Mapping[str, dict[str, float] | None]) -> None:
+    """Refuse before anything is written where what uses the certificates could not be restarted."""
+    errors: list[KubeadmPyError] = [
+        KubeadmPyError(
+            "crictl reaches no container runtime, so what uses the certificates cannot be restarted:"
+            " nothing was renewed",
+            host=host.host,
+            fix="look: crictl version; systemctl status containerd",
+        )
+        for stage in plan.stages
+        for host in stage.hosts
+        if started.get(host.host) is None
+        and any(isinstance(action, RestartStaticPod) for step in host.steps for action in step.actions)
+    ]
+    if errors:
+        raise RunFailedError(errors)
 
 
 def context(cluster: ResolvedCluster, session: Session, now: datetime) -> StepContext:

@@ -117,16 +117,18 @@ def look(cluster: ResolvedCluster, session: Session) -> list[Served]:
     return [*found, _served(client, certificate, None)]
 
 
-def started(session: Session) -> dict[str, float]:
+def started(session: Session) -> dict[str, float] | None:
     """Return when the static pods' containers were made, as Unix times of the host's clock.
 
-    Those that do not run are left out; where the runtime does not answer, all are.
+    Those that do not run are left out; None where the runtime does not answer.
     """
     listed = "|".join(renew.COMPONENTS)
     asked = f"# since when\nPATH={paths.SEARCH_PATH}; crictl ps --name '^({listed})$' -o json"
     result = session.host.run(asked, timeout=30)
+    if not result.ok:
+        return None
     try:
-        containers = json.loads(result.stdout)["containers"] if result.ok else []
+        containers = json.loads(result.stdout)["containers"]
         return {
             str(container["metadata"]["name"]): int(container["createdAt"]) / 1e9
             for container in containers

@@ -67,7 +67,7 @@ def check_expiration(
 def _print_all(
     cluster: ResolvedCluster,
     sessions: Sequence[Session],
-    found: Mapping[str, tuple[list[serving.Served], tuple[str, ...]]],
+    found: Mapping[str, Seen],
     form: printing.Form,
     *,
     named: bool,
@@ -82,20 +82,26 @@ def _print_all(
     form.print(_document(cluster, session, *found[session.name], now) for session in sessions)
 
 
-def _seen(cluster: ResolvedCluster, session: Session) -> tuple[list[serving.Served], tuple[str, ...]]:
+Seen = tuple[list[serving.Served], tuple[str, ...] | None]
+"""What a host serves, and what has to be restarted there; None where nobody knows."""
+
+
+def _seen(cluster: ResolvedCluster, session: Session) -> Seen:
     served = serving.look(cluster, session)
     if session.node.role is Role.WORKER:
         return served, ()
+    started = serving.started(session)
+    if started is None:
+        return served, None
     ctx = renewing.context(cluster, session, datetime.now(UTC))
-    decision = steps.decide(ctx, steps.names(), started=serving.started(session))
-    return served, decision.stale
+    return served, steps.decide(ctx, steps.names(), started=started).stale
 
 
 def _print(
     cluster: ResolvedCluster,
     session: Session,
     served: Sequence[serving.Served],
-    stale: Sequence[str],
+    stale: Sequence[str] | None,
     now: datetime,
 ) -> None:
     if session.node.role is not Role.WORKER:
@@ -107,7 +113,12 @@ def _print(
         printing.table(expiry.AUTHORITY_COLUMNS, (each.cells(now) for each in authorities))
         sys.stdout.write("\n")
     printing.table(serving.COLUMNS, (each.cells(now) for each in served))
-    if stale:
+    if stale is None:
+        sys.stdout.write(
+            "\ncrictl reaches no container runtime: it is not known whether anything runs with older"
+            " certificates\n"
+        )
+    elif stale:
         sys.stdout.write(
             f"\n{', '.join(stale)}: running since before a certificate that it uses was renewed;"
             " kubeadm-py certs renew all --if-ends-within 0s restarts it\n"
@@ -118,7 +129,7 @@ def _document(
     cluster: ResolvedCluster,
     session: Session,
     served: Sequence[serving.Served],
-    stale: Sequence[str],
+    stale: Sequence[str] | None,
     now: datetime,
 ) -> dict[str, Any]:
     """Return kubeadm's object, and beside its keys the host and what it serves."""
@@ -133,7 +144,7 @@ def _document(
         "certificateAuthorities": [each.as_json(now) for each in authorities],
         "host": session.name,
         "served": [each.as_json(now) for each in served],
-        "restartNeeded": list(stale),
+        "restartNeeded": None if stale is None else list(stale),
     }
 
 

@@ -171,6 +171,12 @@ def test_an_empty_stage_is_silent(host):
             "wait for etcd failed (exit code 2)",
         ),
         (lines("begin 0", "failed 0 9", code=1), KubeadmPyError, 1, "one failed (exit code 9)"),
+        (
+            lines("unnoted", code=1, stderr=b"tar: Read-only file system\n"),
+            KubeadmPyError,
+            1,
+            f"noted in {paths.INVENTORY}: nothing was changed",
+        ),
         (lines("begin 0", code=137), KubeadmPyError, 1, "the script ended with code 137"),
         (
             lines(code=1, stderr=b"mkdir: read-only file system\n"),

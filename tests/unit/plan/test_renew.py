@@ -15,6 +15,8 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.facts import Listener
 from kubeadm_py.pki import inspect, kubeconfig
 from kubeadm_py.plan import renew, serving
+from kubeadm_py.plan.run import RunFailedError
+from kubeadm_py.transport.base import Result
 
 PKI = paths.PKI_DIR
 
@@ -201,9 +203,20 @@ def test_who_runs_with_old_certificates_restarts(world):
 
 
 @pytest.mark.parametrize("answer", ["", "[]", '{"containers": [{}]}'])
-def test_a_runtime_that_does_not_answer_makes_nothing_stale(world, answer):
+def test_an_odd_answer_of_the_runtime_makes_nothing_stale(world, answer):
     a_run = world.a_run("certs")
     world.machines["cp1"].answer("# since when", answer)
     a_run.look(world.cluster.control_planes[:1], lock=False)
     assert serving.started(a_run.sessions["cp1"]) == {}
     a_run.close()
+
+
+def test_without_a_runtime_nothing_is_renewed_that_something_uses(world):
+    cp2 = world.machines["cp2"]
+    cp2.answer("# since when", Result(127, b"", b"crictl: not found"))
+    with pytest.raises(RunFailedError, match="nothing was renewed") as caught:
+        run(world)
+    assert [error.host for error in caught.value.errors] == ["cp2"]
+    assert [machine.stages for machine in world.machines.values() if machine.stages] == []
+    assert run(world, "admin.conf").changed, "nothing that runs uses it"
+    assert cp2.stages == ["renew"]
