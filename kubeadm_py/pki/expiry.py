@@ -94,6 +94,16 @@ def _identity(certificate: x509.Certificate) -> Identity:
     return Identity(digest, f"{certificate.serial_number:X}", certificate.not_valid_after_utc)
 
 
+def kubelets_end(node: Node, files: Mapping[str, FileFact], now: datetime) -> datetime | None:
+    """Return when the certificate ended that a member's kubelet logs in with; None where it has not."""
+    login = files.get(paths.KUBELET_CONF)
+    current = node.kubelet_client_certificate
+    if login is None or current.encode() not in (login.content or b""):
+        return None
+    found = of_file(files.get(current))
+    return found.expires if found is not None and found.expires <= now else None
+
+
 def day(moment: datetime) -> str:
     """Return a time as kubeadm's table writes it: `Nov 21, 2027 06:11 UTC`."""
     return moment.strftime("%b %d, %Y %H:%M UTC")

@@ -25,6 +25,7 @@ from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.producers import Complete, read_files
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
+from kubeadm_py.steps import kubelet_certificate
 from kubeadm_py.steps import renew as steps
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.renew import Decision
@@ -75,7 +76,7 @@ def renew(
     started = _started(members)
     contexts = {each.name: context(run.cluster, each, now) for each in members}
     decisions = {
-        host: steps.decide(ctx, wanted, within=within, started=started.get(host) or {})
+        host: steps.decide(ctx, wanted, within=within, started=started.get(host) or {}, kubelet=name == ALL)
         for host, ctx in contexts.items()
     }
     _tell(run, decisions, name)
@@ -117,7 +118,8 @@ def _execute(
     def producer(name: str) -> Producer:
         return lambda host, late: makers[host].make(name, late)
 
-    table = {each: producer(each) for each in (files.CERTIFICATE, files.KEY, steps.RENEWED_KUBECONFIG)}
+    late = (files.CERTIFICATE, files.KEY, steps.RENEWED_KUBECONFIG, kubelet_certificate.PRODUCER)
+    table = {each: producer(each) for each in late}
     executor = Executor(
         run.sessions, run.bus, table, Source().open_images, run.interrupt, timings=run.timings
     )
@@ -146,6 +148,9 @@ class _Renewal:
 
     def make(self, name: str, late: Late) -> bytes:
         """Return the content of a Late."""
+        if name == kubelet_certificate.PRODUCER:
+            signed = self._authorities.issue(late.args)
+            return signed.public_pem + signed.key.reveal()
         if name != steps.RENEWED_KUBECONFIG:
             produced: Callable[[Any], bytes] = files.producers(self._authorities)[name]
             return produced(late.args)
@@ -171,12 +176,12 @@ class _Renewal:
             now=self.now,
             key_maker=self.key_maker,
         )
-        made.prepare(self.decision.renewed)
+        made.prepare(self.decision.signed)
         return made
 
     @property
     def _signers(self) -> list[CertificateRequest]:
-        names = {request.signer for request in self.decision.renewed}
+        names = {request.signer for request in self.decision.signed}
         return [each for each in key_holders.authorities(self.cluster) if each.name in names]
 
     @cached_property
@@ -272,7 +277,7 @@ def _tell(run: Run, decisions: Mapping[str, Decision], name: str) -> None:
             if decision.external:
                 listed = ", ".join(decision.external)
                 run.warn(f"signed by an external CA, and so not renewed: {listed}", host, external.FIX)
-    does = any(each.renewed or each.stale for each in decisions.values())
+    does = any(each.signed or each.stale for each in decisions.values())
     if does:
         return
     signed_elsewhere = [host for host, each in decisions.items() if each.external]

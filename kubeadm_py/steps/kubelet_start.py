@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, FileSpec, Late, RunScript, Unit, WriteFiles
+from kubeadm_py.model.actions import Action, FileSpec, Late, Unit, WriteFiles
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.pki.node_request import GROUP, user_of
 from kubeadm_py.render import kubelet
+from kubeadm_py.steps import kubelet_certificate
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
 BOOTSTRAP_PRODUCER = "bootstrap-kubeconfig"
@@ -18,7 +18,7 @@ BOOTSTRAP_PRODUCER = "bootstrap-kubeconfig"
 KUBECONFIG_PRODUCER = "joined-kubelet-kubeconfig"
 CERTIFICATE_PRODUCER = "joined-kubelet-certificate"
 """Their Late.args are the JoinedCluster, whose kubelet_credentials name the node, and the Node."""
-UNIT = "kubelet.service"
+UNIT = kubelet_certificate.UNIT
 
 
 def plan(ctx: StepContext) -> list[Action]:
@@ -80,20 +80,14 @@ def _authority_paths(ctx: StepContext) -> list[str]:
 def _signed_already(ctx: StepContext, joined: JoinedCluster, authority: list[FileSpec]) -> list[Action]:
     """Lay the certificate down as a kubelet keeps its own: a dated file and a link to it."""
     current = ctx.node.kubelet_client_certificate
-    folder, _, name = current.rpartition("/")
-    dated = name.replace("current", f"{ctx.now:%Y-%m-%d-%H-%M-%S}")
     args = (joined, ctx.node)
     subject = {"subject": f"O={GROUP}, CN={user_of(ctx.node.name)}"}
-    certificate = FileSpec(f"{folder}/{dated}", Late(CERTIFICATE_PRODUCER, subject, args), 0o600, secret=True)
+    certificate = kubelet_certificate.dated(ctx.node, ctx.now, Late(CERTIFICATE_PRODUCER, subject, args))
     login = Late(KUBECONFIG_PRODUCER, {"kubeconfig": "kubelet.conf", "client certificate": current}, args)
     reason = "the cluster has signed the kubelet's certificate"
     return [
         WriteFiles((*authority, certificate), reason=reason, title="credentials"),
-        RunScript(
-            "the kubelet's current certificate",
-            f"ln -sfn {shlex.quote(dated)} {shlex.quote(current)}",
-            reason=reason,
-        ),
+        kubelet_certificate.link(ctx.node, certificate, reason),
         # With this the host is a member: what it names is there already.
         WriteFiles((FileSpec(paths.KUBELET_CONF, login, 0o600),), reason=reason, title="kubelet.conf"),
     ]

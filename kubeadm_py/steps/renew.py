@@ -9,12 +9,13 @@ from datetime import timedelta
 from kubeadm_py.model import times
 from kubeadm_py.model.actions import Action, FileSpec, Late, RestartStaticPod, Wait, WriteFiles
 from kubeadm_py.model.cluster import Role
-from kubeadm_py.pki import expiry, inspect, pem, renewal
+from kubeadm_py.pki import expiry, inspect, pem, presence, renewal
 from kubeadm_py.pki.expiry import Expiry
 from kubeadm_py.pki.files import KUBECONFIG, SECRET_MODE, certificate_files
+from kubeadm_py.pki.presence import Presence
 from kubeadm_py.pki.requests import CertificateRequest, etcd_client_requests, leaf_requests
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import etcd_host, wait_control_plane
+from kubeadm_py.steps import etcd_host, kubelet_certificate, wait_control_plane
 from kubeadm_py.steps.base import Step, StepContext
 
 RENEWED_KUBECONFIG = f"{KUBECONFIG}.renewed"
@@ -47,6 +48,13 @@ class Decision:
     """Whether one of those to be renewed has ended: what needs it does not work any more."""
     kubeconfigs: Mapping[str, str] = field(default_factory=dict)
     """Name -> path of those among `renewed` that are kubeconfigs."""
+    kubelet: CertificateRequest | None = None
+    """What the kubelet logs in with, where its own has ended."""
+
+    @property
+    def signed(self) -> tuple[CertificateRequest, ...]:
+        """List all that is signed anew."""
+        return (*self.renewed, *([self.kubelet] if self.kubelet else []))
 
 
 def names() -> tuple[str, ...]:
@@ -62,10 +70,12 @@ def decide(
     *,
     within: timedelta | None = None,
     started: Mapping[str, float] = {},
+    kubelet: bool = False,
 ) -> Decision:
     """Look at the certificates of these names; `within` leaves out those that end later than that.
 
-    `started` has when components were started, as Unix times of the host's clock.
+    `started` has when components were started, as Unix times of the host's clock. `kubelet` includes its
+    client certificate once that has ended; before, the kubelet renews it by itself.
     """
     chosen = set(wanted)
     listed = [
@@ -89,6 +99,10 @@ def decide(
         renewed.append(renewal.successor(content, request))
         if each.name in leaves:
             notes += _drift(each.name, content, request)
+    kubelets = kubelet_certificate.successor(ctx) if kubelet else None
+    if kubelets and presence.authorities(ctx.cluster, ctx.facts.files)["ca"] is Presence.EXTERNAL:
+        kubelets = None
+        notes.append("the kubelet's client certificate has ended, and only the external CA can sign another")
     notes += _authorities_that_end(ctx, {each.authority for each in due if not each.external})
     return Decision(
         renewed=tuple(renewed),
@@ -98,6 +112,7 @@ def decide(
         stale=tuple(_stale(ctx, listed, started)),
         expired=any(each.expires is not None and each.expires <= ctx.now for each in due),
         kubeconfigs={name: request.path for name, request in kubeconfigs.items()},
+        kubelet=kubelets,
     )
 
 
@@ -120,6 +135,9 @@ def plan(ctx: StepContext, decision: Decision) -> list[Action]:
         listed = ", ".join(request.name for request in decision.renewed)
         in_place = tuple(replace(spec, in_place=True) for spec in files)
         actions.append(WriteFiles(in_place, reason=listed, title="renewed certificates and keys"))
+    if decision.kubelet:
+        # It is who starts the others again.
+        actions += kubelet_certificate.plan(ctx, decision.kubelet)
     for group in (_TOGETHER, _AFTER):
         restarted = [component for component in group if component in users]
         actions += [

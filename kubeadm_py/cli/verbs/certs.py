@@ -174,7 +174,8 @@ def renew(
     if workers:
         raise UsageError(
             f"--host {', '.join(workers)}: not a control plane",
-            fix="a worker's only certificate is its kubelet's, which the kubelet renews by itself",
+            fix="a worker's only certificate is its kubelet's, which the kubelet renews by itself; once it"
+            f" has ended: kubeadm-py reset --config {config or 'FILE'} --host {workers[0]}, then join again",
         )
     options = Options(dry_run=dry_run)
     with common.a_run("certs", about.cluster, display, options, config) as a_run:
@@ -191,7 +192,7 @@ def renew(
 
 
 def _verdict(report: RenewReport) -> str:
-    renewed = {host: len(each.renewed) for host, each in report.decisions.items() if each.renewed}
+    renewed = {host: len(each.signed) for host, each in report.decisions.items() if each.signed}
     if not report.changed:
         return "nothing was renewed: nothing had to be"
     if not renewed:

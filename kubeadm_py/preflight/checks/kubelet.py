@@ -1,12 +1,15 @@
-"""Check the kubelet's version and unit, and the version that is asked for."""
+"""Check the kubelet's version, unit and certificate, and the version that is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from kubeadm_py.model import versions
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.versions import Version
+from kubeadm_py.pki import expiry
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit
 
 OLDEST_KUBELET_SKEW = 3
@@ -58,6 +61,19 @@ def kubelet_service(ctx: CheckContext) -> Iterator[Hit]:
         )
 
 
+def kubelet_certificate(ctx: CheckContext) -> Iterator[Hit]:
+    """Look at the end of what a member's kubelet logs in with: it does not start with an ended one."""
+    now = datetime.fromtimestamp(ctx.facts.clock, UTC)
+    ended = expiry.kubelets_end(ctx.node, ctx.facts.files, now)
+    if ended is not None:
+        yield Hit(
+            f"the kubelet's client certificate ended on {expiry.day(ended)}: it does not start with it",
+            "kubeadm-py certs renew all"
+            if ctx.node.role is Role.CONTROL_PLANE
+            else f"kubeadm-py reset --host {ctx.node.name}, then let it join again",
+        )
+
+
 CHECKS = (
     Check(
         "KubernetesVersion",
@@ -84,5 +100,14 @@ CHECKS = (
         "The kubelet's unit is there and enabled.",
         kubelet_service,
         tested="node",
+    ),
+    Check(
+        "KubeletCertificate",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "The client certificate of a member's kubelet has not ended.",
+        kubelet_certificate,
+        kubeadm=False,
     ),
 )

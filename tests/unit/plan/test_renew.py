@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.facts import Listener
+from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.pki import inspect, kubeconfig
 from kubeadm_py.plan import renew, serving
 from kubeadm_py.plan.run import RunFailedError
@@ -220,3 +223,32 @@ def test_without_a_runtime_nothing_is_renewed_that_something_uses(world):
     assert [machine.stages for machine in world.machines.values() if machine.stages] == []
     assert run(world, "admin.conf").changed, "nothing that runs uses it"
     assert cp2.stages == ["renew"]
+
+
+def test_a_kubelet_whose_certificate_has_ended_gets_another_one(world):
+    machine = world.machines["cp2"]
+    current = paths.KUBELET_CLIENT_CURRENT
+    login = FileFact(
+        paths.KUBELET_CONF, 0o600, "root:root", content=f"client-certificate: {current}\n".encode()
+    )
+    past = datetime.now(UTC) - timedelta(days=1)
+    certificate = FileFact(current, 0o600, "root:root", content=ended_at(past))
+    machine.facts = replace(
+        machine.facts, files=machine.facts.files | {paths.KUBELET_CONF: login, current: certificate}
+    )
+    report = run(world, "all", "cp2")
+    assert len(report.decisions["cp2"].signed) == len(report.decisions["cp2"].renewed) + 1
+    (dated,) = [path for path in machine.content if path.startswith("/var/lib/kubelet/pki/kubelet-client-2")]
+    pem = machine.content[dated]
+    made = x509.load_pem_x509_certificate(pem)
+    assert made.subject.rfc4514_string() == "CN=system:node:cp2,O=system:nodes"
+    assert made.not_valid_after_utc > datetime.now(UTC) + timedelta(days=360)
+    key = serialization.load_pem_private_key(pem, None)
+    assert key.public_key() == made.public_key()
+
+
+def ended_at(moment: datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "system:node:cp2")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, moment - timedelta(days=9), moment)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
