@@ -9,10 +9,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 from lab import nodes
 from lab.nodes import Lab
 from lab.topology import Node
@@ -160,6 +165,31 @@ class TestOneControlPlane:
         config.write_text(cluster.config.read_text())
         comes_back_from_ended_certificates(cli, config, (cluster.control_plane,), 150)
 
+    @pytest.mark.parametrize("name", ["cp1", "w1"])
+    def test_a_kubelet_whose_certificate_has_ended_comes_back(self, cluster, cli, name):
+        node = next(each for each in cluster.nodes if each.name == name)
+        lay_down_an_ended_certificate(cluster.control_plane, node)
+        (login,) = (
+            each
+            for each in checked(cli, cluster.config, name)[name]["served"]
+            if each["component"] == "kubelet (client)"
+        )
+        assert login["residualTime"] < 0
+        host = ("--config", cluster.config, "--host", name)
+        if name == "cp1":
+            refused = cli.run("init", "--config", cluster.config, code=3).text
+            assert "kubeadm-py certs renew all" in refused
+            cli.run("certs", "renew", "all", "--config", cluster.config)
+        else:
+            refused = cli.run("join", *host, code=3).text
+            assert "kubeadm-py reset --host w1, then let it join again" in refused
+            cli.run("reset", *host, "--yes", "--keep-artifacts")
+            cli.run("join", *host)
+        assert "KubeletCertificate" in refused
+        assert shell(node, "systemctl is-active kubelet.service").strip() == "active"
+        cluster.kubectl("wait", "--for=condition=Ready", "--timeout=120s", f"node/{name}", timeout=150)
+        cli.run("verify", "--config", cluster.config, "--level", "cluster", "--read-only")
+
 
 class Watch(threading.Thread):
     """Ask every API server for its health until told to stop; hold when how many were away."""
@@ -238,6 +268,35 @@ def test_nothing_can_be_renewed_that_is_not_there(cli, fleet):
         "there is no certificate kubelet.conf"
         in cli.run("certs", "renew", "kubelet.conf", "--config", config, code=2).text
     )
+
+
+def lay_down_an_ended_certificate(control_plane: Node, node: Node) -> None:
+    """Give a kubelet what it has after a year without the cluster, and start it anew: it ends."""
+    authority = x509.load_pem_x509_certificate(shell(control_plane, f"cat {PKI}/ca.crt").encode())
+    key = serialization.load_pem_private_key(shell(control_plane, f"cat {PKI}/ca.key").encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    own = ec.generate_private_key(ec.SECP256R1())
+    names = ((NameOID.ORGANIZATION_NAME, "system:nodes"), (NameOID.COMMON_NAME, f"system:node:{node.name}"))
+    past = datetime.now(UTC) - timedelta(days=1)
+    certificate = x509.CertificateBuilder(
+        authority.subject,
+        x509.Name([x509.NameAttribute(oid, value) for oid, value in names]),
+        own.public_key(),
+        x509.random_serial_number(),
+        past - timedelta(days=365),
+        past,
+    ).sign(key, hashes.SHA256())
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    pem += own.private_bytes(serialization.Encoding.PEM, *plain)
+    ended = "kubelet-client-2020-01-01-00-00-00.pem"
+    script = f"""cd /var/lib/kubelet/pki; umask 077; cat >{ended}; ln -sfn {ended} kubelet-client-current.pem
+systemctl restart kubelet.service
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+  sleep 1; if ! systemctl is-active --quiet kubelet.service; then exit 0; fi
+done
+exit 1"""
+    shell(node, script, stdin=pem.decode())
 
 
 def comes_back_from_ended_certificates(
