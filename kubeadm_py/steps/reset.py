@@ -46,6 +46,9 @@ _LEFT_EMPTY = (
 )
 """What the kubelet makes, and mounts that kube-proxy asks for, where they are missing; gone only if empty."""
 _CONTAINERD_LEFT_EMPTY = ("/opt/containerd/bin", "/opt/containerd/lib", "/opt/containerd")
+# One that is masked cannot be disabled: its links would lead nowhere once its file is gone.
+_DISABLE = """systemctl disable --quiet {names} 2>/dev/null || true
+for unit in {names}; do rm -f /etc/systemd/system/*.wants/"$unit"; done"""
 _PRUNE = f"""[ -e {paths.MADE_DIRECTORIES} ] || exit 0
 sort -ru {paths.MADE_DIRECTORIES} | while read -r made; do rmdir "$made" 2>/dev/null || true; done
 rm -f {paths.MADE_DIRECTORIES}"""
@@ -215,9 +218,7 @@ def _runtime(inventory: Inventory) -> list[Action]:
         actions.append(RunScript("remove the images", "\n".join(lines)))
     if inventory.units:
         names = shlex.join(sorted(inventory.units))
-        actions.append(
-            RunScript("disable our units", f"systemctl disable --quiet {names} 2>/dev/null || true")
-        )
+        actions.append(RunScript("disable our units", _DISABLE.format(names=names)))
     if ours:
         actions.append(RunScript("stop containerd", "systemctl stop containerd.service || true"))
         actions.append(reset_pods.clear_away())

@@ -268,6 +268,18 @@ def script_of(actions: list, title: str) -> str:
     return script
 
 
+def test_a_masked_unit_leaves_no_link_behind(tmp_path):
+    wants = tmp_path / "multi-user.target.wants"
+    wants.mkdir()
+    for unit in ("containerd.service", "ssh.service"):
+        (wants / unit).symlink_to("/lib/systemd/system/x")
+    inventory = Inventory("demo", {}, [], ["containerd.service"])
+    script = script_of(resetting.actions(inventory, HostFacts(), keep_artifacts=False), "disable our units")
+    frame = "systemctl() { return 1; }\n"
+    subprocess.run(["sh", "-euc", frame + script.replace("/etc/systemd/system", str(tmp_path))], check=True)
+    assert [link.name for link in wants.iterdir()] == ["ssh.service"]
+
+
 def test_the_plugins_notes_of_our_network_go_and_those_of_others_stay(tmp_path):
     state = tmp_path / "cni"
     ours = [
