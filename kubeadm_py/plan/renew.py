@@ -10,7 +10,7 @@ from typing import Any
 
 from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import ports
 from kubeadm_py.model.actions import Late, RestartStaticPod
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
@@ -68,7 +68,11 @@ def renew(
     if any(node.role is Role.CONTROL_PLANE for node in targets):
         # What signs their way to etcd lies on etcd's own hosts.
         targets = [*targets, *(node for node in run.cluster.etcd_hosts if node.name not in chosen)]
-    run.look(targets, lock=not run.options.dry_run)
+    try:
+        run.look(targets, lock=not run.options.dry_run)
+    except RunFailedError as failed:
+        _tell_how_without(failed, [host for host in chosen if host in run.sessions])
+        raise
     if complete is not None:
         run.use(complete(run.cluster, {host: session.facts for host, session in run.sessions.items()}))
     now = datetime.now(UTC)
@@ -98,6 +102,16 @@ def renew(
             run.warn("the API is down, or certificates have ended: all control planes at once")
         _execute(run, plan, decisions, now, key_maker)
     return RenewReport(plan, sum(changes(stage) for stage in plan.stages), decisions, together)
+
+
+def _tell_how_without(failed: RunFailedError, reached: Sequence[str]) -> None:
+    """Say how to renew what is within reach: a dead host must not let the others' certificates end."""
+    for error in failed.errors:
+        if reached and error.exit_code is ExitCode.UNREACHABLE:
+            others = " ".join(f"--host {host}" for host in reached)
+            error.fix = (
+                f"{error.fix}; or renew without it: {others}" if error.fix else f"renew without it: {others}"
+            )
 
 
 def _stages(plans: Sequence[HostPlan], together: bool) -> tuple[Stage, ...]:

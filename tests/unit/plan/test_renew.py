@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.errors import KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.pki import inspect, kubeconfig
@@ -223,6 +223,15 @@ def test_without_a_runtime_nothing_is_renewed_that_something_uses(world):
     assert [machine.stages for machine in world.machines.values() if machine.stages] == []
     assert run(world, "admin.conf").changed, "nothing that runs uses it"
     assert cp2.stages == ["renew"]
+
+
+def test_where_a_host_is_away_it_is_told_how_to_renew_without_it(world):
+    world.machines["cp2"].unreachable = UnreachableError("no route to host", host="cp2", fix="look at sshd")
+    with pytest.raises(RunFailedError) as caught:
+        run(world)
+    (error,) = caught.value.errors
+    assert error.fix == "look at sshd; or renew without it: --host cp1 --host cp3"
+    assert [machine.stages for machine in world.machines.values() if machine.stages] == []
 
 
 def test_a_kubelet_whose_certificate_has_ended_gets_another_one(world):
