@@ -145,6 +145,16 @@ def sysctls(cluster: ResolvedCluster) -> dict[str, str]:
     return listed | dict(requirements.of(addons.resolve(cluster)).sysctls)
 
 
+def enforces_policy(cluster: ResolvedCluster) -> bool | None:
+    """Say whether the cluster's pod network promises to enforce NetworkPolicy; None where nobody says."""
+    for item in addons.resolve(cluster):
+        network = item.addon.pod_network
+        if network is not None:
+            policy = network.network_policy
+            return policy is not None and policy.applies(dict(item.parameters))
+    return None
+
+
 def certificates(cluster: ResolvedCluster, node: Node) -> list[CertificateRequest]:
     """List every certificate that the host carries, those inside kubeconfigs and the kubelet's included."""
     kubelet_client = CertificateRequest(

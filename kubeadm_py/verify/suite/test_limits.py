@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.verify import network, objects, workload_objects
+from kubeadm_py.verify import expected, network, objects, workload_objects
 from kubeadm_py.verify.checks import Level, check, fail
 from kubeadm_py.verify.components import has_free_node
 from kubeadm_py.verify.playground import Playground
 
 SECONDS = 90
-POLICY_ATTEMPTS = 6
-"""How often, a second apart, a connection must succeed before a NetworkPolicy counts as not enforced."""
+POLICY_ATTEMPTS: Mapping[bool | None, int] = {True: 20, False: 1, None: 6}
+"""How often, a second apart, a connection must succeed before a NetworkPolicy counts as not enforced.
+
+By whether the pod network promises to enforce it; None: it does not say.
+"""
 _THROTTLED = """for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
   for file in /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpu/cpu.stat /sys/fs/cgroup/cpu,cpuacct/cpu.stat; do
     [ -r "$file" ] || continue
@@ -76,7 +79,7 @@ def test_network_policy(
     cluster: ResolvedCluster,
     say: Callable[[str], None],
 ) -> None:
-    """A NetworkPolicy keeps others out, or it is said that it does not"""
+    """A NetworkPolicy keeps others out, or it is said that it does not where none promises it"""
     limited.wait(
         "pod/shielded", "condition=Ready", seconds=SECONDS, selector="app=shielded", about="a pod to shield"
     )
@@ -87,10 +90,16 @@ def test_network_policy(
         raise fail("the pod does not answer even before a policy", expected="an answer")
     limited.apply(workload_objects.deny_all(limited.namespace))
     names = [addon.name for addon in cluster.addons]
-    for _ in range(1 if "flannel" in names else POLICY_ATTEMPTS):
+    promised = expected.enforces_policy(cluster)
+    for _ in range(POLICY_ATTEMPTS[promised]):
         time.sleep(1)
         if not _answers(limited, probe):
             return
+    if promised:
+        raise fail(
+            "a pod that a policy closes to all still answers",
+            expected=f"nobody reaches it, as the pod network promises (add-ons: {', '.join(names)})",
+        )
     say(f"NetworkPolicy is not enforced by the pod network (add-ons: {', '.join(names) or 'none'})")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.model.cluster import (
+    AddonRequest,
     Arg,
     Component,
     Etcd,
@@ -149,3 +150,18 @@ def test_the_runtime_is_the_sockets(cluster):
     assert expected.units(cluster.nodes[0]) == ["containerd.service", "kubelet.service"]
     crio = Node("w9", Role.WORKER, ("10.0.0.9",), cri_socket="unix:///var/run/crio/crio.sock")
     assert expected.units(crio)[0] == "crio.service"
+
+
+@pytest.mark.parametrize(
+    ("addons", "promised"),
+    [
+        ((), None),
+        ((AddonRequest("local-path-storage"),), None),
+        ((AddonRequest("flannel"),), False),
+        ((AddonRequest("calico"),), True),
+        ((AddonRequest("weave"),), True),
+        ((AddonRequest("weave", {"networkPolicy": False}),), False),
+    ],
+)
+def test_the_pod_network_says_whether_policies_are_enforced(addons, promised, cluster):
+    assert expected.enforces_policy(replace(cluster, addons=addons)) is promised

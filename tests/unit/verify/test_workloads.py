@@ -11,7 +11,7 @@ import pytest
 from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost
-from kubeadm_py.verify import workload_objects
+from kubeadm_py.verify import expected, workload_objects
 from kubeadm_py.verify.report import Outcome, VerifyReport
 from kubeadm_py.verify.run import verify
 
@@ -124,6 +124,15 @@ def test_what_is_not_enforced_is_said(run: Callable[..., VerifyReport]) -> None:
     (policy,) = [result for result in run().results if result.check == "network-policy"]
     assert policy.outcome is Outcome.SAID
     assert policy.reason.startswith("NetworkPolicy is not enforced by the pod network (add-ons: flannel")
+
+
+def test_what_the_network_promises_and_does_not_enforce_is_a_fault(
+    run: Callable[..., VerifyReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expected, "enforces_policy", lambda _cluster: True)
+    (policy,) = [result for result in run().results if result.check == "network-policy"]
+    assert policy.outcome is Outcome.FAILED
+    assert policy.problems[0].found == "a pod that a policy closes to all still answers"
 
 
 FAULTS: Mapping[str, tuple[str, str, Result]] = {
