@@ -34,6 +34,15 @@ class Conditional(Strict):
         """Say whether this holds for `parameters`."""
         return all(parameters.get(name) in values for name, values in self.when.items())
 
+    @property
+    def words(self) -> str:
+        """Return the values that it holds for, as a config says them; empty where it always holds."""
+        return ", ".join(f"{name}: {' or '.join(map(_written, each))}" for name, each in self.when.items())
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 class KernelNeed(Conditional):
     """Name a kernel feature by its module's name; built in counts."""
@@ -114,16 +123,8 @@ class PodNetwork(Strict):
         """Say whether NetworkPolicy objects are enforced."""
         if self.network_policy is None:
             return "not enforced"
-        values = (
-            f"{name}: {' or '.join(map(_written, listed))}"
-            for name, listed in self.network_policy.when.items()
-        )
-        conditions = ", ".join(values)
+        conditions = self.network_policy.words
         return f"enforced with {conditions}" if conditions else "enforced"
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class ReadyObject(Conditional):

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons.needs import Conditional
 from kubeadm_py.addons.schema import Addon
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import printing, reading
@@ -71,12 +72,17 @@ def _lines(addon: Addon) -> list[str]:
     if addon.crds:
         lines += ["", "fetched:", *(f"  {each.url}" for each in addon.crds)]
     needs = addon.host_needs
-    asked = [f"  kernel: {need.feature}" for need in needs.kernel]
-    asked += [f"  command: {need.command}" for need in needs.commands]
+    asked = [f"  kernel: {need.feature}{_when(need)}" for need in needs.kernel]
+    asked += [f"  command: {need.command}{_when(need)}" for need in needs.commands]
     asked += [f"  {key}={value}" for key, value in needs.sysctls.items()]
+    asked += [f"  kube-proxy: {' or '.join(each.modes)}{_when(each)}" for each in addon.kube_proxy]
     if asked:
         lines += ["", "hosts need:", *dict.fromkeys(asked)]
     return [*lines, *(["", *addon.notes] if addon.notes else [])]
+
+
+def _when(condition: Conditional) -> str:
+    return f"  (with {condition.words})" if condition.words else ""
 
 
 def render(name: str, *, config: str, settings: Sequence[str], allow_unknown_fields: bool) -> None:

@@ -26,6 +26,15 @@ def test_an_alias_shows_what_it_stands_for(capsys):
     assert "ghcr.io/headlamp-k8s/headlamp:" in out
 
 
+def test_what_a_network_needs_and_promises_is_shown(capsys):
+    addon.show("kube-router", "text")
+    out = capsys.readouterr().out
+    assert "serves IPv4 and IPv6; NetworkPolicy is enforced with firewall: true" in out
+    assert "  kube-proxy: none  (with serviceProxy: true)" in out
+    addon.show("weave", "text")
+    assert "Weave Net is legacy." in capsys.readouterr().out
+
+
 def test_it_is_shown_for_machines(capsys):
     addon.show("flannel", "yaml")
     document = yaml.safe_load(capsys.readouterr().out)
