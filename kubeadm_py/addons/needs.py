@@ -80,7 +80,8 @@ class InterfaceNeed(Conditional):
 
     parameter: str
     by: Literal["name", "expression", "network"]
-    """Its name or address; a regular expression that finds either; a network that its address is in."""
+    """Its name (a + at its end stands for any rest) or address; a regular expression that finds either; a
+    network that its address is in. Of a list of them one must fit."""
 
 
 class HostNeeds(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.model.host_needs import Command, HostRequirements, InterfaceChoice, Port
@@ -31,7 +32,9 @@ def of(addons: Iterable[ResolvedAddon]) -> HostRequirements:
         sysctls.update(needs.sysctls)
         ports += [Port(port.protocol, port.number(values)) for port in needs.ports if port.applies(values)]
         interfaces += [
-            InterfaceChoice(f"{item.name}.parameters.{each.parameter}", each.by, str(values[each.parameter]))
+            InterfaceChoice(
+                f"{item.name}.parameters.{each.parameter}", each.by, _texts(values[each.parameter])
+            )
             for each in needs.interfaces
             if each.applies(values) and values[each.parameter]
         ]
@@ -40,3 +43,7 @@ def of(addons: Iterable[ResolvedAddon]) -> HostRequirements:
     return HostRequirements(
         kernel, tuple(commands.values()), sysctls, tuple(ports), tuple(interfaces), cni_config
     )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)

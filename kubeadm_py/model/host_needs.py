@@ -30,8 +30,9 @@ class InterfaceChoice:
     parameter: str
     """As the config names it: `flannel.parameters.iface`."""
     by: str
-    """`name` (or address), `expression` (over both) or `network`."""
-    value: str
+    """`name` (or address; a name may end in +, any rest), `expression` (over both) or `network`."""
+    values: tuple[str, ...]
+    """Each node needs an interface that is one of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from kubeadm_py.model import host_settings
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.facts import Interface
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.model.host_needs import InterfaceChoice
 from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit
 
 
@@ -60,11 +59,14 @@ def addon_interfaces(ctx: CheckContext) -> Iterator[Hit]:
     """Look whether the interface that an add-on's parameter chooses is on the host and has an address."""
     families = {network.version for network in ctx.cluster.networking.pod_networks}
     for choice in ctx.needs.interfaces:
-        found = [one for one in ctx.facts.interfaces if _chosen(choice, one)]
+        asked = f"{choice.parameter} asks for ({', '.join(choice.values)})"
+        found = [
+            one for one in ctx.facts.interfaces if any(_fits(choice.by, each, one) for each in choice.values)
+        ]
         having = ", ".join(f"{one.name} {' '.join(one.addresses)}".strip() for one in ctx.facts.interfaces)
         if not found:
             yield Hit(
-                f"no interface is what {choice.parameter} asks for ({choice.value}); the host has {having}",
+                f"no interface is what {asked}; the host has {having}",
                 "correct it, or leave it out: the interface with the node's IP is taken then",
             )
             continue
@@ -75,28 +77,24 @@ def addon_interfaces(ctx: CheckContext) -> Iterator[Hit]:
             names = ", ".join(one.name for one in found)
             wanted = " and ".join(f"IPv{version}" for version in sorted(needed)) or "usable"
             yield Hit(
-                f"{names}, which {choice.parameter} asks for ({choice.value}), is down or has no {wanted} "
-                "address",
+                f"{names}, which {asked}, is down or has no {wanted} address",
                 f"ip address show {found[0].name}",
             )
 
 
-def _chosen(choice: InterfaceChoice, interface: Interface) -> bool:
+def _fits(by: str, value: str, interface: Interface) -> bool:
     addresses = [ipaddress.ip_interface(each) for each in interface.addresses]
-    match choice.by:
-        case "name":
-            return choice.value in (interface.name, *(str(each.ip) for each in addresses))
-        case "network":
-            network = ipaddress.ip_network(choice.value)
-            return any(each.ip in network for each in addresses)
-        case _:
-            try:
-                wanted = re.compile(choice.value)
-            except re.error:
-                return True  # Another dialect than ours: the add-on itself will tell.
-            return any(
-                wanted.search(text) for text in (interface.name, *(str(each.ip) for each in addresses))
-            )
+    texts = (interface.name, *(str(each.ip) for each in addresses))
+    if by == "name":
+        return value in texts or (value.endswith("+") and interface.name.startswith(value[:-1]))
+    if by == "network":
+        network = ipaddress.ip_network(value)
+        return any(each.ip in network for each in addresses)
+    try:
+        wanted = re.compile(value)
+    except re.error:
+        return True  # Another dialect than ours: the add-on itself will tell.
+    return any(wanted.search(text) for text in texts)
 
 
 def _families(interface: Interface) -> set[int]:

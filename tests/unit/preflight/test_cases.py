@@ -116,7 +116,9 @@ def needs_of(case: Mapping[str, Any], cluster: ResolvedCluster) -> HostRequireme
         return requirements.of(addons.resolve(cluster))
     row = dict(case["needs"])
     commands = tuple(Command(**{**each, "addons": tuple(each["addons"])}) for each in row.pop("commands", ()))
-    interfaces = tuple(InterfaceChoice(**each) for each in row.pop("interfaces", ()))
+    interfaces = tuple(
+        InterfaceChoice(**{**each, "values": tuple(each["values"])}) for each in row.pop("interfaces", ())
+    )
     return HostRequirements(commands=commands, interfaces=interfaces, **row)
 
 
