@@ -6,10 +6,13 @@ from collections.abc import Collection, Sequence
 
 from kubeadm_py.artifacts import plan
 from kubeadm_py.artifacts.plan import ArtifactView, BinaryState, Decision
-from kubeadm_py.model import binaries
+from kubeadm_py.model import binaries, paths
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.findings import Finding, Severity
+
+_BRINGS_NOTHING = "artifacts.source: preinstalled brings nothing"
+_OTHER_SOURCE = "have it brought: spec.artifacts.source: official or bundle, in a Cluster document"
 
 
 def artifact_findings(
@@ -23,7 +26,8 @@ def artifact_findings(
 ) -> list[Finding]:
     """List what is missing or unsuitable on a host and cannot be sent to it.
 
-    Checks: BundleVersion, BundleArchitecture, BundleImages, FileExisting-NAME, BinaryVersion-NAME.
+    Checks: BundleVersion, BundleArchitecture, BundleImages, FileExisting-NAME, BinaryVersion-NAME; all CNI
+    plugins are one NAME.
     """
 
     def error(check: str, found: str, fix: str) -> Finding:
@@ -48,11 +52,13 @@ def artifact_findings(
                     f"name a bundle that holds {facts.architecture} too",
                 )
             ]
-    found = [
-        error(*_explain(state, artifacts))
-        for state in plan.decide_binaries(cluster, node, facts, artifacts, recorded)
-        if state.decision in (Decision.MISSING, Decision.UNSUITABLE)
-    ]
+    states = plan.decide_binaries(cluster, node, facts, artifacts, recorded)
+    wanting = [state for state in states if state.decision in (Decision.MISSING, Decision.UNSUITABLE)]
+    plugins = [state for state in wanting if _is_missing_plugin(state)]
+    found = [error(*_explain(state, artifacts)) for state in wanting if state not in plugins]
+    if plugins:
+        # They come and go together: eight findings would hide the others.
+        found.append(error(*_explain_plugins(plugins, artifacts)))
     if artifacts.source is ArtifactSource.BUNDLE:
         needed = plan.images_for(cluster, node, addon_images)
         offered = artifacts.images.get(facts.architecture, {})
@@ -72,6 +78,27 @@ def artifact_findings(
     return found
 
 
+def _is_missing_plugin(state: BinaryState) -> bool:
+    return state.decision is Decision.MISSING and state.binary.component == binaries.CNI_PLUGINS
+
+
+def _explain_plugins(missing: Sequence[BinaryState], artifacts: ArtifactView) -> tuple[str, str, str]:
+    check = f"FileExisting-{binaries.CNI_PLUGINS}"
+    names = ", ".join(state.binary.name for state in missing)
+    lacking = f"{paths.CNI_BIN_DIR} lacks the CNI plugins {names}"
+    if artifacts.source is ArtifactSource.PREINSTALLED:
+        return (
+            check,
+            f"{lacking}, and {_BRINGS_NOTHING}",
+            f"install the CNI plugins there, or {_OTHER_SOURCE}",
+        )
+    return (
+        check,
+        f"{lacking}, and the {artifacts.source} has none",
+        f"install them there, or add component {binaries.CNI_PLUGINS} to the bundle",
+    )
+
+
 def _explain(state: BinaryState, artifacts: ArtifactView) -> tuple[str, str, str]:
     name = state.binary.name
     if state.decision is Decision.UNSUITABLE:
@@ -83,8 +110,8 @@ def _explain(state: BinaryState, artifacts: ArtifactView) -> tuple[str, str, str
     if artifacts.source is ArtifactSource.PREINSTALLED:
         return (
             f"FileExisting-{name}",
-            f"{name} is not on this host, and artifacts.source is preinstalled",
-            f"install {name}, or choose spec.artifacts.source: official or bundle",
+            f"{name} is not on this host, and {_BRINGS_NOTHING}",
+            f"install {name}, or {_OTHER_SOURCE}",
         )
     return (
         f"FileExisting-{name}",

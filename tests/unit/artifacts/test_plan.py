@@ -277,5 +277,16 @@ def test_with_preinstalled_everything_missing_is_found(cluster):
     assert not [check for check in checks if check.startswith("Bundle")]
 
 
+def test_missing_cni_plugins_are_one_finding(cluster, view):
+    bare = found(cluster, WORKER, EMPTY, ArtifactView())
+    assert [check for check in bare if "bridge" in check or "cni" in check] == ["FileExisting-cni-plugins"]
+    said = bare["FileExisting-cni-plugins"]
+    assert said.startswith("/opt/cni/bin lacks the CNI plugins bandwidth, bridge, firewall, host-local, ")
+    files = {name: file for name, file in view.binaries["amd64"].items() if name != "ptp"}
+    assert found(cluster, WORKER, EMPTY, replace(view, binaries={"amd64": files})) == {
+        "FileExisting-cni-plugins": "/opt/cni/bin lacks the CNI plugins ptp, and the bundle has none"
+    }
+
+
 def test_every_rule_has_its_words():
     assert set(plan.SUITABLE) == set(plan._RULES)
