@@ -57,12 +57,16 @@ class FormatParameter(_Parameter):
 
 
 class ListParameter(_Parameter):
-    """Take a list of texts, each of a known form or matching `pattern`; an empty one stands for "not set"."""
+    """Take a list of texts, each of a known form or matching `pattern`; an empty one stands for "not set".
+
+    With `minItems` it has to be set.
+    """
 
     type: Literal["list"]
     default: list[str]
     items: Form | Literal["string"]
     pattern: str = ""
+    min_items: Annotated[int, Field(alias="minItems")] = 0
     max_items: Annotated[int, Field(alias="maxItems")] = 64
 
 
@@ -139,6 +143,8 @@ def _refuse_list(parameter: ListParameter, value: Any) -> str:
         return f"{value!r} is not a list"
     if len(value) > parameter.max_items:
         return f"has {len(value)} items; at most {parameter.max_items} are allowed"
+    if len(value) < parameter.min_items:
+        return f"has {len(value)} items; at least {parameter.min_items} are needed: {parameter.description}"
     if parameter.items == "string":
         each: StringParameter | FormatParameter = StringParameter(
             type="string", default="", pattern=parameter.pattern, description=""

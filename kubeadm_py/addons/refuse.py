@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubeadm_py.addons import schema
-from kubeadm_py.addons.parameters import accept
+from kubeadm_py.addons.parameters import ListParameter, accept
 from kubeadm_py.addons.schema import (
     COMMON,
     EXCLUSIVE_CAPABILITIES,
@@ -45,6 +45,11 @@ def one(addon: Addon, request: AddonRequest, cluster: ResolvedCluster) -> list[s
             problems.append(f"{addon.name} has no parameter {name!r}; {hint}")
         elif problem := accept(parameter, value):
             problems.append(f"{where}: {problem}")
+    problems += [
+        f"{addon.name}.parameters.{name} is not set: {parameter.description}"
+        for name, parameter in addon.parameters.items()
+        if isinstance(parameter, ListParameter) and parameter.min_items and not request.parameters.get(name)
+    ]
     unknown = [need.feature for need in addon.host_needs.kernel if need.feature not in kernel.MODULE_OPTIONS]
     unknown += [
         need.command for need in addon.host_needs.commands if need.command not in host_needs.PROBED_COMMANDS

@@ -56,6 +56,7 @@ MODULE_OPTIONS = {
     "bridge": "BRIDGE",
     "veth": "VETH",
     "vxlan": "VXLAN",
+    "fuse": "FUSE_FS",
     "wireguard": "WIREGUARD",
     "ipip": "NET_IPIP",
     "nfs": "NFS_FS",

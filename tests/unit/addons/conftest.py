@@ -13,6 +13,8 @@ from kubeadm_py.model.cluster import AddonRequest, Networking, ResolvedCluster
 from kubeadm_py.model.versions import Version
 
 MakeCluster = Callable[..., ResolvedCluster]
+NEEDED: dict[str, dict[str, Any]] = {"glusterfs": {"hosts": ["10.250.0.1", "10.250.0.2"]}}
+"""Parameters that an add-on cannot do without."""
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from kubeadm_py.addons.parameters import (
 from kubeadm_py.model import host_needs, kernel
 from kubeadm_py.model.cluster import AddonRequest
 
+from .conftest import NEEDED
+
 NAMES = [addon.name for addon in addons.available()]
 NODE_TESTS = Path(__file__).parents[2] / "nodes"
 SAMPLES = {
@@ -67,7 +69,7 @@ def values(name: str, parameter: Any) -> list[Any]:
                 each for each in fitting if not parameter.pattern or re.fullmatch(parameter.pattern, each)
             ]
         case ListParameter():
-            return [[], TEXTS.get(name) or SAMPLES[parameter.items]]
+            return [*([] if parameter.min_items else [[]]), TEXTS.get(name) or SAMPLES[parameter.items]]
         case RecordsParameter():
             return [[], *([record] for record in records(name, parameter))]
         case FormatParameter():
@@ -87,14 +89,15 @@ def records(name: str, parameter: RecordsParameter) -> list[dict[str, Any]]:
 def extremes(loaded: LoadedAddon) -> Iterator[dict[str, Any]]:
     """Yield sets of parameters: each value of each alone, then all first and all last ones together."""
     found = {key: values(f"{loaded.addon.name}.{key}", each) for key, each in loaded.addon.parameters.items()}
-    yield {}
+    needed = NEEDED.get(loaded.addon.name, {})
+    yield needed
     for key, listed in found.items():
         assert listed, f"{loaded.addon.name}.{key} has no value to test with"
         for value in listed:
-            yield {key: value}
+            yield needed | {key: value}
     excluded = {key for group in loaded.addon.at_most_one_of for key in group[1:]}
     for end in (0, -1):
-        yield {key: listed[end] for key, listed in found.items() if key not in excluded}
+        yield needed | {key: listed[end] for key, listed in found.items() if key not in excluded}
 
 
 def fitting(name: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.addons import shape
 from kubeadm_py.model.cluster import AddonRequest
 
+from .conftest import NEEDED
+
 TOLERATION = {"key": "dedicated", "operator": "Exists"}
 POD = {
     "containers": [{"name": "a", "image": "r.lan/a:1"}],
@@ -62,7 +64,7 @@ def test_text_that_needs_no_change_stays_as_it_was_written():
 
 @pytest.mark.parametrize("name", [addon.name for addon in addons.available()])
 def test_every_pod_of_every_add_on_gets_them(name, make_cluster):
-    parameters = {"imagePullSecrets": ["mine"], "tolerations": [TOLERATION]}
+    parameters = {**NEEDED.get(name, {}), "imagePullSecrets": ["mine"], "tolerations": [TOLERATION]}
     cluster = make_cluster(AddonRequest(name, parameters))
     item = next(each for each in addons.resolve(cluster) if each.name == name)
     for document in addons.render_one(item, cluster).workloads:

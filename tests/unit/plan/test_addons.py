@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kubeadm_py.addons.find import available
 from kubeadm_py.addons.inventory import Ref, config_map_name, parse
+from kubeadm_py.addons.schema import EXCLUSIVE_CAPABILITIES, Addon
 from kubeadm_py.engine.events import ActionDone, Notice
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
@@ -307,3 +309,40 @@ def test_whoever_installs_a_legacy_add_on_is_told(make_world):
     world.apply()
     told = [event.text for event in world.event(Notice) if "weave: Weave Net is legacy" in event.text]
     assert len(told) == 1
+
+
+def test_all_add_ons_at_once_cost_a_rerun_one_round_trip_to_the_leader(make_world, tmp_path):
+    types = tmp_path / "types.yaml"
+    types.write_text(TYPE)
+
+    def request(addon: Addon) -> AddonRequest:
+        parameters: dict[str, object] = {"crds": {each.name: str(types) for each in addon.crds}}
+        if addon.name == "glusterfs":
+            parameters["hosts"] = ["10.0.0.21", "10.0.0.22"]
+        return AddonRequest(addon.name, parameters)
+
+    def trips(*addons: AddonRequest) -> dict[str, list[str]]:
+        world = make_world(
+            control_planes=3,
+            workers=2,
+            control_plane_endpoint="10.0.0.11:6443",
+            kubelet_config={"cgroupDriver": "systemd", "failCgroupV1": False, "serverTLSBootstrap": True},
+            addons=addons,
+        )
+        options = {"ignore_preflight_errors": ("all",)}
+        world.apply(**options)
+        world.forget()
+        assert world.apply(**options).changed == 0
+        return {name: machine.trips for name, machine in world.machines.items()}
+
+    every: list[AddonRequest] = []
+    taken: set[str] = set()
+    for addon in sorted(available(), key=lambda each: each.name != "flannel"):
+        exclusive = EXCLUSIVE_CAPABILITIES & set(addon.provides)
+        if not exclusive & taken:
+            every.append(request(addon))
+            taken |= exclusive
+    assert len(every) > 8
+    bare, full = trips(), trips(*every)
+    more = {name: len(full[name]) - len(bare[name]) for name in full}
+    assert more == {"cp1": 1, "cp2": 0, "cp3": 0, "w1": 0, "w2": 0}, full
