@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from kubeadm_py.cli.verbs.leader import leader
@@ -46,13 +48,24 @@ def dashboard(
         with forward:
             sys.stdout.write(_words(found, forward.local_port, account, lifetime))
             sys.stdout.flush()
-            try:
+            with _until_interrupted():
                 forward.serve_forever()
-            except KeyboardInterrupt:
-                # How a tunnel ends is no fault.
-                sys.stderr.write("\n")
         if forward.lost is not None:
             raise forward.lost
+
+
+@contextlib.contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """End quietly on Ctrl-C, also where whoever started us had us ignore it: that is how a tunnel ends."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _words(found: Dashboard, port: int, account: str, lifetime: timedelta) -> str:

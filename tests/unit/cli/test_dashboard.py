@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,21 @@ def test_what_is_missing_is_named_with_what_brings_it(result, admin, summary, fi
     with pytest.raises(KubeadmPyError, match=summary) as caught:
         run(admin=admin)
     assert fix in caught.value.fix
+
+
+def test_a_signal_ends_it_even_where_it_was_ignored(host, monkeypatch):
+    def serve(_forward: Forward) -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it goes on")
+
+    host.answer("create token", answer(objects()))
+    monkeypatch.setattr(Forward, "serve_forever", serve)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("duration", ["soon", "9m", "0"])
