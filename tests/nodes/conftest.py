@@ -37,7 +37,12 @@ ORDER = (
     "test_static_volumes",  # leaves the cluster as it was
     "test_addon_objects",  # the same
     "test_addons",  # changes the kubelets' configuration; leaves bare nodes
-    "test_metrics",  # brings up a cluster with the add-on, and leaves bare nodes
+    "test_metrics",  # each of these brings up a cluster with the add-on, and leaves bare nodes
+    "test_traefik",
+    "test_metallb",
+    "test_dashboard",
+    "test_registries",
+    "test_shared_storage",  # on new nodes with more packages, and new ones again after it
     "test_proxy_modes",
     "test_pod_routes",
     "test_ecdsa",

@@ -1,4 +1,4 @@
-"""flannel without a tunnel: plain routes from node to node."""
+"""flannel without a tunnel: plain routes from node to node, under both of kube-proxy's modes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from . import hostview
 
 NETWORK = ("links", "routes", "rules")
 BACKENDS = {
-    "host-gw": ({"backend": "host-gw"}, []),
+    "host-gw": ({"backend": "host-gw"}, [], "iptables"),
+    "host-gw-nftables": ({"backend": "host-gw"}, [], "nftables"),
     # The tunnel is for nodes of other networks, which the lab has none of.
-    "vxlan-direct": ({"directRouting": True, "vni": 7}, ["flannel.7"]),
+    "vxlan-direct": ({"directRouting": True, "vni": 7}, ["flannel.7"], "iptables"),
 }
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("parameters", "links"), BACKENDS.values(), ids=BACKENDS)
-def test_pods_are_reached_by_the_nodes_own_addresses(parameters, links, cli, fleet, request):
+@pytest.mark.parametrize(("parameters", "links", "mode"), BACKENDS.values(), ids=BACKENDS)
+def test_pods_are_reached_by_the_nodes_own_addresses(parameters, links, mode, cli, fleet, request):
     def backend(kinds):
+        kinds["KubeProxyConfiguration"]["mode"] = mode
         spec = kinds["Cluster"]["spec"]
         others = [addon for addon in spec["addons"] if addon != "flannel"]
         spec["addons"] = [{"name": "flannel", "parameters": parameters}, *others]
@@ -39,6 +41,7 @@ def test_pods_are_reached_by_the_nodes_own_addresses(parameters, links, cli, fle
     }
     for node in cluster.nodes:
         assert tunnels(node) == links
+        assert rules(node) == {mode}
         found = {
             peer.name: [(route["dst"], route.get("gateway")) for route in routes(node, subnets[peer.name])]
             for peer in cluster.nodes
@@ -61,6 +64,18 @@ def network(node: Node) -> dict[str, list[str]]:
 def tunnels(node: Node) -> list[str]:
     # Links of other types are listed as empty objects.
     return [link["ifname"] for link in ip(node, "link", "show", "type", "vxlan") if link]
+
+
+def rules(node: Node) -> set[str]:
+    """Say in which form kube-proxy and flannel have left rules: each in the same, and in no other."""
+    tables = nodes.exec(node, ["nft", "list", "tables"]).stdout
+    chains = nodes.exec(node, ["iptables-save"]).stdout
+    found = set()
+    if "table ip kube-proxy" in tables or "flannel-ipv4" in tables:
+        found.add("nftables")
+    if "KUBE-SERVICES" in chains or "FLANNEL-POSTRTG" in chains:
+        found.add("iptables")
+    return found
 
 
 def routes(node: Node, subnet: str):

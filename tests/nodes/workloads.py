@@ -66,7 +66,7 @@ def with_addons(
 
     config = fleet.variant(name, change)
     fleet.bare()
-    cli.run("apply", "--config", config, within=600)
+    cli.run("apply", "--config", config, within=1200)
     fleet.runs(config)
     workers = tuple(fleet.node(host) for host in hosts if host != "cp1")
     return Cluster(config, fleet.control_plane, workers)
