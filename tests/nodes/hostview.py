@@ -65,3 +65,11 @@ def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> lis
         lines += [f"{section}: - {line}" for line in sorted(old - new)]
         lines += [f"{section}: + {line}" for line in sorted(new - old)]
     return lines
+
+
+def assert_same(
+    before: dict[str, list[str]], after: dict[str, list[str]], *, apart_from: tuple[str, ...] = ()
+) -> None:
+    """Fail with every line that came or went, but for those with one of these words in them."""
+    found = [line for line in difference(before, after) if not any(word in line for word in apart_from)]
+    assert not found, "the node is not as it was:\n" + "\n".join(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -16,6 +17,12 @@ pytestmark = pytest.mark.long
 
 CGROUP_V1 = ("--ignore-preflight-errors", "SystemVerification")
 CONFIG = "/root/kubeadm.yaml"
+INIT_PHASES = (
+    *("preflight", "certs all", "kubeconfig all", "etcd local", "control-plane all", "kubelet-start"),
+    *("wait-control-plane", "upload-config all", "mark-control-plane", "bootstrap-token"),
+    *("kubelet-finalize all", "addon all", "show-join-command"),
+)
+"""In the order of kubeadm's own help."""
 
 
 def shell(node, script, *, stdin="", check=True):
@@ -35,6 +42,10 @@ def machines(fleet, tmp_path_factory):
     for node in machines:
         onmachine.install(node, built)
     documents = [each for each in yaml.safe_load_all(fleet.config.read_text()) if each["kind"] != "Cluster"]
+    for document in documents:
+        if document["kind"] == "ClusterConfiguration":
+            # Else the cluster takes no second control plane.
+            document["controlPlaneEndpoint"] = endpoint(machines[0])
     shell(machines[0], f"cat >{CONFIG}", stdin=yaml.safe_dump_all(documents))
     # Nobody can log in anywhere: whatever works, works without SSH.
     for node in machines:
@@ -43,6 +54,15 @@ def machines(fleet, tmp_path_factory):
     for node in machines:
         shell(node, "systemctl start ssh.service")
         shell(node, f"rm -rf {onmachine.HOME} {onmachine.STATE} {CONFIG}")
+
+
+def endpoint(node):
+    return f"{node.address}:6443"
+
+
+def as_before(before, node):
+    # The notes of what preparation left on the host stay, and are written anew.
+    hostview.assert_same(before, hostview.look(node), apart_from=("/var/lib/kubeadm-py/",))
 
 
 def kubectl(node, *argv, check=True):
@@ -54,16 +74,20 @@ def test_a_cluster_comes_and_goes_as_with_kubeadm(machines):
     cp1, w1, w2 = machines
     before = {node.name: hostview.look(node) for node in machines}
 
-    done = typed(cp1, "init", "--config", CONFIG)
+    without = ("--skip-phases", "addon/coredns,bootstrap-token")
+    done = typed(cp1, "init", "--config", CONFIG, *without)
     assert "the control plane on cp1 is up" in done.out
     assert f"export KUBECONFIG={ADMIN}" in done.out
-    again = typed(cp1, "init", "--config", CONFIG)
-    assert "nothing changed" in again.out
+    assert "nothing changed" in typed(cp1, "init", "--config", CONFIG, *without).out
 
-    # A phase alone brings back what is gone.
-    kubectl(cp1, "delete", "deployment", "coredns", "-n", "kube-system")
+    # A phase alone brings what was left out.
+    deployments = ("get", "deployments", "-n", "kube-system", "-o", "name")
+    assert kubectl(cp1, *deployments) == ""
+    assert "cluster-info" not in kubectl(cp1, "get", "configmaps", "-n", "kube-public", "-o", "name")
     typed(cp1, "init", "phase", "addon", "coredns", "--config", CONFIG)
-    assert "coredns" in kubectl(cp1, "get", "deployments", "-n", "kube-system", "-o", "name")
+    assert kubectl(cp1, *deployments).split() == ["deployment.apps/coredns"]
+    typed(cp1, "init", "phase", "bootstrap-token", "--config", CONFIG)
+    assert "nothing changed" in typed(cp1, "init", "--config", CONFIG).out
 
     printed = typed(cp1, "token", "create", "--print-join-command").out
     kubeadms = shlex.split(printed.splitlines()[1])
@@ -95,12 +119,46 @@ def test_a_cluster_comes_and_goes_as_with_kubeadm(machines):
     assert token not in typed(cp1, "token", "list").out
     for node, words in ((w1, ("reset", "--force")), (w2, ("reset", "phase", "cleanup-node"))):
         typed(node, *words, "--keep-artifacts")
-        assert hostview.difference(before[node.name], hostview.look(node)) == []
+        as_before(before[node.name], node)
     typed(cp1, "reset", "phase", "remove-etcd-member", "--keep-artifacts")
     assert shell(cp1, "ls /var/lib/etcd /etc/kubernetes/manifests/etcd.yaml 2>/dev/null || true") == ""
     assert "cp1: done" in typed(cp1, "reset", "phase", "cleanup-node", "--keep-artifacts").out
-    assert hostview.difference(before["cp1"], hostview.look(cp1)) == []
+    as_before(before["cp1"], cp1)
     assert "nothing" in typed(cp1, "reset", "--force", "--keep-artifacts").out
+
+
+def test_the_first_control_plane_phase_by_phase(machines):
+    """The long way that kubeadm's documentation goes."""
+    cp1 = machines[0]
+    before = hostview.look(cp1)
+    for words in INIT_PHASES:
+        typed(cp1, "init", "phase", *words.split(), "--config", CONFIG)
+    uploaded = typed(cp1, "init", "phase", "upload-certs", "--upload-certs", "--config", CONFIG).out
+    assert re.search(r"^[0-9a-f]{64}$", uploaded, re.MULTILINE)
+    typed(cp1, "init", "--config", CONFIG)
+    assert typed(cp1, "token", "create", "--print-join-command").out.count("join") == 2
+    typed(cp1, "reset", "--force", "--keep-artifacts")
+    as_before(before, cp1)
+
+
+def test_a_machine_without_a_cluster_is_told_so(machines):
+    w1 = machines[1]
+    before = hostview.look(w1)
+    for words, said in (
+        ("token create", f"{ADMIN} is not there"),
+        ("token list", f"{ADMIN} is not there"),
+        ("token delete abcdef", f"{ADMIN} is not there"),
+        ("kubeconfig get", f"{ADMIN} is not there"),
+        ("kubeconfig user --client-name jane", "/ca.crt is not there"),
+        ("certs renew all", "no host has /etc/kubernetes/pki/ca.crt"),
+        ("init phase upload-certs --upload-certs", "the authority ca is not at hand"),
+    ):
+        refused = typed(w1, *words.split(), code=1)
+        assert said in refused.text
+        assert "→" in refused.text, "it says what to do"
+    listed = typed(w1, "certs", "check-expiration").out
+    assert "!MISSING! apiserver" in listed
+    hostview.assert_same(before, hostview.look(w1))
 
 
 def test_without_a_runtime_it_is_refused_before_anything(machines):
@@ -110,6 +168,6 @@ def test_without_a_runtime_it_is_refused_before_anything(machines):
         before = hostview.look(cp1)
         refused = typed(cp1, "init", "--config", CONFIG, code=3)
         assert "CRI" in refused.text
-        assert hostview.difference(before, hostview.look(cp1)) == []
+        hostview.assert_same(before, hostview.look(cp1))
     finally:
         shell(cp1, "systemctl start containerd.service")
