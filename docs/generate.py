@@ -15,6 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 from pages.addons import addons  # noqa: E402 - the package lies beside this program
+from pages.artifacts import artifacts  # noqa: E402
 from pages.certificates import certificates  # noqa: E402
 from pages.cluster_document import cluster_document, schema_file  # noqa: E402
 from pages.commands import commands  # noqa: E402
@@ -27,6 +28,7 @@ SCHEMA = "cluster.schema.json"
 NOTE = "<!-- Written by docs/generate.py; change what it reads, then run it. -->\n"
 PAGES: dict[str, Callable[[], str]] = {
     "addons.md": addons,
+    "artifacts.md": artifacts,
     "preflight.md": preflight,
     "events.md": json_events,
     "differences.md": differences,

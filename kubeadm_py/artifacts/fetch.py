@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
-from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.urls import proves_itself
 
@@ -58,7 +58,7 @@ def official_view(
     `lock`, and must be what is pinned there. Raise DownloadError with the URL and the cause.
     """
     components = official.component_versions(cluster.kubernetes_version)
-    offered = ArtifactView(ArtifactSource.OFFICIAL, components, official.ARCHITECTURES)
+    offered = ArtifactView(cluster.artifacts, components, official.ARCHITECTURES)
     wanted: dict[str, dict[Binary, str]] = {}
     for host in hosts:
         for state in decide_binaries(cluster, host.node, host.facts, offered, host.recorded):
@@ -74,7 +74,7 @@ def official_view(
         say=say,
         pause=pause,
     )
-    return ArtifactView(ArtifactSource.OFFICIAL, components, official.ARCHITECTURES, fetched)
+    return replace(offered, binaries=fetched)
 
 
 def fetch(

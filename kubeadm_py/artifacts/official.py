@@ -94,8 +94,8 @@ def download(binary: Binary, version: str, architecture: str, mirror: str = "") 
     release = RELEASES[binary.component]
     words = {"v": version, "n": version.removeprefix("v"), "a": architecture, "b": binary.name}
     return Download(
-        _through(mirror, release.url.format(**words)),
-        _through(mirror, release.checksum.format(**words)),
+        through(mirror, release.url.format(**words)),
+        through(mirror, release.checksum.format(**words)),
         {binary.name: release.member.format(**words)},
         release.url.format(**words),
     )
@@ -126,5 +126,6 @@ def checksum(text: str, file_name: str) -> str:
     return ""
 
 
-def _through(mirror: str, url: str) -> str:
+def through(mirror: str, url: str) -> str:
+    """Return where a mirror has what lies at a URL; without one, the URL."""
     return f"{mirror.rstrip('/')}/{url.removeprefix('https://')}" if mirror else url

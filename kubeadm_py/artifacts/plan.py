@@ -6,12 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kubeadm_py.model import binaries, images, versions
+from kubeadm_py.model import binaries, distributions, images, versions
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
+
+DOWNLOADED = (ArtifactSource.OFFICIAL, ArtifactSource.PACKAGES)
+"""Sources whose binaries are downloaded when it is known which are needed; packages bring some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class ArtifactView:
     """Path of the OCI layout; empty where images are pulled by the hosts."""
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Architecture -> full reference -> manifest digest."""
+    repository_keys: Mapping[str, bytes] = field(default_factory=dict)
+    """Family of distributions -> the key that its packages' repository is signed with."""
 
     def file(self, binary: Binary, architecture: str) -> LocalFile | None:
         """Return the file of a binary, or None where it is not there (yet)."""
@@ -39,7 +44,7 @@ class ArtifactView:
 
     def offers(self, binary: Binary, architecture: str) -> bool:
         """Say whether the source has the binary or can download it."""
-        if self.source is ArtifactSource.OFFICIAL:
+        if self.source in DOWNLOADED:
             return binary.component in self.components
         return self.file(binary, architecture) is not None
 
@@ -49,6 +54,8 @@ class Decision(StrEnum):
 
     KEEP = "keep"
     SEND = "send"
+    PACKAGE = "package"
+    """The host's package manager brings it."""
     MISSING = "missing"
     """Neither the host nor the source has it."""
     UNSUITABLE = "unsuitable"
@@ -125,6 +132,9 @@ def _decide(
 
     if lead is not None and not lead.ours:
         return decision(Decision.KEEP, path or binary.path, ours=False)
+    if artifacts.source is ArtifactSource.PACKAGES and (package := distributions.package_of(binary)):
+        value = _by_package(package, version, cluster) if path else Decision.PACKAGE
+        return decision(value, path or _packaged_at(binary), ours=False)
     offered = artifacts.offers(binary, facts.architecture)
     ours = binary.path in recorded or (lead is not None and lead.ours)
     if not path or (ours and path != binary.path):
@@ -138,6 +148,23 @@ def _decide(
         return decision(Decision.SEND if other and offered else Decision.KEEP, path, ours=True)
     does = _suitable(binary, version, cluster)
     return decision(Decision.KEEP if does else Decision.UNSUITABLE, path, ours=False)
+
+
+def _by_package(package: str, version: str, cluster: ResolvedCluster) -> Decision:
+    """Decide about a binary that is there: only what has the cluster's version is brought to another one."""
+    if package not in distributions.WITH_CLUSTER or not version or version == str(cluster.kubernetes_version):
+        return Decision.KEEP
+    does = _suitable(_BY_NAME[package], version, cluster)
+    return Decision.PACKAGE if does else Decision.UNSUITABLE
+
+
+_BY_NAME = {binary.name: binary for binary in binaries.BINARIES}
+
+
+def _packaged_at(binary: Binary) -> str:
+    if binary.component == binaries.CNI_PLUGINS:
+        return binary.path
+    return f"/usr/bin/{binary.name}"
 
 
 def _installed(binary: Binary, facts: HostFacts) -> str:

@@ -198,16 +198,17 @@ def _check_join_advertise(whole: Whole, control_planes: list[Host], problems: Pr
 def _check_artifacts(whole: Whole, problems: Problems) -> None:
     place, artifacts = whole.cluster.document, whole.cluster.value.spec.artifacts
     path: Path = ("spec", "artifacts", "path")
+    downloaded = artifacts.source in ("", ArtifactSource.OFFICIAL, ArtifactSource.PACKAGES)
     is_url = artifacts.path.startswith(("http://", "https://"))
     if artifacts.path and artifacts.source == ArtifactSource.PREINSTALLED:
         problems.error(
             place, path, "preinstalled artifacts have no path; leave it out, or use source: bundle"
         )
-    elif artifacts.path and artifacts.source in ("", ArtifactSource.OFFICIAL) and not is_url:
+    elif artifacts.path and downloaded and not is_url:
         hint = "" if artifacts.source else ", or set source: bundle"
         message = f"{show(artifacts.path)} is not the http(s) URL of a mirror{hint}"
         problems.error(place, path, message)
-    elif is_url and artifacts.source in ("", ArtifactSource.OFFICIAL) and not proves_itself(artifacts.path):
+    elif is_url and downloaded and not proves_itself(artifacts.path):
         hint = "with plain http, anyone on the way could change a binary and its checksum"
         problems.error(place, path, f"{show(artifacts.path)} is not the https:// URL of a mirror; {hint}")
     elif is_url and artifacts.source == ArtifactSource.BUNDLE:

@@ -16,11 +16,7 @@ ITEMS = "*"
 NOT_YET: dict[str, dict[tuple[str, ...], str]] = {}
 _SAYS_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 
-NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {
-    "Cluster": {
-        ("spec", "artifacts", "source"): {"packages": "use official, bundle or preinstalled"},
-    },
-}
+NOT_YET_WORDS: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
 """Single words of a field that are not carried out yet."""
 
 

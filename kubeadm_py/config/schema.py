@@ -89,7 +89,7 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.registries.NAME.replaceWith": "HOST[:PORT][/PATH] in the place of NAME in images of add-ons.",
     "spec.registries.NAME.pullSecrets": "Secrets with which add-ons' pods pull images that come from it.",
     "spec.artifacts": "Where binaries and images come from.",
-    "spec.artifacts.source": "official: dl.k8s.io and the registries; bundle: a folder or tar; preinstalled.",
+    "spec.artifacts.source": "official: downloads; bundle: folder or tar; packages; preinstalled.",
     "spec.artifacts.path": "The bundle, or the base URL of a mirror of the official servers.",
     "spec.artifacts.publicKey": "File on this machine: the Ed25519 key that the bundle must be signed with.",
     "spec.addons": "Add-ons, by name or with parameters.",
@@ -113,7 +113,7 @@ REQUIRED = {
 _WORDS: dict[str, tuple[str, ...]] = {
     "role": (*(role.value for role in Role), *defaults.ROLE_ALIASES),
     "loadBalancer": tuple(each.value for each in LoadBalancer),
-    "artifacts.source": tuple(each.value for each in ArtifactSource if each.value != "packages"),
+    "artifacts.source": tuple(each.value for each in ArtifactSource),
     "hostKeys": tuple(each.value for each in HostKeys),
     "effect": tuple(defaults.TAINT_EFFECTS),
     "imagePullPolicy": tuple(defaults.IMAGE_PULL_POLICIES),

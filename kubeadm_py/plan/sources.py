@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kubeadm_py.artifacts import bundle, images, official
+from kubeadm_py.artifacts import bundle, documents, images, official
 from kubeadm_py.artifacts.cache import default_folder
 from kubeadm_py.artifacts.fetch import HostNeed, official_view
 from kubeadm_py.artifacts.lockfile import LockFile
-from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.artifacts.plan import DOWNLOADED, ArtifactView
 from kubeadm_py.engine.session import Session
+from kubeadm_py.model import distributions
 from kubeadm_py.model.actions import ImportImages, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.stages import Stage
@@ -37,13 +38,16 @@ class Source:
 
         Other sources have everything already.
         """
-        if cluster.artifacts is not ArtifactSource.OFFICIAL:
+        if cluster.artifacts not in DOWNLOADED:
             return False
         needs = [
             HostNeed(session.node, session.facts, tuple(session.inventory.files))
             for session in sessions.values()
         ]
-        self.view = official_view(cluster, needs, lock=LockFile.beside(cluster.source_file), say=say)
+        lock = LockFile.beside(cluster.source_file)
+        self.view = official_view(cluster, needs, lock=lock, say=say)
+        if cluster.artifacts is ArtifactSource.PACKAGES:
+            self.view = replace(self.view, repository_keys=_repository_keys(cluster, sessions, lock))
         return True
 
     def verify(self, stage: Stage) -> None:
@@ -73,14 +77,29 @@ class Source:
         return images.archive(Path(action.layout), action.images, frozenset(action.present))
 
 
+def _repository_keys(
+    cluster: ResolvedCluster, sessions: Mapping[str, Session], lock: LockFile
+) -> dict[str, bytes]:
+    """Fetch the keys that packages are signed with: this machine does, and pins them at first use."""
+    found = {}
+    for session in sessions.values():
+        family = distributions.family_of(session.facts.os_release)
+        if family is not None and family.name not in found:
+            url = distributions.key_url(cluster.kubernetes_version, family)
+            where = official.through(cluster.artifacts_path, url)
+            found[family.name] = documents.fetch(where, lock, Path(cluster.source_file).parent)
+    return found
+
+
 def open_source(cluster: ResolvedCluster) -> Source:
     """Open the bundle, or describe what official releases offer; `preinstalled` offers nothing."""
     if cluster.artifacts is ArtifactSource.BUNDLE:
         opened = bundle.read(cluster.artifacts_path, public_key=cluster.artifacts_public_key)
         version = opened.versions.get("kubernetes", "?")
         return Source(opened.view(), f"bundle {cluster.artifacts_path} ({version})", opened)
-    if cluster.artifacts is ArtifactSource.OFFICIAL:
+    if cluster.artifacts in DOWNLOADED:
         offered = official.component_versions(cluster.kubernetes_version)
-        view = ArtifactView(ArtifactSource.OFFICIAL, offered, official.ARCHITECTURES)
-        return Source(view, cluster.artifacts_path or "official releases")
+        view = ArtifactView(cluster.artifacts, offered, official.ARCHITECTURES)
+        named = "packages" if cluster.artifacts is ArtifactSource.PACKAGES else "official releases"
+        return Source(view, cluster.artifacts_path or named)
     return Source()

@@ -14,15 +14,16 @@ from pathlib import Path
 from lab import nodes
 from lab.process import LabError, run
 
-from bench import beside, offline, whole
+from bench import beside, offline, transfer, whole
 from bench.beside import Comparison
 from bench.offline import Limited
 
 ROUNDS = 9
 """A kubelet looks for its node once a second: single joins differ by a second, medians must not."""
 RESULTS = Path("bench/results")
-PARTS = ("offline", "nodes", "whole")
-"""What reaches no host; init and join beside real kubeadm; a whole cluster beside kubeadm in a script."""
+PARTS = ("offline", "nodes", "transfer", "whole")
+"""What reaches no host; init and join beside real kubeadm; a bundle to six nodes beside scp; a whole cluster
+beside kubeadm in a script."""
 
 
 def main() -> int:
@@ -41,6 +42,8 @@ def main() -> int:
             figures += offline.measure(chosen.rounds)
         if "nodes" in parts:
             figures += _on_nodes(beside.measure, chosen.rounds, keep=chosen.keep)
+        if "transfer" in parts:
+            figures += _on_nodes(transfer.measure, chosen.rounds, keep=chosen.keep)
         if "whole" in parts:
             figures += _on_nodes(whole.measure, chosen.rounds, keep=chosen.keep)
     except LabError as error:

@@ -14,6 +14,7 @@ from kubeadm_py.artifacts import push as pushing
 from kubeadm_py.artifacts.bundle import Bundle
 from kubeadm_py.artifacts.cache import default_folder
 from kubeadm_py.artifacts.lockfile import LockFile
+from kubeadm_py.artifacts.plan import DOWNLOADED
 from kubeadm_py.artifacts.registry import Api
 from kubeadm_py.artifacts.supply import FromBundle, Official, Supplier
 from kubeadm_py.cli.verbs import reading
@@ -47,7 +48,7 @@ def create(
     if source:
         supplier = FromBundle(bundle.read(source), cached)
     else:
-        mirror = cluster.artifacts_path if cluster.artifacts is ArtifactSource.OFFICIAL else ""
+        mirror = cluster.artifacts_path if cluster.artifacts in DOWNLOADED else ""
         supplier = Official(mirror, cluster.registries, lock, cached, _say)
     held = bundle.read(source).documents if source else {}
     folder = Path(cluster.source_file).parent

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from kubeadm_py.model import host_settings
+from kubeadm_py.model import distributions, host_settings
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.facts import Interface
 from kubeadm_py.model.findings import Gate, Severity
@@ -28,6 +28,24 @@ def package_lock(ctx: CheckContext) -> Iterator[Hit]:
             f"a package manager is at work: {ctx.facts.package_lock_holder or 'its lock is held'}",
             "it is waited for; unattended upgrades? systemctl status apt-daily-upgrade",
         )
+
+
+def distribution(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether Kubernetes has packages for this system, where we would install them."""
+    if ctx.cluster.artifacts is not ArtifactSource.PACKAGES:
+        return
+    release = ctx.facts.os_release
+    family, named = distributions.family_of(release), distributions.called(release)
+    instead = "use spec.artifacts.source: official or bundle, which need no packages"
+    if family is None:
+        yield Hit(f"Kubernetes has packages for apt and dnf, and this is {named}", instead)
+    elif oldest := distributions.is_too_old(release):
+        yield Hit(
+            f"{named} is too old for these packages; {release['ID']} {oldest} is the oldest",
+            f"upgrade the system, or {instead}",
+        )
+    elif not any(name in ctx.facts.executables for name in family.managers):
+        yield Hit(f"{named} has no {' or '.join(family.managers)}", instead)
 
 
 _FAMILIES = {"apt-get": "debian", "dnf": "rhel", "yum": "rhel", "zypper": "suse"}
@@ -102,6 +120,15 @@ def _families(interface: Interface) -> set[int]:
 
 
 CHECKS = (
+    Check(
+        "Distribution",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "Kubernetes has packages for the system, where artifacts come as packages.",
+        distribution,
+        kubeadm=False,
+    ),
     Check(
         "AddonCommands",
         Severity.ERROR,

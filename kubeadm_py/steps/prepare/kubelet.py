@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubeadm_py.artifacts.plan import BinaryState
+from kubeadm_py.artifacts.plan import BinaryState, Decision
 from kubeadm_py.model import binaries, host_settings, paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, Unit, WriteFiles
 from kubeadm_py.model.cluster import Role
@@ -123,7 +123,7 @@ def _unit_files(kubelet: BinaryState, facts: HostFacts) -> list[FileSpec]:
     if kubelet.ours:
         return [unit, drop_in]
     fact = facts.units.get(UNIT)
-    theirs = fact is not None and fact.load_state == "loaded"
+    theirs = kubelet.decision is Decision.PACKAGE or (fact is not None and fact.load_state == "loaded")
     configured = paths.KUBELET_DROPIN in facts.files or host_settings.KUBELET_LOCAL_DROPIN in facts.files
     return [*([] if theirs else [unit]), *([] if configured else [drop_in])]
 

@@ -11,6 +11,7 @@ from kubeadm_py.steps.prepare.kubelet import (
     plan_kubelet,
     plan_tools,
 )
+from kubeadm_py.steps.prepare.packages import plan_packages
 from kubeadm_py.steps.prepare.runtime import plan_crictl, plan_runtime
 from kubeadm_py.steps.prepare.settings import plan_modules, plan_sysctls
 from kubeadm_py.steps.prepare.swap import plan_swap
@@ -22,6 +23,7 @@ STEPS = (
     Step("prepare/sysctls", "set sysctls", plan_sysctls),
     Step("prepare/swap", "switch swap off", plan_swap),
     Step("prepare/cni-directories", "make directories", plan_cni_directories),
+    Step("prepare/packages", "install packages", plan_packages),
     Step("prepare/tools", "install crictl, kubectl and etcd's tools", plan_tools),
     Step("prepare/crictl", "configure crictl", plan_crictl),
     Step("prepare/cni", "install CNI plugins", plan_cni_plugins),

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import host_settings, paths
-from kubeadm_py.model.actions import ImportImages, RunScript, Unit, Wait, WriteFiles
+from kubeadm_py.model.actions import ImportImages, Late, RunScript, Unit, Wait, WriteFiles
 from kubeadm_py.model.cluster import (
     AddonRequest,
     ArtifactSource,
@@ -225,10 +224,14 @@ def hash_of(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def test_what_is_sent_must_have_been_downloaded(cluster, machine, bundle, on):
+def test_what_was_not_downloaded_yet_can_be_planned(cluster, machine, bundle, on):
+    """`plan` and --dry-run download nothing."""
     view = replace(bundle, source=ArtifactSource.OFFICIAL, binaries={})
-    with pytest.raises(KubeadmPyError, match="never downloaded"):
-        plan_prepare(on(cluster, "cp1", machine, view))
+    actions = plan_prepare(on(cluster, "cp1", machine, view))
+    files = [spec for action in actions if isinstance(action, WriteFiles) for spec in action.files]
+    [kubelet] = [spec for spec in files if spec.path.endswith("bin/kubelet")]
+    assert isinstance(kubelet.content, Late)
+    assert "kubernetes" in kubelet.content.spec["downloaded"]
 
 
 def test_step_ids_are_unique_and_titled():
