@@ -1,12 +1,9 @@
-"""Type kubeadm's own documents, kubeadm.k8s.io/v1beta4, field for field (kubeadm contract 2).
-
-Fields marked NotYet are known and refused by name as soon as they say anything (config/not_yet.py).
-"""
+"""Type kubeadm's own documents, kubeadm.k8s.io/v1beta4, field for field (kubeadm contract 2)."""
 # ruff: noqa: RUF012 - pydantic copies a mutable default for each model
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -14,9 +11,6 @@ from kubeadm_py.config import defaults, image_values
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.env_types import EnvVar
 from kubeadm_py.config.strict import Strict
-
-NotYet = Any
-"""Marks a field of kubeadm's that a worker's join does not carry out yet."""
 
 
 class ExtraArg(Strict):

@@ -123,7 +123,7 @@ _OR_TEXT = ("spec.addons[]", "spec.hosts[].staticPods[]")
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema of a Cluster document, without the keys that are not supported yet."""
+    """Return the JSON schema of a Cluster document."""
     raw = Cluster.model_json_schema(by_alias=True)
     body = _node(raw, "", raw["$defs"])
     properties = {"apiVersion": {"const": API_VERSION}, "kind": {"const": "Cluster"}, **body["properties"]}

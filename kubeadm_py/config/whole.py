@@ -19,7 +19,6 @@ from kubeadm_py.config.cluster_types import Cluster
 from kubeadm_py.config.component_types import KubeletConfiguration, KubeProxyConfiguration
 from kubeadm_py.config.documents import Document
 from kubeadm_py.config.kubeadm_types import ClusterConfiguration, InitConfiguration, JoinConfiguration
-from kubeadm_py.config.not_yet import refuse_not_yet
 from kubeadm_py.config.problems import Path, Problems, key_path
 from kubeadm_py.config.reset_types import ResetConfiguration
 from kubeadm_py.config.typed import Typed, typed
@@ -119,14 +118,13 @@ def read_whole(
     joining: bool = False,
     allow_unknown_fields: bool = False,
 ) -> Whole:
-    """Type every document; wrong values and what is not yet supported become problems."""
+    """Type every document; wrong values become problems."""
 
     def take(kind: str, model: type[Model]) -> Typed[Model]:
         document = documents.get(kind)
         if document is None:
             return Typed(Absent(file, kind, {}), model(), given=False)
         value = typed(document, model, problems, allow_unknown_fields=allow_unknown_fields)
-        refuse_not_yet(document, problems)
         check_component(document, problems, allow_unknown_fields=allow_unknown_fields)
         return Typed(document, value, given=True)
 

@@ -83,7 +83,6 @@ def cut_off(cli, config, node) -> int:
     return sum(map(int, shell(node, INCOMING).split()))
 
 
-@pytest.mark.runs_addon("flannel", "local-path-storage")
 def test_a_cluster_comes_from_its_own_bundle(cli, fleet, pair, tmp_path):
     key, public = tmp_path / "bundle.key", tmp_path / "bundle.pub"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, umask=0o077)
@@ -132,7 +131,6 @@ def test_a_cluster_comes_from_its_own_bundle(cli, fleet, pair, tmp_path):
     assert image in shell(w1, "ctr -n k8s.io images ls -q")
 
 
-@pytest.mark.runs_addon("flannel", "local-path-storage")
 def test_a_cluster_comes_from_a_mirror_and_a_registry_with_a_password(cli, fleet, pair, tmp_path):
     """Binaries from a server laid out as the official ones, images from a registry with a CA of its own."""
     (tmp_path / "login").write_text(LOGIN)

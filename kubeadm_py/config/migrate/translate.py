@@ -20,7 +20,6 @@ from kubeadm_py.config.migrate.to_v1beta4 import TO_V1BETA2, TO_V1BETA3, TO_V1BE
 from kubeadm_py.config.migrate.today import bring_up
 from kubeadm_py.config.migrate.tree import MigratedDocument, OldDocument, Value, from_node, leave_out_nulls
 from kubeadm_py.config.migrate.write import write
-from kubeadm_py.config.not_yet import refuse_not_yet
 from kubeadm_py.config.old_versions import GROUP, MIGRATE, old_version
 from kubeadm_py.config.problems import Path, Problems, did_you_mean, show
 from kubeadm_py.config.resolve import check
@@ -82,7 +81,6 @@ def migrate(text: str, name: str, *, folder: FilePath, allow_unknown_fields: boo
         documents, problems, file=name, folder=folder, allow_unknown_fields=allow_unknown_fields
     )
     check(whole, problems)
-    _let_pass_what_is_not_yet(documents, stream.notes, problems)
     problems.raise_if_any(name)
     notes = tuple(stream.notes.all)
     if not versions:
@@ -175,17 +173,6 @@ def _by_kind(stream: Stream, problems: Problems) -> dict[str, Document]:
             continue
         documents[document.kind] = shown
     return documents
-
-
-def _let_pass_what_is_not_yet(documents: Mapping[str, Document], notes: Notes, problems: Problems) -> None:
-    """Make notes of problems that are kubeadm-py's own: the file is good for kubeadm."""
-    for document in documents.values():
-        later = Problems()
-        refuse_not_yet(document, later)
-        problems.errors = [problem for problem in problems.errors if problem not in later.errors]
-        for problem in later.errors:
-            message = f"kubeadm-py: {problem.message}"
-            notes.all.append(Note(Fate.ASK, notes.file, problem.line, problem.path, message))
 
 
 def _head(migrated: Migrated, name: str) -> Iterator[str]:

@@ -10,7 +10,6 @@ import yaml
 
 from kubeadm_py.config import schema
 from kubeadm_py.config.cluster_types import Cluster
-from kubeadm_py.config.not_yet import NOT_YET
 
 CASES = Path(__file__).parent / "cases" / "accepted"
 TYPES = {"string": str, "boolean": bool, "integer": int, "array": list, "object": dict}
@@ -95,8 +94,4 @@ def test_every_key_that_is_supported_is_described():
 
     raw = Cluster.model_json_schema(by_alias=True)
     walk(raw, "", raw["$defs"])
-    refused = {".".join(each for each in keys).replace(".*", "[]") for keys in NOT_YET.get("Cluster", {})}
-    refused = {path for path in refused if not path.endswith("[]")}
-    assert typed - refused - {path for path in typed if path.startswith(tuple(refused))} == set(
-        schema.DESCRIPTIONS
-    )
+    assert typed == set(schema.DESCRIPTIONS)

@@ -223,14 +223,6 @@ def test_a_new_file_comes_back_as_it_is() -> None:
         of_text(HEAD.replace("v1beta3", "v1beta4") + "clusterNam: a\n")
 
 
-def test_what_kubeadm_py_does_not_do_yet_is_told_and_kept() -> None:
-    text = HEAD.replace("Cluster", "Init") + "patches: {directory: /etc/patches}\n"
-    result = of_text(text)
-    assert "directory: /etc/patches" in result.text
-    later = [note for note in result.notes if note.fate is Fate.ASK]
-    assert all("not yet supported" in note.message for note in later)
-
-
 def test_values_keep_their_type_and_comments_their_line() -> None:
     text = (
         HEAD
