@@ -150,7 +150,8 @@ def compile_stage(
             compiled.actions[-1] = replace(compiled.actions[-1], provides=step.provides)
     if compiled.fetched:
         parts.insert(before_actions, f"kpy_expect {' '.join(compiled.fetched)}\n")
-        parts.append('rm -rf "$kpy_state/incoming"\n')
+    # Also what a run that was killed has left there, once nothing of it is wanted any more.
+    parts.append('[ ! -e "$kpy_state/incoming" ] || rm -rf "$kpy_state/incoming"\n')
     if settled:
         parts.append(f"kpy_settle {shlex.quote(settled.decode().strip())}\n")
     if epilogue:

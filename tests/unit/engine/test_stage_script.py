@@ -605,6 +605,15 @@ def test_what_was_sent_in_part_and_is_damaged_is_dropped(sandbox, archive):
     assert imported(sandbox) == sent(archive)
 
 
+def test_what_nobody_wants_any_more_goes_with_the_next_stage(sandbox):
+    folder = Path(paths.INCOMING_DIR) / "blobs/sha256"
+    folder.mkdir(parents=True)
+    assert not sandbox.run(RunScript("t", "exit 3")).ok
+    assert folder.exists(), "a stage that failed may be tried again"
+    assert sandbox.run(RunScript("t", ":")).ok
+    assert not Path(paths.INCOMING_DIR).exists()
+
+
 def test_what_changed_since_the_probe_is_not_taken_for_whole(sandbox, archive):
     layer = archive.files[-1]
     sandbox.run(IMPORT, open_images=lambda _: archive, incoming={layer.sha256: 1 << 20})
