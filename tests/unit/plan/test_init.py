@@ -13,12 +13,13 @@ from kubeadm_py.engine.events import ActionDone, Found, Notice
 from kubeadm_py.engine.interrupt import InterruptedRunError
 from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, UnreachableError, UsageError
 from kubeadm_py.facts import collect
-from kubeadm_py.model import host_settings, paths
+from kubeadm_py.model import binaries, host_settings, paths
 from kubeadm_py.model.actions import LIVE_REPLICAS, WriteFiles
 from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken, Node, Registry, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect
 from kubeadm_py.plan import init as plan_init
+from kubeadm_py.plan import sources
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
 from kubeadm_py.transport.base import Result
@@ -156,6 +157,16 @@ def test_a_dry_run_takes_no_lock_and_writes_nothing(make_world):
     assert (cp1.facts, cp1.content, world.api.objects) == (before, {}, [])
     assert not report.plan.empty
     assert f"{paths.PKI_DIR}/ca.key" in written(report.plan)
+
+
+def test_a_dry_run_shows_what_would_be_downloaded_and_downloads_nothing(make_world, monkeypatch):
+    world = make_world(base="lab-bare", artifacts=ArtifactSource.OFFICIAL)
+    monkeypatch.setattr(sources, "official_view", None)
+    report = world.init(dry_run=True)
+    steps = [step for stage in report.plan.stages for host in stage.hosts for step in host.steps]
+    writes = [action for step in steps for action in step.actions if isinstance(action, WriteFiles)]
+    files = {spec.path: spec for action in writes for spec in action.files}
+    assert "kubernetes" in files[binaries.KUBELET.path].content.spec["downloaded"]
 
 
 def test_no_second_cluster_is_founded_beside_one(make_world):
