@@ -69,6 +69,7 @@ def served(address, host, path="/hostname", port=80, **how):
     return answer.text.split("-")[0]
 
 
+@pytest.mark.runs_addon("traefik")
 def test_a_name_leads_to_its_service_and_another_to_nothing(cluster, outside):
     apply(cluster, ingress("name", NAME, {"/": "one"}))
     assert served(outside, NAME) == "one"
