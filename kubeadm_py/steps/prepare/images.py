@@ -70,14 +70,17 @@ def _pull(node: Node, references: Sequence[str]) -> list[Action]:
     endpoint = shlex.quote(node.cri_socket)
     # A parallel pull is a set of background jobs; each leaves its name in a file when it has failed.
     one_by_one = "" if node.image_pull_serial else " &"
+    cri = f"crictl --runtime-endpoint {endpoint} --image-endpoint {endpoint}"
+    # A runtime that was down when the host was looked at has said nothing of what it holds.
+    held = "" if node.image_pull_policy == "Always" else f'  {cri} inspecti "$1" >/dev/null 2>&1 && return\n'
     return [
         RunScript(
             f"pull {len(references)} images",
             f"""failed=$kpy_tmp/failed
 : >"$failed"
 pull() {{
-  tries=0
-  until said=$(crictl --runtime-endpoint {endpoint} --image-endpoint {endpoint} pull "$1" 2>&1); do
+{held}  tries=0
+  until said=$({cri} pull "$1" 2>&1); do
     tries=$((tries + 1))
     if [ "$tries" -ge {PULL_TRIES} ]; then
       printf '%s\\n' "cannot pull $1: $said" >>"$failed"

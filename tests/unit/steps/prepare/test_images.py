@@ -46,6 +46,7 @@ def script_of(actions):
 def test_official_images_are_pulled_and_tried_again(cluster, machine, official, on, shell, tmp_path):
     script = script_of(plan_images(on(cluster, "w1", machine, official)))
     flaky = """
+[ "$5" = pull ] || exit 1
 n=$(cat "tries-${6##*/}" 2>/dev/null || echo 0)
 echo $((n + 1)) >"tries-${6##*/}"
 [ "$n" -ge 2 ] || { echo "connection reset"; exit 1; }
@@ -55,11 +56,24 @@ echo $((n + 1)) >"tries-${6##*/}"
     assert (tmp_path / "tries-kube-proxy:v1.36.3").read_text() == "3\n"
 
 
+@pytest.mark.parametrize(("policy", "asked"), [("IfNotPresent", []), ("Always", ["pull"])])
+def test_what_a_runtime_holds_that_said_nothing_at_the_look_is_not_pulled(
+    cluster, machine, official, on, shell, tmp_path, policy, asked
+):
+    nodes = tuple(replace(node, image_pull_policy=policy) for node in cluster.nodes)
+    ctx = on(replace(cluster, nodes=nodes), "w1", machine, official)
+    holds_all = '[ "$5" = inspecti ] || { echo "$5" >>pulled; exit 0; }'
+    done = shell(script_of(plan_images(ctx)), crictl=holds_all, sleep="exit 0", mktemp="exit 1")
+    assert done.returncode == 0
+    pulled = tmp_path / "pulled"
+    assert sorted(set(pulled.read_text().split() if pulled.exists() else [])) == asked
+
+
 @pytest.mark.parametrize("serial", [True, False])
 def test_what_cannot_be_pulled_is_named(cluster, machine, official, on, shell, serial):
     nodes = tuple(replace(node, image_pull_serial=serial) for node in cluster.nodes)
     ctx = on(replace(cluster, nodes=nodes), "w1", machine, official)
-    broken = 'case $6 in *pause*) echo "no such host"; exit 1 ;; esac'
+    broken = '[ "$5" = pull ] || exit 1; case $6 in *pause*) echo "no such host"; exit 1 ;; esac'
     failed = shell(script_of(plan_images(ctx)), crictl=broken, sleep="exit 0", mktemp="exit 1")
     assert failed.returncode == 1
     assert failed.stderr == "cannot pull registry.k8s.io/pause:3.10.2: no such host\n"
