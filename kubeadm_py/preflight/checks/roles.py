@@ -1,13 +1,15 @@
-"""Check that a host is asked for what it is: roles never change in place."""
+"""Check that a host is asked for what it is: roles and the API server's port never change in place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
+from kubeadm_py.pki import kubeconfig
+from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit
 
 
 def role_is_kept(ctx: CheckContext) -> Iterator[Hit]:
@@ -42,6 +44,35 @@ def _found(ctx: CheckContext) -> Role | None:
     return None
 
 
+def bind_port_is_kept(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether the API server of a member has another port.
+
+    Its manifest alone could be a hand's work, which apply takes back; the kubeconfigs of the host's own
+    components tell what it was made with.
+    """
+    manifest, own = (
+        ctx.facts.files.get(path)
+        for path in (f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml", paths.CONTROLLER_MANAGER_CONF)
+    )
+    if not ctx.member or manifest is None or own is None:
+        return
+    try:
+        _, server = kubeconfig.current_server(own.content or b"")
+    except KubeadmPyError:
+        return
+    port = server.rpartition(":")[2].rstrip("/")
+    wanted = ctx.node.bind_port
+    if port == str(wanted) or f"--secure-port={port}".encode() not in (manifest.content or b"").split():
+        return
+    name = ctx.node.name
+    yield Hit(
+        f"the config gives its API server port {wanted}, and it has {port}: the kubeconfigs of the host and"
+        " whoever asks this API server go by that",
+        f"leave bindPort {port}; where other control planes go on, {name} may join anew with another one:"
+        f" kubeadm-py remove {name}, then kubeadm-py apply",
+    )
+
+
 CHECKS = (
     Check(
         "RoleChange",
@@ -50,6 +81,15 @@ CHECKS = (
         EVERYWHERE,
         "The host has no other role in this cluster.",
         role_is_kept,
+        kubeadm=False,
+    ),
+    Check(
+        "BindPortChange",
+        Severity.ERROR,
+        Gate.HOST,
+        CONTROL_PLANES,
+        "The API server of a control plane that runs keeps its port (bindPort).",
+        bind_port_is_kept,
         kubeadm=False,
     ),
 )

@@ -12,6 +12,7 @@ from kubeadm_py.model.actions import Guard, RestartStaticPod, Settle, Unit, Wait
 from kubeadm_py.model.cluster import Arg, Component
 from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.plan.run import RunFailedError
+from kubeadm_py.preflight.run import PreflightRefused
 
 MANIFESTS = paths.MANIFESTS_DIR
 APISERVER = f"{MANIFESTS}/kube-apiserver.yaml"
@@ -240,3 +241,13 @@ def test_kube_proxy_is_rolled_node_by_node_and_put_back_where_it_falls(running):
 def test_a_new_cluster_waits_for_no_roll(make_world):
     world = make_world(control_planes=1, workers=1)
     assert not kinds(planned(world, "control", "cp1"), Guard)
+
+
+def test_the_port_of_an_api_server_that_runs_is_refused_before_anything_is_touched(running):
+    nodes = [replace(node, bind_port=8443) if node.name == "cp2" else node for node in running.cluster.nodes]
+    edit(running, nodes=tuple(nodes))
+    with pytest.raises(PreflightRefused) as refused:
+        running.apply()
+    [finding] = [each for each in refused.value.findings if each.check == "BindPortChange"]
+    assert finding.host == "cp2"
+    assert not any(machine.stages for machine in running.machines.values())
