@@ -8,6 +8,7 @@ COMMANDS = {
     "apply": "apply:apply",
     "plan": "plan:plan",
     "status": "status:status",
+    "logs": "logs:logs",
     "verify": "verify:verify",
     "reset": "reset:reset",
     "remove": "remove:remove",
