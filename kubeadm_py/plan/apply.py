@@ -18,7 +18,7 @@ from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
-from kubeadm_py.plan import kubelet_requests, moving, phases
+from kubeadm_py.plan import kube_proxy, kubelet_requests, moving, phases
 from kubeadm_py.plan.build import build_stage, changes, once, together
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
@@ -34,6 +34,7 @@ from kubeadm_py.plan.workflows import (
     JOIN_ETCD_HOST,
     JOIN_WORKER,
     PREPARE,
+    PROXY_RULES,
     StageDefinition,
     ahead,
 )
@@ -186,6 +187,7 @@ class _Apply:
     def _parts(self, outcome: Outcome) -> list[Part]:
         """List what happens; a host takes its parts in this order and waits for no more than they say."""
         members = self.members
+        keeping = kube_proxy.parts(members, self._checked) if kube_proxy.needed(members) else []
         return [
             Part(
                 PREPARE.id,
@@ -196,6 +198,7 @@ class _Apply:
                 probe_after=True,
             ),
             *self._etcd_parts(),
+            *keeping,
             Part(
                 CONTROL_PLANES.id,
                 CONTROL_PLANES.title,
@@ -205,7 +208,10 @@ class _Apply:
                 together=True,
                 in_turn=lambda stage: members.running and (stage.guarded or changes(stage) > 0),
                 needs=(etcd_host.READY,) if members.etcd_hosts else (),
-                after=(JOIN_ETCD_HOST.id,) if members.late_etcd_hosts else (),
+                after=(
+                    *([JOIN_ETCD_HOST.id] if members.late_etcd_hosts else ()),
+                    *([PROXY_RULES.id] if keeping else ()),
+                ),
                 provides=(cluster_objects.OBJECTS,),
                 # Who joins, or moves, takes over what is there by then.
                 probe_after=bool(members.late) or members.moving,
@@ -264,6 +270,7 @@ class _Apply:
                 self._stage(PREPARE, tuple(self.run.sessions)),
                 *([self._stage(ETCD_HOSTS, members.etcd_hosts)] if members.etcd_hosts else ()),
                 *([self._stage(JOIN_ETCD_HOST, members.late_etcd_hosts)] if members.late_etcd_hosts else ()),
+                *(kube_proxy.as_it_is_now(members) if kube_proxy.needed(members) else ()),
                 self._stage(CONTROL_PLANES, members.control_planes),
                 *(moving.as_it_is_now(members) if members.moving else ()),
                 self._join_stage(self._later),

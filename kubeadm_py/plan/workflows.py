@@ -27,6 +27,7 @@ from kubeadm_py.steps import (
     mark_node,
     own_files,
     permissions,
+    proxy_rules,
     static_pods,
     upload_certs,
     wait_control_plane,
@@ -89,6 +90,11 @@ CONTROL_PLANE = StageDefinition(
 """What init does on the first control plane."""
 CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE, _CHANGING)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
+
+PROXY_RULES = StageDefinition(
+    "proxy-rules", "Services stay while kube-proxy is replaced", (proxy_rules.STEP,)
+)
+"""What comes before a stage that replaces the pods of kube-proxy."""
 
 ENDPOINT_WAY = StageDefinition(
     "endpoint", "the API answers at the new endpoint", (endpoint.STEP, endpoint.STEP_ANSWERS)

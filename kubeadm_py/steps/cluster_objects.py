@@ -154,6 +154,11 @@ def plan_kube_proxy(ctx: StepContext) -> list[Action]:
     return _apply(ctx, [group for group in groups(ctx) if group.phase == KUBE_PROXY])
 
 
+def rolls_kube_proxy(ctx: StepContext) -> bool:
+    """Say whether pods of kube-proxy that are at work would be replaced."""
+    return any(isinstance(action, Guard) for action in plan_kube_proxy(ctx))
+
+
 def plan_others(ctx: StepContext) -> list[Action]:
     """Apply all but kube-proxy: who joins from now on finds the new endpoint."""
     return _apply(ctx, [group for group in groups(ctx) if group.phase != KUBE_PROXY])

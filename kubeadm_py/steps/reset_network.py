@@ -9,6 +9,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.steps import proxy_rules
 
 _LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 _FLANNEL_LINK = re.compile(r"flannel(-v6)?\.\d+|flannel-wg(-v6)?")
@@ -26,7 +27,9 @@ _CNI_NETWORK = "cbr0"
 # whole: hence the turns. Chains KUBE- and FLANNEL- are kube-proxy's, the kubelet's and flannel's. Those of
 # CNI plugins (portmap, bridge) belong to all CNI networks of the host: where another one has rules, only the
 # chains go that a rule about our network leads to.
-_RULES = f"""for tool in iptables ip6tables; do
+_RULES = f"""# Where it keeps a copy of such rules, it takes that away as it ends.
+systemctl stop {proxy_rules.UNIT} 2>/dev/null || true
+for tool in iptables ip6tables; do
   command -v $tool-save >/dev/null 2>&1 || continue
   for turn in 1 2 3 4 5; do
     rules=$($tool-save 2>/dev/null) || break

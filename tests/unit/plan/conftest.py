@@ -367,6 +367,8 @@ class Machine(FakeHost):
                 self._apply(json.loads(content))
             elif "kpy_import" in body:
                 assert content == BundleOfNothing.INDEX
+            elif "proxy-rules" in body:
+                assert b"kube-proxy" in content
             else:
                 assert "kubelet.conf" in body
                 self._put(paths.KUBELET_CONF, content, 0o600, "root:root")

@@ -238,6 +238,24 @@ def test_kube_proxy_is_rolled_node_by_node_and_put_back_where_it_falls(running):
     assert [spec.path for spec in note.files] == [f"{paths.APPLIED_DIR}/addon-kube-proxy"]
 
 
+def test_every_host_keeps_its_rules_before_kube_proxy_changes_anywhere(running):
+    edit(running, kube_proxy_config={**running.cluster.kube_proxy_config, "mode": "nftables"})
+    running.apply()
+    begun = [event for event in running.events if isinstance(event, HostStarted)]
+    stages = [event.stage for event in begun]
+    assert {event.host for event in begun if event.stage == "proxy-rules"} == set(running.machines)
+    assert max(i for i, stage in enumerate(stages) if stage == "proxy-rules") < stages.index("control")
+    running.forget()
+    running.apply()
+    again = [event.stage for event in running.events if isinstance(event, HostStarted)]
+    assert "proxy-rules" not in again
+
+
+def test_where_kube_proxy_stays_as_it_is_no_host_is_asked_to_keep_rules(running):
+    edit(running, api_server=api_server(v="2"))
+    assert "proxy-rules" not in [stage.id for stage in running.apply(dry_run=True).plan.stages]
+
+
 def test_a_new_cluster_waits_for_no_roll(make_world):
     world = make_world(control_planes=1, workers=1)
     assert not kinds(planned(world, "control", "cp1"), Guard)
