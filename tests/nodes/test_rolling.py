@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,15 @@ import yaml
 from lab import nodes
 from lab.topology import Node
 
+from .asking import shell
 from .test_apply import FOUNDERS, Whole, whole  # noqa: F401 - a fixture
 from .watching import Watch, knocking, watching
 
 pytestmark = pytest.mark.long
 
 SILENCE_SECONDS = 3.0
-GAP_MS = 3000
-"""kube-proxy takes away the rules of the other mode when it starts, before it has its own. On a machine with
-more to do than processors, that took up to 2.8 s."""
+GAP_MS = 1000
+"""What a Service may be silent for while kube-proxy changes its mode."""
 DNS = "http://10.96.0.10:9153/metrics"
 """A service of two pods that every cluster has."""
 _STATE = """sha256sum /etc/kubernetes/manifests/* /etc/kubernetes/*.conf /var/lib/kubelet/config.yaml \
@@ -53,6 +54,13 @@ def flag(component: str, name: str, value: str) -> Callable[[dict[str, Any]], No
 
 def control_planes(cluster: Whole) -> list[Node]:
     return [node for node in cluster.nodes if node.role == "control-plane"]
+
+
+def answered(seen: Watch) -> None:
+    """Hold the API's silence to its limit, but for the time in which the machine did nothing at all."""
+    said = f"silent for {seen.silence:.1f} s, the machine for {seen.stalled:.1f} s, {seen.asked} questions"
+    sys.stdout.write(f"{said}\n")
+    assert seen.silence <= SILENCE_SECONDS + seen.stalled, said
 
 
 def state(node: Node) -> str:
@@ -109,7 +117,7 @@ def test_never_were_two_control_planes_away(whole, edited):  # noqa: F811
 
 
 def test_the_api_was_never_silent_for_long(whole, edited):  # noqa: F811
-    assert edited.seen.silence <= SILENCE_SECONDS, f"{edited.seen.asked} questions"
+    answered(edited.seen)
 
 
 def test_the_same_file_again_changes_nothing(whole, edited, cli):  # noqa: F811
@@ -155,7 +163,7 @@ def test_what_only_the_component_refuses_is_put_back(whole, edited, cli, compone
     assert "cp2, cp3" in done.text, "who was not begun is named"
     assert {node.name: state(node) for node in whole.nodes} == before
     assert seen.away_at_once() == []
-    assert seen.silence <= SILENCE_SECONDS
+    answered(seen)
     assert cli.run("apply", "--config", edited.config, "--format", "json").report["changed"] == 0
 
 
@@ -201,9 +209,12 @@ def test_a_bad_change_of_a_killed_run_is_put_back_by_the_next(whole, edited, cli
 
 
 MODES = ("nftables", "iptables", "nftables")
-_RULES = """iptables-save | grep -c KUBE-SVC
+_RULES = """while systemctl is-active --quiet kubeadm-py-proxy-rules; do sleep 0.2; done
+iptables-save | grep -c KUBE-SVC
 nft list tables | grep -c kube-proxy
-curl -s 127.0.0.1:10249/proxyMode"""
+curl -s 127.0.0.1:10249/proxyMode
+echo
+iptables-save | grep -c KPY-"""
 
 
 def test_kube_proxy_changes_its_mode_under_load(whole, edited, cli):  # noqa: F811
@@ -217,9 +228,10 @@ def test_kube_proxy_changes_its_mode_under_load(whole, edited, cli):  # noqa: F8
         config = edit(config, f"mode-{name}", mode)
         with knocking(asking, DNS) as knocks:
             cli.run("apply", "--config", config, within=600)
+        sys.stdout.write(f"{name}: {knocks}\n")
         for node in whole.nodes:
-            chains, tables, said = nodes.exec(node, ["sh", "-c", _RULES]).stdout.split()
-            assert said == name
+            chains, tables, said, copied = shell(node, f"{_RULES} || :").split()
+            assert (said, copied) == (name, "0")
             assert (chains == "0", tables == "0") == (name == "nftables", name == "iptables"), node.name
         assert {node.name: knocks[node.name].longest_ms <= GAP_MS for node in asking} == dict.fromkeys(
             (node.name for node in asking), True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
 import threading
 import time
@@ -51,6 +52,13 @@ class Watch:
                 if missing:
                     moments.setdefault(int(when / _EVERY_SECONDS), {})[name] = missing
         return [(moment * _EVERY_SECONDS, found) for moment, found in moments.items() if len(found) > 1]
+
+    @property
+    def stalled(self) -> float:
+        """Return by how much the nodes' own look at themselves was ever late: their machine had no time."""
+        moments = [[when for when, _ in seen] for seen in self.away.values()]
+        gaps = [after - before for each in moments for before, after in itertools.pairwise(each)]
+        return max(0.0, max(gaps, default=0.0) - 2 * _EVERY_SECONDS)
 
     def was_away(self, name: str) -> frozenset[str]:
         """Return what was ever away on a node."""
