@@ -17,6 +17,7 @@ from lab.nodes import Lab
 from lab.process import LabError
 from lab.topology import Node
 
+from . import balancer
 from .asking import SILENT_SECONDS, Client, failed_twice, longest_silence, shell
 from .cli import Cli
 from .conftest import LAB
@@ -32,7 +33,10 @@ KINDS = {
     "node-local": {"loadBalancer": "node-local"},
     "vip": {"loadBalancer": "vip", "vip": VIP},
     "vip-balanced": {"loadBalancer": "vip", "vip": VIP, "port": 8443},
+    "external": {"loadBalancer": "external"},
 }
+BALANCER = "w2"
+"""Where the external balancer runs: a host that is not killed."""
 WITHOUT_ETCD = "/version"
 BACK_SECONDS = 120
 ONE_TRY = 1.0
@@ -56,23 +60,42 @@ def config(
 ) -> Iterator[Path]:
     """Bring the cluster up with this kind of endpoint, and take it down."""
     fleet.bare()
-    documents = list(yaml.safe_load_all(lab.cluster_yaml.read_text()))
-    by_kind = {each["kind"]: each for each in documents}
-    del by_kind["ClusterConfiguration"]["controlPlaneEndpoint"]
-    by_kind["Cluster"]["spec"]["endpoint"] = KINDS[request.param]
-    path = tmp_path_factory.mktemp(request.param) / "cluster.yaml"
-    path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    folder = tmp_path_factory.mktemp(request.param)
+    path = write(folder, lab, request.param)
+    external = lab.node(BALANCER) if request.param == "external" else None
+    if external is not None:
+        if not shell(external, "ctr -n k8s.io images ls -q 2>/dev/null | grep /haproxy: || true"):
+            # Its balancer is the image of ours, which a worker behind its own has.
+            other = write(folder, lab, "node-local")
+            cli.run("apply", "--config", other, within=900)
+            cli.run("reset", "--config", other, "--yes", "--keep-artifacts", within=900)
+        balancer.start(external, [lab.node(name) for name in CONTROL_PLANES])
     try:
-        cli.run("apply", "--config", path)
+        cli.run("apply", "--config", path, within=900)
         yield path
     finally:
         for node in lab.nodes:
             start(node)
-        cli.run("reset", "--config", path, "--yes", "--keep-artifacts")
+        cli.run("reset", "--config", path, "--yes", "--keep-artifacts", within=900)
+        if external is not None:
+            balancer.stop(external)
         for node in lab.nodes:
             assert "kubeadm-py" not in shell(node, "cat /etc/hosts")
             assert VIP not in shell(node, "ip -oneline address show")
             assert shell(node, "ls -A /etc/kubernetes 2>/dev/null || true") == ""
+
+
+def write(folder: Path, lab: Lab, kind: str) -> Path:
+    """Write the lab's config with an endpoint of this kind."""
+    documents = list(yaml.safe_load_all(lab.cluster_yaml.read_text()))
+    by_kind = {each["kind"]: each for each in documents}
+    by_kind["ClusterConfiguration"].pop("controlPlaneEndpoint", None)
+    if kind == "external":
+        by_kind["ClusterConfiguration"]["controlPlaneEndpoint"] = balancer.endpoint(lab.node(BALANCER))
+    by_kind["Cluster"]["spec"]["endpoint"] = KINDS[kind]
+    path = folder / f"{kind}.yaml"
+    path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    return path
 
 
 def test_the_api_outlives_any_control_plane(config: Path, lab: Lab, cli: Cli) -> None:

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from lab import nodes, topology
 from lab.nodes import Lab
-from lab.topology import Node
 
+from . import balancer
 from .asking import SILENT_SECONDS, Client, failed_twice, kubelet_server, longest_silence, shell
 from .cli import Cli, Done
 from .conftest import LAB
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.long
 
 CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2")
 VIP, ANOTHER_VIP = topology.address(LAB, 100), topology.address(LAB, 101)
-BALANCER_PORT = 7443
 REPLACED = ("kube-proxy-", "kube-flannel-")
 """The pods that find the API by the endpoint: those of DaemonSets, replaced node by node."""
 OURS = ("haproxy-", "keepalived-")
@@ -44,21 +43,6 @@ spec:
     metadata: {labels: {app: busy}}
     spec:
       containers: [{name: busy, image: IMAGE}]
-"""
-_BALANCER = """
-defaults
-  mode tcp
-  timeout connect 500ms
-  timeout client 1h
-  timeout server 1h
-  timeout check 3s
-frontend api
-  bind *:PORT
-  default_backend apis
-backend apis
-  option httpchk GET /readyz
-  http-check expect rstatus ^(200|401)$
-  default-server check check-ssl verify none inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
 """
 
 
@@ -254,32 +238,15 @@ def test_the_address_becomes_another_although_the_tool_is_killed_again_and_again
 
 def test_an_external_balancer_is_used_only_once_it_answers(small: World) -> None:
     w2 = small.lab.node("w2")
-    config = small.config("external", EVERYBODY, f"{w2.address}:{BALANCER_PORT}")
+    config = small.config("external", EVERYBODY, balancer.endpoint(w2))
     refused = small.cli.run("apply", "--config", config, code=3)
     assert "EndpointBalancer" in refused.text
-    old, server = kubelet_server(small.lab.node("w1")), f"https://{w2.address}:{BALANCER_PORT}"
-    balance(small, w2)
+    old, server = kubelet_server(small.lab.node("w1")), f"https://{balancer.endpoint(w2)}"
+    balancer.start(w2, [small.lab.node(name) for name in CONTROL_PLANES])
     small.move(config, old, server)
     small.after(config, server)
     # And back to what needs nothing of others.
     config = small.config("back", EVERYBODY, {"loadBalancer": "node-local"})
     small.move(config, server, LOCAL_SERVER)
     small.after(config, LOCAL_SERVER)
-
-
-def balance(world: World, node: Node) -> None:
-    """Run haproxy on a node as an operator would: beside the cluster, in a namespace of its own."""
-    servers = "".join(f"  server {name} {world.lab.node(name).address}:6443\n" for name in CONTROL_PLANES)
-    config = _BALANCER.replace("PORT", str(BALANCER_PORT)) + servers
-    nodes.exec(node, ["sh", "-c", "mkdir -p /srv/lb; cat >/srv/lb/haproxy.cfg"], stdin=config)
-    shell(
-        node,
-        """set -e
-image=$(ctr -n k8s.io images ls -q | grep /haproxy: | head -n 1)
-ctr -n k8s.io images export /srv/lb/image.tar "$image"
-ctr -n lb images import --local /srv/lb/image.tar >/dev/null
-rm /srv/lb/image.tar
-systemd-run --quiet --unit lb ctr -n lb run --rm --net-host \\
-  --mount type=bind,src=/srv/lb,dst=/srv/lb,options=rbind:ro "$image" lb haproxy -db -f /srv/lb/haproxy.cfg
-""",
-    )
+    balancer.stop(w2)
