@@ -117,6 +117,12 @@ class Registry(Strict):
     pull_secrets: list[s.DnsSubdomain] = []
 
 
+class ClusterDns(Strict):
+    """What kubeadm's documents have no field for of the cluster's DNS."""
+
+    replicas: s.Replicas | None = None
+
+
 class Artifacts(Strict):
     """Where binaries and images come from."""
 
@@ -153,6 +159,7 @@ class Spec(Strict):
     ssh: Ssh = Ssh()
     hosts: list[Host] = []
     endpoint: Endpoint = Endpoint()
+    dns: ClusterDns = ClusterDns()
     registries: dict[registry_values.RegistryName, Registry] = {}
     artifacts: Artifacts = Artifacts()
     addons: list[Annotated[Addon, BeforeValidator(_addon)]] = []

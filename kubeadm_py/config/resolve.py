@@ -94,7 +94,12 @@ def resolve(
         api_server_cert_sans=tuple(shared.api_server.cert_sans),
         controller_manager=_component(shared.controller_manager),
         scheduler=_component(shared.scheduler),
-        dns=Dns(shared.dns.image_repository, shared.dns.image_tag, shared.dns.disabled),
+        dns=Dns(
+            shared.dns.image_repository,
+            shared.dns.image_tag,
+            shared.dns.disabled,
+            whole.cluster.value.spec.dns.replicas or 0,
+        ),
         proxy_disabled=shared.proxy.disabled,
         certificates_dir=shared.certificates_dir or paths.PKI_DIR,
         image_repository=shared.image_repository or images.DEFAULT_REPOSITORY,

@@ -367,6 +367,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Rfc3339 = Annotated[str, AfterValidator(rfc3339)]
 Int = Annotated[int, BeforeValidator(_whole)]
 Port = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
+Replicas = Annotated[int, Field(ge=1, le=1000)]
 BindPort = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=HIGHEST_PORT)]
 """As in kubeadm 0 stands for "not given"."""
 Url = Annotated[str, given(url)]

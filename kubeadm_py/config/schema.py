@@ -80,6 +80,8 @@ DESCRIPTIONS: dict[str, str] = {
     "spec.endpoint.loadBalancer": "external: your own; node-local: on workers; vip: an address that moves.",
     "spec.endpoint.vip": "The address that moves.",
     "spec.endpoint.port": "Port of the endpoint; by default the API server's own.",
+    "spec.dns": "What kubeadm's documents cannot say of CoreDNS.",
+    "spec.dns.replicas": "How many pods; absent: two at first, then as many as it was scaled to.",
     "spec.registries": "Image registries by name, as images begin: registry.k8s.io, 10.0.0.5:5000.",
     "spec.registries.NAME": "One registry.",
     "spec.registries.NAME.mirrors": "What is asked first: URLs, or HOST[:PORT][/PATH] as images have it.",

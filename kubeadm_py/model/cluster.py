@@ -172,6 +172,8 @@ class Dns:
     image_repository: str = ""
     image_tag: str = ""
     disabled: bool = False
+    replicas: int = 0
+    """How many pods; 0: two at first, then as many as it was scaled to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from kubeadm_py.model import keys, paths
+from kubeadm_py.model import live as live_model
 from kubeadm_py.model.actions import ApplyObjects, FileSpec, WriteFiles
 from kubeadm_py.model.adoption import CLUSTER_DOCUMENT, Adoption, Left, Setting
 from kubeadm_py.model.changes import Change, Sign
@@ -19,6 +20,7 @@ from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan import file_changes, show, why
 from kubeadm_py.plan.before import Before
+from kubeadm_py.render import objects
 from kubeadm_py.steps import cluster_objects, mark_node
 from kubeadm_py.steps.base import is_so
 
@@ -28,6 +30,7 @@ _COMPONENTS: Mapping[str, KeyPath] = {
     f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml": ("scheduler",),
     f"{paths.MANIFESTS_DIR}/etcd.yaml": ("etcd", "local"),
 }
+_COREDNS = "Deployment kube-system/coredns"
 _CONFIG_MAPS = {name: kind for kind, (name, _) in why.LIVE_FORMS.items()}
 _FIXED: tuple[KeyPath, ...] = (
     ("certificatesDir",),
@@ -79,6 +82,8 @@ def adoption(
     _agreed(found, cluster, before.keys(), chosen)
     if not chosen or leader in chosen:
         handled |= set(_of_objects(found, plan, cluster, live))
+    if not chosen or leader in chosen:
+        handled |= set(_of_dns(found, cluster, live))
     handled |= set(_of_nodes(found, cluster, live, before.get(leader), chosen))
     told = show.tell(plan, before)
     hosts = [host for host in told.hosts if not chosen or host.host in chosen]
@@ -227,6 +232,26 @@ def _value(there: dict[str, Any], path: KeyPath) -> Any:
     value = keys.value(there, path)
     # A flag of kubeadm's lists is an item of a name and a value.
     return value.get("value") if isinstance(value, Mapping) and value.keys() == {"name", "value"} else value
+
+
+def _of_dns(found: _Found, cluster: ResolvedCluster, live: LiveObjects | None) -> Iterator[str]:
+    """Take over how many pods CoreDNS was scaled to; yield its Deployment where nothing else differs."""
+    there = live.there.get(_COREDNS) if live is not None else None
+    replicas = there["spec"].get("replicas") if there is not None else None
+    if live is None or there is None or not replicas or replicas == _replicas(cluster):
+        return
+    if _replicas(cluster, replicas) != replicas:
+        found.left.append(Left(_COREDNS, "a patch says how many replicas it has"))
+        return
+    found.settings.append(Setting(CLUSTER_DOCUMENT, ("spec", "dns", "replicas"), replicas, _COREDNS))
+    would_be = live.merged.get(_COREDNS, there)
+    if live_model.same({**would_be, "spec": {**would_be["spec"], "replicas": replicas}}, there):
+        yield _COREDNS
+
+
+def _replicas(cluster: ResolvedCluster, scaled: int = 0) -> int:
+    rendered = objects.coredns(cluster, replicas=scaled)
+    return next(int(item["spec"]["replicas"]) for item in rendered if item["kind"] == "Deployment")
 
 
 def _of_nodes(

@@ -106,15 +106,18 @@ def cluster_info(server: str, ca_pem: bytes) -> list[Object]:
     )
 
 
-def coredns(cluster: ResolvedCluster, *, replicas: int = COREDNS_REPLICAS) -> list[Object]:
-    """Return CoreDNS; give the live `replicas` when applying over a Deployment that was scaled."""
+def coredns(cluster: ResolvedCluster, *, replicas: int = 0) -> list[Object]:
+    """Return CoreDNS; give the live `replicas` when applying over a Deployment that was scaled.
+
+    Otherwise it has as many as the config says.
+    """
     networking = cluster.networking
     rendered = engine.render_documents(
         "coredns/objects.yaml.j2",
         corefile=engine.render_text("coredns/Corefile.j2", dns_domain=networking.dns_domain),
         dns_ip=networking.dns_ip,
         image=images.coredns_image(cluster),
-        replicas=replicas,
+        replicas=replicas or cluster.dns.replicas or COREDNS_REPLICAS,
     )
     return [
         patched(item, COREDNS_DEPLOYMENT, cluster.init_patches) if item["kind"] == "Deployment" else item

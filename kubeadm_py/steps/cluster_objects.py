@@ -365,6 +365,8 @@ def _coredns(ctx: StepContext) -> tuple[Mapping[str, Any] | Late, ...]:
     items = _all(objects.coredns(ctx.cluster))
     if marker_path(COREDNS) not in ctx.facts.files or not applied.same_cluster(ctx):
         return items
+    if ctx.cluster.dns.replicas:
+        return items
     # Where a patch sets the replicas it has the last word, as with kubeadm.
     if items == _all(objects.coredns(ctx.cluster, replicas=objects.COREDNS_REPLICAS + 1)):
         return items

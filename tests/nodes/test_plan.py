@@ -101,6 +101,8 @@ class TestAdoption:
         for node in cluster.nodes:
             nodes.exec(node, ["sh", "-c", "echo 'maxPods: 60' >>/var/lib/kubelet/config.yaml"])
         cluster.kubectl("taint", "node", "cp1", "node-role.kubernetes.io/control-plane-")
+        scale = ("scale", "deployment/coredns", "-n", "kube-system", "--replicas")
+        cluster.kubectl(*scale, "3")
         before = copy.read_text()
         dry = cli.run("config", "adopt", "--config", copy, "--dry-run")
         assert copy.read_text() == before
@@ -112,6 +114,7 @@ class TestAdoption:
             "maxPods": 60,
             "mode": "nftables",
             "spec.hosts.cp1.taints": [],
+            "spec.dns.replicas": 3,
         }
         assert [each["subject"] for each in told["left"]] == [CRICTL]
         assert Path(told["backup"]).read_text() == before
@@ -122,6 +125,13 @@ class TestAdoption:
         assert ("cp1", SCHEDULER) not in left
         cli.run("apply", "--config", copy)
         assert subjects(plan(copy)) == {}
+        # The number is the file's now, and a hand's is put back.
+        cluster.kubectl(*scale, "1")
+        assert subjects(plan(copy)).keys() == {("", "Deployment kube-system/coredns")}
+        cli.run("apply", "--config", copy)
+        replicas = ("get", "deployment/coredns", "-n", "kube-system", "-o", "jsonpath={.spec.replicas}")
+        assert cluster.kubectl(*replicas) == "3"
+        cluster.kubectl(*scale, "2")
         # The file of the other tests holds again.
         cli.run("apply", "--config", cluster.config)
         assert subjects(plan(cluster.config)) == {}

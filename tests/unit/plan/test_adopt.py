@@ -11,9 +11,10 @@ import yaml
 from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model import live, paths
 from kubeadm_py.model.actions import ApplyObjects, FileSpec, WriteFiles
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import Dns, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.patches import Patch, PatchType
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan import adopt
@@ -166,6 +167,41 @@ class TestObjects:
     def test_other_objects(self, hosts, cluster):
         self.drifted(hosts, objects.kube_proxy(cluster), "DaemonSet kube-system/kube-proxy")
         assert hosts.adopted() == ({}, {"DaemonSet kube-system/kube-proxy": adopt.NO_FIELD})
+
+
+class TestDns:
+    NAME = "Deployment kube-system/coredns"
+
+    def scaled(self, hosts, replicas, **more):
+        there = next(item for item in objects.coredns(hosts.cluster) if item["kind"] == "Deployment")
+        there = {**there, "spec": {**there["spec"], "replicas": replicas, **more}}
+        hosts.found = LiveObjects({self.NAME: there}, {})
+
+    def test_how_many_pods_it_was_scaled_to(self, hosts):
+        self.scaled(hosts, 5)
+        assert hosts.adopted() == ({("Cluster", "spec.dns.replicas"): 5}, {})
+        assert hosts.adopted("w1") == ({}, {}), "it is the leader's to say"
+
+    @pytest.mark.parametrize(("configured", "live"), [(0, 2), (3, 3), (0, 0)])
+    def test_what_the_config_says_already(self, hosts, configured, live):
+        hosts.cluster = replace(hosts.cluster, dns=Dns(replicas=configured))
+        self.scaled(hosts, live)
+        assert hosts.adopted() == ({}, {})
+
+    def test_the_config_said_another_number(self, hosts):
+        hosts.cluster = replace(hosts.cluster, dns=Dns(replicas=3))
+        self.scaled(hosts, 4)
+        there = hosts.found.there[self.NAME]
+        merged = {**there, "spec": {**there["spec"], "replicas": 3}}
+        hosts.found = LiveObjects({self.NAME: there}, {self.NAME: merged})
+        hosts.plans["cp1"] = [ApplyObjects("a", (merged,), why={self.NAME: cluster_objects.BY_HAND})]
+        assert hosts.adopted() == ({("Cluster", "spec.dns.replicas"): 4}, {})
+
+    def test_a_patch_has_the_last_word(self, hosts):
+        patch = Patch("corednsdeployment", PatchType.STRATEGIC, {"spec": {"replicas": 2}}, "p.yaml")
+        hosts.cluster = replace(hosts.cluster, init_patches=(patch,))
+        self.scaled(hosts, 5)
+        assert hosts.adopted() == ({}, {self.NAME: "a patch says how many replicas it has"})
 
 
 class TestNodes:
