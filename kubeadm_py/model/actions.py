@@ -91,6 +91,8 @@ class RunScript:
     timeout: timedelta = timedelta(minutes=5)
     shows: tuple[str, ...] = ()
     """What a plan says of it besides, one line each: `NAME BEFORE -> AFTER`; never a secret."""
+    edits: tuple[str, ...] = ()
+    """Files that it changes: a guard keeps them."""
 
 
 LIVE_REPLICAS = "@LIVE-REPLICAS:{otherwise}@"
@@ -199,6 +201,8 @@ class ImportImages:
 
 HOST_GUARD = "host"
 """The guard of what a host itself consists of."""
+PREPARATION_GUARD = "preparation"
+"""The guard of what that stands on: runtime, the kubelet's program and unit."""
 
 
 @dataclass(frozen=True, slots=True)

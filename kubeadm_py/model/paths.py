@@ -69,8 +69,6 @@ ETCD_BIRTH = "/var/lib/kubeadm-py/etcd-birth"
 INCOMING_DIR = "/var/lib/kubeadm-py/incoming"
 """What is being sent, by digest: what a cut connection has left there is gone on with."""
 KEPT_DIR = "/var/lib/kubeadm-py/kept"
-KEPT_LIST = "/var/lib/kubeadm-py/kept/host/list"
-"""What a guarded stage changes: a path a line behind `kept` or `absent`; gone once the stage is settled."""
 RUN_DIR = "/run/kubeadm-py"
 RUN_LOCK = "/run/kubeadm-py/lock"
 STAGE_LOCK = "/run/kubeadm-py/stage.lock"
@@ -102,6 +100,14 @@ NEVER_REMOVED = frozenset(
 )
 # fmt: on
 """Directories that are shared with the whole system: no inventory, however wrong, takes them away."""
+
+
+def kept_list(guard: str) -> str:
+    """Return the list of what a guarded stage changes, gone once the stage is settled.
+
+    It has a path a line, behind `kept` or `absent`.
+    """
+    return f"{KEPT_DIR}/{guard}/list"
 
 
 def is_systems(path: str) -> bool:

@@ -49,9 +49,6 @@ from kubeadm_py.steps import (
 )
 from kubeadm_py.steps.prepare import text
 
-ROLLED_SHARE = 10
-"""Of so many workers one may be changed at a time, once the first has gone well."""
-
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
@@ -195,6 +192,7 @@ class _Apply:
                 tuple(self.run.sessions),
                 lambda hosts: self._checked(self._stage(PREPARE, hosts)),
                 together=True,
+                at_once=members.at_once,
                 probe_after=True,
             ),
             *self._etcd_parts(),
@@ -225,7 +223,7 @@ class _Apply:
                 needs=(cluster_objects.OBJECTS, *([cluster_objects.MOVED] if members.moving else ())),
                 # Of a running cluster one thing changes at a time: who joins needs its members, too.
                 after=(CONTROL_PLANES.id,) if members.running else (),
-                at_once=max(1, len(members.workers) // ROLLED_SHARE),
+                at_once=members.at_once,
             ),
             Part(
                 FINISH.id,

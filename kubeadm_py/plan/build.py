@@ -9,7 +9,6 @@ from kubeadm_py.model.actions import Action, Wait
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan.workflows import StageDefinition
-from kubeadm_py.steps import rolling
 from kubeadm_py.steps.base import Step, StepContext
 
 
@@ -25,7 +24,7 @@ def build_stage(definition: StageDefinition, contexts: Iterable[StepContext]) ->
 def _planned(definition: StageDefinition, ctx: StepContext) -> tuple[PlannedStep, ...]:
     changing = _steps(definition.rolled, ctx)
     others = _steps(definition.steps[len(definition.rolled) :], ctx)
-    return (*(rolling.guarded(ctx, changing) if definition.rolled else changing), *others)
+    return (*(definition.guard(ctx, changing) if definition.rolled else changing), *others)
 
 
 def together(*stages: Stage) -> Stage:

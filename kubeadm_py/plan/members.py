@@ -58,6 +58,8 @@ from kubeadm_py.steps import applied, cluster_objects, control_plane_prepare
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
+_ROLLED_SHARE = 10
+"""Of so many workers one may be changed at a time, once the first has gone well."""
 _NO_CLUSTER = "none"
 """Stands for the CA of a cluster that is not there yet: no host is a member of it."""
 
@@ -145,6 +147,11 @@ class Members:
     def workers(self) -> tuple[str, ...]:
         """Return the names of the workers that were reached."""
         return tuple(node.name for node in self.run.cluster.workers if node.name in self.run.sessions)
+
+    @property
+    def at_once(self) -> int:
+        """Return how many hosts may be changed at a time that work, once the first has gone well."""
+        return max(1, len(self.workers) // _ROLLED_SHARE)
 
     def live(self) -> LiveObjects | None:
         """Return what the cluster has of our objects; None before it runs, or where nobody answers."""

@@ -37,6 +37,10 @@ class Members(Protocol):
         """Return the names of the workers that were reached."""
 
     @property
+    def at_once(self) -> int:
+        """Return how many hosts may be changed at a time that work."""
+
+    @property
     def control_planes(self) -> tuple[str, ...]:
         """Return the names of the control planes that run."""
 
@@ -84,6 +88,7 @@ def _part(members: Members, definition: StageDefinition, checked: Checked) -> Pa
         together=True,
         in_turn=lambda stage: one_by_one and changes(stage) > 0,
         provides=(cluster_objects.MOVED,) if definition is ENDPOINT_OBJECTS else (),
+        at_once=members.at_once,
         probe_after=True,
     )
 

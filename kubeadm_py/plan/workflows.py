@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubeadm_py.engine.events import StageAhead, StagesAhead
+from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps import (
     addon_removal,
     addons_ready,
@@ -28,11 +30,13 @@ from kubeadm_py.steps import (
     own_files,
     permissions,
     proxy_rules,
+    rolling,
+    rolling_preparation,
     static_pods,
     upload_certs,
     wait_control_plane,
 )
-from kubeadm_py.steps.base import Step
+from kubeadm_py.steps.base import Step, StepContext
 from kubeadm_py.steps.prepare import workflow as prepare
 
 
@@ -44,7 +48,9 @@ class StageDefinition:
     title: str
     steps: tuple[Step, ...]
     rolled: tuple[Step, ...] = ()
-    """The first of these steps, which together change what may be at work: see steps.rolling."""
+    """The first of these steps, which together change what may be at work."""
+    guard: Callable[[StepContext, Sequence[PlannedStep]], tuple[PlannedStep, ...]] = rolling.guarded
+    """Puts around what they plan what is needed to take it back."""
 
 
 def ahead(*stages: StageDefinition) -> StagesAhead:
@@ -56,6 +62,8 @@ PREPARE = StageDefinition(
     "prepare",
     "runtime, kubelet, images",
     (*prepare.STEPS, own_files.STEP, permissions.STEP, etcd_birth.AGAIN, etcd_birth.RECORD),
+    prepare.BELOW,
+    rolling_preparation.guarded,
 )
 
 _CHANGING = (
@@ -96,39 +104,39 @@ PROXY_RULES = StageDefinition(
 )
 """What comes before a stage that replaces the pods of kube-proxy."""
 
+_WAY = (endpoint.STEP, endpoint.STEP_ANSWERS)
 ENDPOINT_WAY = StageDefinition(
-    "endpoint", "the API answers at the new endpoint", (endpoint.STEP, endpoint.STEP_ANSWERS)
+    "endpoint", "the API answers at the new endpoint", _WAY, _WAY, rolling.guarded_work
 )
 """Where the endpoint of a running cluster moves: after the control planes' certificates are for both."""
+_USERS = (endpoint_users.STEP_KUBECONFIGS, endpoint_users.STEP_KUBELET)
 ENDPOINT_USERS = StageDefinition(
-    "endpoint-users",
-    "kubeconfigs and kubelets use it",
-    (endpoint_users.STEP_KUBECONFIGS, endpoint_users.STEP_KUBELET),
+    "endpoint-users", "kubeconfigs and kubelets use it", _USERS, _USERS, rolling.guarded_work
 )
 ENDPOINT_OBJECTS = StageDefinition(
     "endpoint-objects",
     "kube-proxy uses it, the cluster tells it",
     (cluster_objects.STEP_KUBE_PROXY, cluster_objects.STEP_OTHERS),
 )
-ENDPOINT_OLD = StageDefinition("endpoint-old", "the old endpoint goes", (endpoint.STEP,))
+_OLD = (endpoint.STEP, endpoint.STEP_STILL_ANSWERS)
+ENDPOINT_OLD = StageDefinition("endpoint-old", "the old endpoint goes", _OLD, _OLD, rolling.guarded_work)
 MOVE = (ENDPOINT_WAY, ENDPOINT_USERS, ENDPOINT_OBJECTS, ENDPOINT_OLD)
 """The move of a running cluster's endpoint, in order; each begins once all hosts came through the last."""
 BEFORE_THE_MOVE = (CONTROL_PLANES, ENDPOINT_WAY)
 """Stages that leave the old endpoint beside the new one."""
 
+_CHANGING_ETCD = (
+    prepare.DIRECTORIES,
+    certs.STEP,
+    static_pods.STEP_ETCD,
+    kubelet_start.STEP,
+    etcd_host.STEP_WAIT,
+)
 ETCD_HOSTS = StageDefinition(
     "etcd",
     "etcd members",
-    (
-        prepare.DIRECTORIES,
-        certs.STEP,
-        static_pods.STEP_ETCD,
-        kubelet_start.STEP,
-        etcd_host.STEP_WAIT,
-        etcd_birth.STARTED,
-        applied.STEP,
-        own_files.STEP_PODS,
-    ),
+    (*_CHANGING_ETCD, etcd_birth.STARTED, applied.STEP, own_files.STEP_PODS),
+    _CHANGING_ETCD,
 )
 """What apply does on hosts of role etcd that founded their cluster, or have been let into it."""
 

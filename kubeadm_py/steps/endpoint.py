@@ -13,8 +13,8 @@ from kubeadm_py.render import endpoint as rendered
 from kubeadm_py.steps import kubelet_start, waits
 from kubeadm_py.steps.base import Step, StepContext, write
 
-ANSWER_DEADLINE = timedelta(minutes=1)
-"""How long the API may take to answer at a new endpoint: a balancer's pod starts, an address is taken."""
+ANSWER_DEADLINE = timedelta(minutes=2)
+"""How long the API may take to answer at a new endpoint: balancers start in turn, an address is taken."""
 
 _OURS = (
     # A pod goes before what it reads.
@@ -63,6 +63,11 @@ def plan_answers(ctx: StepContext) -> list[Action]:
     return [waits.answers(ctx.node, server, ANSWER_DEADLINE, component)]
 
 
+def plan_still_answers(ctx: StepContext) -> list[Action]:
+    """Wait for the same after what another endpoint needed was taken away."""
+    return plan_answers(ctx) if plan(ctx) else []
+
+
 def plan_hosts_line(line: str, facts: HostFacts) -> list[Action]:
     """Return what makes `line` the only one of ours in /etc/hosts, or with an empty one takes it out."""
     if lines_of_ours(facts) == ([line] if line else []):
@@ -97,4 +102,5 @@ def plan_balancer(ctx: StepContext) -> list[Action]:
 
 STEP = Step("endpoint", "API endpoint", plan)
 STEP_ANSWERS = Step("endpoint-answers", "the API at its endpoint", plan_answers)
+STEP_STILL_ANSWERS = Step(STEP_ANSWERS.id, STEP_ANSWERS.title, plan_still_answers)
 STEP_BALANCER = Step("endpoint-balancer", "the host's own balancer", plan_balancer)

@@ -99,7 +99,7 @@ def _edited(fact: FileFact | None, server: str) -> Action | None:
         cluster=shlex.quote(name),
         server=shlex.quote(server),
     )
-    return RunScript(file, script, reason=reason)
+    return RunScript(file, script, reason=reason, edits=(fact.path,))
 
 
 STEP_KUBECONFIGS = Step("endpoint-kubeconfigs", "kubeconfigs", plan_kubeconfigs, phase="kubeconfig")

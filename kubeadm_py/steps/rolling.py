@@ -10,6 +10,7 @@ import yaml
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
+    HOST_GUARD,
     Action,
     FileSpec,
     Guard,
@@ -29,6 +30,8 @@ from kubeadm_py.render import endpoint, kubelet
 from kubeadm_py.steps import (
     addons_ready,
     certs,
+    endpoint_users,
+    etcd_host,
     kubeconfigs,
     kubelet_start,
     renew,
@@ -36,6 +39,7 @@ from kubeadm_py.steps import (
     static_pods,
     wait_control_plane,
 )
+from kubeadm_py.steps import endpoint as endpoints
 from kubeadm_py.steps.base import StepContext
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -43,9 +47,21 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 _READ_ANEW = (certs.API_SERVER, "etcd-server", "etcd-peer")
 """Certificates that whoever serves them reads again without a restart."""
 _BALANCERS = (endpoint.HAPROXY, endpoint.KEEPALIVED)
-_KUBELET_FILES = (paths.KUBELET_CONFIG, paths.KUBELET_INSTANCE_CONFIG, paths.KUBELET_FLAGS_ENV)
+_KUBELET_FILES = (
+    paths.KUBELET_CONF,
+    paths.KUBELET_CONFIG,
+    paths.KUBELET_INSTANCE_CONFIG,
+    paths.KUBELET_FLAGS_ENV,
+)
 _BEFORE_ETCD = ("directories", certs.STEP.id, kubeconfigs.STEP.id, static_pods.STEP_ETCD.id)
-_FROM_KUBELET = (kubelet_start.STEP.id, wait_control_plane.STEP.id, certs.STEP_SERVED.id)
+_FROM_KUBELET = (
+    kubelet_start.STEP.id,
+    endpoint_users.STEP_KUBELET.id,
+    wait_control_plane.STEP.id,
+    etcd_host.STEP_WAIT.id,
+    certs.STEP_SERVED.id,
+    endpoints.STEP_ANSWERS.id,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,8 @@ class _Change:
     """Those of them whose manifests are written now: others were before, by a run that was cut off."""
     restarted: tuple[str, ...]
     """Static pods that are started anew, for what they read differs."""
+    removed: tuple[str, ...]
+    """Static pods that go with their manifests."""
     kubelet: bool
 
 
@@ -75,11 +93,11 @@ def guarded(ctx: StepContext, planned: Sequence[PlannedStep]) -> tuple[PlannedSt
     ]
     closing: list[Action] = []
     if change.kubelet:
-        if not any(step.step == kubelet_start.STEP.id for step in planned):
+        if not _restarts_kubelet(step.actions for step in planned):
             closing.append(
                 Unit(kubelet_start.UNIT, state="restarted", reason="a run before this one was cut off")
             )
-        closing.append(_kubelet_works(ctx))
+        closing.append(kubelet_works(ctx))
     closing.append(Settle())
     listed = [
         _step("keep what changes", opening),
@@ -93,6 +111,14 @@ def guarded(ctx: StepContext, planned: Sequence[PlannedStep]) -> tuple[PlannedSt
     return tuple(step for step in listed if step.actions)
 
 
+def guarded_work(ctx: StepContext, planned: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """Return the same where the stage has work of its own.
+
+    What a run before has left on the host is no reason to begin it: other stages finish that.
+    """
+    return guarded(ctx, planned) if planned else ()
+
+
 def _step(title: str, actions: Iterable[Action]) -> PlannedStep:
     return PlannedStep("rolling", title, tuple(actions))
 
@@ -100,40 +126,55 @@ def _step(title: str, actions: Iterable[Action]) -> PlannedStep:
 def _change(ctx: StepContext, planned: Sequence[PlannedStep]) -> _Change | None:
     """Return what changes; None where nothing does, or where nothing is at work yet."""
     actions = [action for step in planned for action in step.actions]
-    begun = _begun(ctx)
+    begun_before = begun(ctx, HOST_GUARD)
     written = {
         spec.path: spec for action in actions if isinstance(action, WriteFiles) for spec in action.files
     }
     removed = [path for action in actions if isinstance(action, Remove) for path in action.paths]
-    files = tuple(dict.fromkeys((*begun, *written, *removed)))
-    if ctx.phases.only or not files or not _works(ctx, begun):
+    edited = [path for action in actions if isinstance(action, RunScript) for path in action.edits]
+    files = tuple(dict.fromkeys((*begun_before, *written, *edited, *removed)))
+    if ctx.phases.only or not files or not works(ctx, begun_before):
         return None
     pods = tuple(
         name
         for name in (*COMPONENTS, *_BALANCERS)
         if (path := endpoint.manifest_path(name)) in files
         and path not in removed
-        and not _means_the_same(ctx, path, written.get(path), begun)
+        and not _means_the_same(ctx, path, written.get(path), begun_before)
     )
-    restarted = tuple(name for name in COMPONENTS if name in _users(ctx, files) and name not in pods)
-    kubelet_changed = any(path in begun for path in _KUBELET_FILES) or any(
-        isinstance(action, Unit) and action.name == kubelet_start.UNIT for action in actions
-    )
+    anew = {action.component for action in actions if isinstance(action, RestartStaticPod)}
+    restarted = tuple(name for name in COMPONENTS if name in _users(ctx, files) - anew and name not in pods)
+    kubelet_changed = any(path in begun_before for path in _KUBELET_FILES) or _restarts_kubelet([actions])
     now = frozenset(name for name in pods if endpoint.manifest_path(name) in written)
-    return _Change(files, pods, now, restarted, kubelet_changed)
+    gone = tuple(name for name in _BALANCERS if endpoint.manifest_path(name) in removed)
+    return _Change(files, pods, now, restarted, gone, kubelet_changed)
 
 
-def _begun(ctx: StepContext) -> tuple[str, ...]:
-    """Return what a run that was cut off has changed, or was about to change."""
-    fact = ctx.facts.files.get(paths.KEPT_LIST)
+def _restarts_kubelet(planned: Iterable[Sequence[Action]]) -> bool:
+    return any(
+        isinstance(action, Unit) and action.name == kubelet_start.UNIT and action.state
+        for actions in planned
+        for action in actions
+    )
+
+
+def begun(ctx: StepContext, guard: str) -> tuple[str, ...]:
+    """Return what a run that was cut off has changed, or was about to change, behind a guard."""
+    fact = ctx.facts.files.get(paths.kept_list(guard))
     lines = ((fact.content if fact is not None else None) or b"").decode(errors="replace").splitlines()
     listed = (line.partition(" ")[2] for line in lines)
     return tuple(path for path in listed if path.startswith("/") and path != paths.INVENTORY)
 
 
-def _works(ctx: StepContext, begun: tuple[str, ...]) -> bool:
-    """Say whether there is something on the host that works, to which one could go back."""
+def works(ctx: StepContext, begun: tuple[str, ...]) -> bool:
+    """Say whether there is something on the host that works, to which one could go back.
+
+    `begun` is what a run that was cut off has changed of it.
+    """
     unit = ctx.facts.units.get(kubelet_start.UNIT)
+    if ctx.node.role is Role.ETCD:
+        running = bool(begun) or (unit is not None and unit.active_state == "active")
+        return running and (ctx.birth is None or ctx.birth.started)
     if paths.KUBELET_CONF not in ctx.facts.files or paths.BOOTSTRAP_KUBELET_CONF in ctx.facts.files:
         return False
     if ctx.node.role is not Role.CONTROL_PLANE:
@@ -180,9 +221,10 @@ def _guard(ctx: StepContext, change: _Change) -> Guard:
         recover.append(Unit(kubelet_start.UNIT, state="restarted"))
     back = replace(change, written=frozenset())
     recover += [wait for name in (*change.pods, *change.restarted) for wait in _works_again(ctx, back, name)]
+    recover += [rolling_waits.replaced(ctx, name, written=False) for name in change.removed]
     if change.kubelet:
-        recover.append(_kubelet_works(ctx))
-    return Guard(change.files, change.pods, recover=tuple(recover))
+        recover.append(kubelet_works(ctx))
+    return Guard(change.files, change.pods + change.removed, recover=tuple(recover))
 
 
 def _roll(ctx: StepContext, change: _Change, names: Sequence[str]) -> Iterator[Action]:
@@ -203,7 +245,8 @@ def _works_again(ctx: StepContext, change: _Change, name: str) -> list[Wait]:
     return [rolling_waits.restarted(ctx, name)] if name in change.restarted else []
 
 
-def _kubelet_works(ctx: StepContext) -> Wait:
+def kubelet_works(ctx: StepContext) -> Wait:
+    """Wait until a kubelet that was started anew works as before."""
     port = kubelet.healthz_port(ctx.cluster, ctx.node, ctx.facts)
     # Where another tool brings the pod network nobody knows whether the node was Ready before.
     return rolling_waits.kubelet(ctx, port, ready=addons_ready.has_network(ctx))

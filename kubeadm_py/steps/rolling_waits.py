@@ -100,8 +100,29 @@ return 1""",
     )
 
 
+def unit_steady(unit: str) -> Wait:
+    """Wait until a service has run for a while; it was started a moment ago."""
+    name = unit.removesuffix(".service")
+    return Wait(
+        f"wait whether {name} stays up",
+        f"""kpy_service_since {unit}
+[ "$kpy_since" -gt 0 ] || {{ echo "{name} does not run"; return 1; }}
+[ $(($(date +%s) - kpy_since)) -ge {STEADY_SECONDS} ] && return 0
+echo "{name} runs; it has to stay up for {STEADY_SECONDS} s"
+return 1""",
+        OTHERS_DEADLINE,
+        interval=_INTERVAL,
+        hopeless=f"""systemctl is-failed --quiet {unit} && echo "{name} cannot start\"""",
+        diagnose=f"journalctl -u {unit} -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300",
+        look=f"journalctl -u {name} -e     (as root)",
+    )
+
+
 def others_healthy(ctx: StepContext, touched: tuple[str, ...]) -> list[Wait]:
-    """Wait until all other control planes answer, before this one is taken away for a moment."""
+    """Wait until all others answer, before a control plane or a member of etcd is away for a moment."""
+    if ctx.node.role is Role.ETCD and "etcd" in touched:
+        wait = etcd_healthy(ctx, OTHERS_DEADLINE)
+        return [replace(wait, title="wait for the other members of etcd")]
     others = [
         node
         for node in ctx.cluster.control_planes
@@ -138,7 +159,10 @@ def _files(ctx: StepContext, name: str) -> frozenset[str]:
 
 
 def kubelet(ctx: StepContext, port: int, *, ready: bool) -> Wait:
-    """Wait until a kubelet that was started anew stays up and has told the cluster of its node."""
+    """Wait until a kubelet that was started anew stays up and has told the cluster of its node.
+
+    That of a host of role etcd has no cluster to tell.
+    """
     usual = waits.kubelet_healthy(ctx.node, port, ctx.timeouts.kubelet_health_check)
     condition = '{.status.conditions[?(@.type=="Ready")].'
     template = condition + "status} " + condition + "lastHeartbeatTime}"
@@ -156,6 +180,7 @@ kpy_service_since kubelet.service
 [ "$kpy_since" -gt 0 ] || {{ echo "the kubelet does not run"; return 1; }}
 [ $(($(date +%s) - kpy_since)) -ge {STEADY_SECONDS} ] \\
   || {{ echo "the kubelet answers; it has to stay up for {STEADY_SECONDS} s"; return 1; }}
+{"return 0" if ctx.node.role is Role.ETCD else ""}
 answer=$({waits.kubectl(paths.KUBELET_CONF)} {asked} 2>&1) \\
   || {{ echo "the API does not answer: $(kpy_last)"; return 1; }}
 {is_ready if ready else ""}told=$(date -d "${{answer#* }}" +%s 2>/dev/null)

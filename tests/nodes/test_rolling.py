@@ -180,6 +180,39 @@ def test_a_kubelet_that_does_not_start_is_put_back(whole, edited, cli):  # noqa:
     assert all(whole.ready().values())
 
 
+_NO_PROXY_IN = "/etc/systemd/system/containerd.service.d/50-of-the-test.conf"
+_NO_PROXY = """[Service]
+ExecStartPre=/bin/sh -c 'test -z "$HTTP_PROXY"'
+"""
+
+
+def test_a_runtime_that_does_not_start_is_put_back(whole, edited, cli):  # noqa: F811
+    """Preparation is guarded, too: containerd refuses what its unit reads, and goes on as before without."""
+    worker = whole.nodes[-1]
+    shell(worker, f"mkdir -p {Path(_NO_PROXY_IN).parent}")
+    nodes.exec(worker, ["sh", "-c", f"cat >{_NO_PROXY_IN}; systemctl daemon-reload"], stdin=_NO_PROXY)
+    before = {node.name: (state(node), containers(node)) for node in whole.nodes}
+
+    def by_a_proxy(kinds: dict[str, Any]) -> None:
+        kinds["Cluster"]["spec"]["hosts"][-1]["proxy"] = {"http": "http://192.0.2.1:3128"}
+
+    config = edit(edited.config, "proxy", by_a_proxy)
+    try:
+        done = cli.run("apply", "--config", config, code=1, within=600)
+    finally:
+        shell(worker, f"rm -f {_NO_PROXY_IN}; systemctl daemon-reload")
+    assert "w1 is as before" in done.text
+    assert "containerd" in done.text
+    assert {node.name: (state(node), containers(node)) for node in whole.nodes} == before
+    assert all(whole.ready().values())
+    # It was the test's own doing: now the same edit goes well, and its pods stay.
+    cli.run("apply", "--config", config, within=600)
+    assert "192.0.2.1" in shell(worker, "tr '\\0' '\\n' </proc/$(pgrep -x containerd)/environ")
+    assert containers(worker) == before["w1"][1]
+    cli.run("apply", "--config", edited.config, within=600)
+    assert containers(worker) == before["w1"][1]
+
+
 def test_a_run_that_was_killed_on_a_host_is_finished_by_the_next(whole, edited, cli):  # noqa: F811
     path = edit(edited.config, "killed", flag("apiServer", "max-requests-inflight", "500"))
     running = cli.start("apply", "--config", path)

@@ -57,7 +57,7 @@ def plan_runtime(ctx: StepContext) -> list[Action]:
     ]
     unit = _start(ctx, reasons, reload=bool(changed_units or removed))
     if unit is not None:
-        actions += [unit, _ready(ctx)]
+        actions += [unit, ready(ctx)]
     return actions
 
 
@@ -122,7 +122,8 @@ def _start(ctx: StepContext, reasons: list[str], *, reload: bool) -> Unit | None
     return Unit(UNIT, state, None if enabled else True, reload or not active, reason)
 
 
-def _ready(ctx: StepContext) -> Wait:
+def ready(ctx: StepContext) -> Wait:
+    """Wait until containerd answers."""
     return Wait(
         "wait for containerd",
         f"""crictl --runtime-endpoint {shlex.quote(ctx.node.cri_socket)} --timeout 5s info >/dev/null 2>&1 \\

@@ -33,5 +33,10 @@ STEPS = (
 )
 """kubeadm has none of these phases; its packages and the operator do this work there."""
 
+BELOW = STEPS[:-1]
+"""All but the images: what the kubelet and its pods stand on."""
+SETTINGS = ("prepare/wait", "prepare/modules", "prepare/sysctls", "prepare/swap")
+"""Those of them that wait, or set the kernel up."""
+
 DIRECTORIES = Step("directories", "make directories", plan_directories, goes_with=("kubelet-start",))
 """Not of the preparation: they come with the kubelet, so a prepared host needs no round trip for them."""

@@ -174,8 +174,8 @@ def cut_off(world, host: str, *lines: str) -> None:
     """Leave what a run that was killed on a host leaves."""
     machine = world.machines[host]
     content = "".join(f"{line}\n" for line in lines).encode()
-    fact = FileFact(paths.KEPT_LIST, 0o600, "root:root", "0" * 64, len(content), content)
-    machine.facts = replace(machine.facts, files={**machine.facts.files, paths.KEPT_LIST: fact})
+    fact = FileFact(paths.kept_list("host"), 0o600, "root:root", "0" * 64, len(content), content)
+    machine.facts = replace(machine.facts, files={**machine.facts.files, paths.kept_list("host"): fact})
 
 
 def test_what_a_killed_run_began_is_gone_on_with(running):

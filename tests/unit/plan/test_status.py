@@ -147,8 +147,8 @@ def test_an_annotation_is_no_configuration(look):
 
 
 def test_a_change_that_was_cut_off_shows(look):
-    fact = FileFact(paths.KEPT_LIST, 0o600, "root:root")
-    found = look(facts_of={"w1": {"files": {paths.KEPT_LIST: fact}}})
+    fact = FileFact(paths.kept_list("host"), 0o600, "root:root")
+    found = look(facts_of={"w1": {"files": {paths.kept_list("host"): fact}}})
     assert [host.unsettled for host in found.hosts] == [False, True]
 
 

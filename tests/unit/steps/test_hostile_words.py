@@ -37,7 +37,7 @@ def scripts(word: str) -> list[str]:
     finalize = [a.script for a in kubelet_finalize.plan(context(in_flag)) if isinstance(a, RunScript)]
     assert finalize
     texts: list[str] = [*finalize, f"kpy_last() {{ :; }}\n{wait.diagnose}"]
-    for each in (runtime._ready(context(in_socket)),):
+    for each in (runtime.ready(context(in_socket)),):
         assert isinstance(each, Wait)
         texts += [each.until, each.diagnose]
     return texts

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import FileSpec, Guard, RestartStaticPod, Settle, Unit, Wait, WriteFiles
+from kubeadm_py.model.actions import (
+    FileSpec,
+    Guard,
+    Remove,
+    RestartStaticPod,
+    RunScript,
+    Settle,
+    Unit,
+    Wait,
+    WriteFiles,
+)
+from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import Listener, UnitFact
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import PlannedStep
@@ -75,3 +88,70 @@ def test_phases_alone_write_and_wait_for_nothing(working):
     step = writing("control-plane", f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml")
     ctx = replace(working, phases=Selection(("control-plane",)))
     assert rolling.guarded(ctx, [step]) == (step,)
+
+
+@pytest.fixture
+def etcd_host(control_plane):
+    """A host of role etcd whose kubelet runs, beside a control plane."""
+    node = Node("e1", Role.ETCD, ("10.0.0.31",))
+    cluster = replace(control_plane.cluster, nodes=(*control_plane.cluster.nodes, node)).at(node)
+    units = {"kubelet.service": UnitFact("kubelet.service", "loaded", "active", "enabled")}
+    return replace(control_plane, cluster=cluster, node=node, facts=replace(control_plane.facts, units=units))
+
+
+def test_a_member_of_etcd_on_a_host_of_its_own_waits_for_the_others_and_can_go_back(etcd_host):
+    found = actions(etcd_host, writing("etcd", f"{paths.MANIFESTS_DIR}/etcd.yaml"))
+    assert [type(each) for each in found] == [Wait, Guard, WriteFiles, Wait, Settle]
+    others, guard, _, replaced, _ = found
+    assert others.title == "wait for the other members of etcd"
+    assert replaced.title == "wait for etcd to be replaced"
+    assert [each.title for each in guard.recover] == ["wait for etcd to be replaced"]
+
+
+def test_its_kubelet_belongs_to_no_cluster_that_could_be_asked(etcd_host):
+    kubelet = PlannedStep("kubelet-start", "kubelet", (Unit("kubelet.service", state="restarted"),))
+    found = actions(etcd_host, writing("kubelet-start", paths.KUBELET_CONFIG), kubelet)
+    wait = next(each for each in found if isinstance(each, Wait))
+    assert wait.title == "wait for the kubelet to be back"
+    before, _, after = wait.until.partition("return 0\nanswer=")
+    assert after, "it ends there"
+    assert "stay up for" in before
+
+
+def test_an_etcd_host_that_founds_its_cluster_has_nothing_to_go_back_to(etcd_host):
+    step = writing("etcd", f"{paths.MANIFESTS_DIR}/etcd.yaml")
+    newborn = replace(etcd_host, birth=Birth(("e1=https://10.0.0.31:2380",), "new", started=False))
+    assert rolling.guarded(newborn, [step]) == (step,)
+
+
+def test_a_balancer_that_goes_comes_back_where_the_api_does_not_answer_without_it(working):
+    step = PlannedStep("endpoint", "x", (Remove((f"{paths.MANIFESTS_DIR}/haproxy.yaml",)),))
+    answers = PlannedStep("endpoint-answers", "y", (Wait("answers", "true", timedelta(seconds=1)),))
+    found = actions(working, answers, step)
+    assert [type(each) for each in found] == [Guard, Remove, Wait, Settle]
+    assert found[0].pods == ("haproxy",)
+    assert [each.title for each in found[0].recover] == ["wait for haproxy to be replaced"]
+    assert found[2].title == "answers"
+
+
+def test_a_kubeconfig_that_a_script_edits_is_kept_and_its_kubelet_waited_for(working):
+    edit = RunScript("kubelet.conf", "true", edits=(paths.KUBELET_CONF,))
+    step = PlannedStep("endpoint-kubelet", "x", (edit, Unit("kubelet.service", state="restarted")))
+    found = actions(working, step)
+    assert [type(each) for each in found] == [Guard, RunScript, Unit, Wait, Settle]
+    assert found[0].files == (paths.KUBELET_CONF,)
+    assert [type(each) for each in found[0].recover] == [Unit, Wait]
+
+
+def test_what_a_step_starts_anew_itself_is_not_started_twice(working):
+    again = PlannedStep("endpoint-kubeconfigs", "x", (RestartStaticPod("kube-scheduler"),))
+    found = actions(working, writing("endpoint-kubeconfigs", paths.SCHEDULER_CONF), again)
+    assert [type(each) for each in found].count(RestartStaticPod) == 1
+
+
+def test_a_stage_without_work_of_its_own_is_no_place_to_finish_what_was_cut_off(working):
+    path = paths.kept_list("host")
+    left = seen(path, f"kept {paths.KUBELET_CONFIG}\n".encode())
+    ctx = replace(working, facts=replace(working.facts, files={**working.facts.files, path: left}))
+    assert rolling.guarded_work(ctx, ()) == ()
+    assert rolling.guarded(ctx, ()) != ()
