@@ -104,7 +104,7 @@ class World:
         time.sleep(2)
         began = time.time()
         try:
-            done = self.cli.run("apply", "--config", config)
+            done = self.cli.run("apply", "--config", config, within=900)
         finally:
             ended = time.time()
             time.sleep(3)
