@@ -83,7 +83,7 @@ nodes-all: venv
 test-crash: venv ## crash apply at every boundary, hours of it; SHARD=2/4: a part; what held before is left out
 	KPY_CRASH_ALL=1 KPY_CRASH_SHARD=$(or $(SHARD),1/1) $(PYTEST) tests/nodes/test_crash.py -k every_crash
 
-bench: venv ## time render, and init and join beside real kubeadm, into bench/results; PART=offline|nodes|transfer|whole: only that
+bench: venv ## time render, init and join beside real kubeadm, and more; PART=offline|nodes|transfer|whole|scale
 	PYTHONPATH=vagrant $(PYTHON) -m bench $(PART)
 
 oracle: venv ## record anew what real kubeadm makes of the cases in tests/golden/kubeadm; CASES="A B": of these

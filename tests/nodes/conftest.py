@@ -26,6 +26,7 @@ COLLECTED = Path(__file__).parent / ".collected"
 ORDER = (
     "test_journey",  # from bare nodes; leaves a cluster of all three
     "test_plan",  # changes by hand, and puts back
+    "test_scale",  # light hosts beside cp1 and w1, and gone again
     "test_breakages",
     "test_token_join",  # w2 comes and goes
     "test_interop",

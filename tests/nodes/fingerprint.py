@@ -9,6 +9,7 @@ import re
 import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import yaml
@@ -59,10 +60,11 @@ _METADATA = ("uid", "resourceVersion", "generation", "creationTimestamp", "manag
 def take(hosts: Sequence[Node]) -> Fingerprint:
     """Return the fingerprint of the cluster that these hosts are; the first one is a control plane."""
     found: Fingerprint = {}
-    for host in hosts:
-        found |= _files(host)
-        found |= _member(host)
-    return found | _objects(hosts[0])
+    with ThreadPoolExecutor(len(hosts) + 1) as pool:
+        objects = pool.submit(_objects, hosts[0])
+        for part in pool.map(lambda host: _files(host) | _member(host), hosts):
+            found |= part
+        return found | objects.result()
 
 
 def difference(before: Fingerprint, after: Fingerprint) -> list[str]:
@@ -80,14 +82,20 @@ def difference(before: Fingerprint, after: Fingerprint) -> list[str]:
 
 def in_use(hosts: Sequence[Node]) -> dict[str, str]:
     """Return what never changes once it is there: authorities, the service accounts' key, etcd's cluster."""
-    found = {}
-    for host in hosts:
-        listed = " ".join(_AUTHORITIES)
-        sums = nodes.exec(host, ["sh", "-c", f"sha256sum {listed} 2>/dev/null"], check=False).stdout
-        found |= {f"{host.name} {path}": digest for digest, path in map(str.split, sums.splitlines())}
-        members = _members(host)
-        if members:
-            found[f"{host.name} etcd"] = str(members["header"]["cluster_id"])
+    found: dict[str, str] = {}
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        for part in pool.map(_in_use, hosts):
+            found |= part
+    return found
+
+
+def _in_use(host: Node) -> dict[str, str]:
+    listed = " ".join(_AUTHORITIES)
+    sums = nodes.exec(host, ["sh", "-c", f"sha256sum {listed} 2>/dev/null"], check=False).stdout
+    found = {f"{host.name} {path}": digest for digest, path in map(str.split, sums.splitlines())}
+    members = _members(host)
+    if members:
+        found[f"{host.name} etcd"] = str(members["header"]["cluster_id"])
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -121,14 +122,22 @@ class TestLock:
     def test_what_a_cut_connection_left_running_is_waited_for(self, cli, fleet, spare, join):
         fleet.bare("w2", artifacts=False)
         first = cli.start(*join)
-        # The longest action by far: it goes on when nobody listens any more.
         first.until(type="host-progress", host="w2", message="import ")
+        # It would end with its input; stopped, it is a command that takes its time and does not listen.
+        nodes.exec(spare, ["sh", "-c", "until pkill -STOP -x ctr; do sleep 0.05; done"])
         nodes.exec(spare, ["pkill", "-KILL", "-f", "^sshd: vagrant"])
         lost = first.end(within=120)
         assert lost.code == 7, str(lost)
         assert nodes.exec(spare, ["flock", "--nonblock", STAGE_LOCK, "true"], check=False).returncode == 1
-        done = cli.run(*join)
-        assert "w2 joined the cluster" in done.out
+        second = cli.start(*join)
+        second.until(type="host-started", stage="look", host="w2")
+        time.sleep(5)
+        assert second.process.poll() is None, "it waits for what the first left running"
+        assert nodes.exec(spare, ["pgrep", "-c", "-x", "ctr"]).stdout.strip() == "1", "nothing was begun"
+        nodes.exec(spare, ["pkill", "-CONT", "-x", "ctr"])
+        done = second.end()
+        assert done.code == 0, str(done)
+        assert "w2 joined the cluster" in done.text
         fleet.reset("w2")
 
     def test_a_killed_holder_frees_its_lock(self, cli, spare, join):

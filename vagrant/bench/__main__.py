@@ -7,23 +7,31 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from lab import nodes
 from lab.process import LabError, run
 
-from bench import beside, offline, transfer, whole
+from bench import beside, offline, scale, transfer, whole
 from bench.beside import Comparison
 from bench.offline import Limited
+from bench.scale import Peak
 
 ROUNDS = 9
 """A kubelet looks for its node once a second: single joins differ by a second, medians must not."""
 RESULTS = Path("bench/results")
-PARTS = ("offline", "nodes", "transfer", "whole")
+PARTS = ("offline", "nodes", "transfer", "whole", "scale")
 """What reaches no host; init and join beside real kubeadm; a bundle to six nodes beside scp; a whole cluster
-beside kubeadm in a script."""
+beside kubeadm in a script; many hosts."""
+Figure = Limited | Comparison | Peak
+_ON_NODES: dict[str, Callable[[int], Sequence[Figure]]] = {
+    "nodes": beside.measure,
+    "transfer": transfer.measure,
+    "whole": whole.measure,
+    "scale": scale.measure,
+}
 
 
 def main() -> int:
@@ -36,16 +44,13 @@ def main() -> int:
     parts = (chosen.part,) if chosen.part else PARTS
     # As pip does when it installs a program: where the environment forbids it, each start would compile anew.
     run([sys.executable, "-m", "compileall", "-q", "kubeadm_py"])
-    figures: list[Limited | Comparison] = []
+    figures: list[Figure] = []
     try:
         if "offline" in parts:
             figures += offline.measure(chosen.rounds)
-        if "nodes" in parts:
-            figures += _on_nodes(beside.measure, chosen.rounds, keep=chosen.keep)
-        if "transfer" in parts:
-            figures += _on_nodes(transfer.measure, chosen.rounds, keep=chosen.keep)
-        if "whole" in parts:
-            figures += _on_nodes(whole.measure, chosen.rounds, keep=chosen.keep)
+        for part, measure in _ON_NODES.items():
+            if part in parts:
+                figures += _on_nodes(measure, chosen.rounds, keep=chosen.keep)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -53,7 +58,7 @@ def main() -> int:
     return 0 if all(each.met for each in figures) else 1
 
 
-def _on_nodes(measure: Callable[[int], list[Comparison]], rounds: int, *, keep: bool) -> list[Comparison]:
+def _on_nodes(measure: Callable[[int], Sequence[Figure]], rounds: int, *, keep: bool) -> Sequence[Figure]:
     try:
         return measure(rounds)
     finally:
@@ -61,7 +66,7 @@ def _on_nodes(measure: Callable[[int], list[Comparison]], rounds: int, *, keep: 
             nodes.down(beside.LAB)
 
 
-def _report(figures: list[Limited | Comparison], rounds: int) -> None:
+def _report(figures: list[Figure], rounds: int) -> None:
     commit = run(["git", "rev-parse", "--short", "HEAD"]).strip()
     heading = f"{rounds} rounds, {platform.machine()}, commit {commit}"
     text = "\n".join([heading, *(each.line() for each in figures)])

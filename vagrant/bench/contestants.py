@@ -26,6 +26,11 @@ _LEFTOVERS = (
 )
 
 
+def our_command(*arguments: str) -> list[str]:
+    """Return the words that run kubeadm-py."""
+    return [str(Path(sys.executable).with_name("kubeadm-py")), *arguments]
+
+
 @dataclass(frozen=True)
 class Ours:
     """The product, from the operator's side."""
@@ -34,9 +39,7 @@ class Ours:
 
     def run(self, *arguments: str) -> float:
         """Run kubeadm-py and return its seconds."""
-        return timed(
-            [str(Path(sys.executable).with_name("kubeadm-py")), *arguments, "--config", str(self.config)]
-        )
+        return timed(our_command(*arguments, "--config", str(self.config)))
 
     def init(self) -> float:
         """Bring up the control plane."""

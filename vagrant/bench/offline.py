@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.process import LabError, say
+from lab.process import say
+
+from bench.contestants import our_command
+from bench.stopwatch import spent
 
 CONFIG = Path(__file__).with_name("ha.yaml")
 _ALGORITHM = "encryptionAlgorithm: RSA-2048"
@@ -82,14 +81,5 @@ def _validate(config: Path) -> tuple[float, float]:
 
 def _timed(*arguments: str) -> tuple[float, float]:
     """Run kubeadm-py and return its seconds from start to end, and those of processors."""
-    command: Sequence[str] = [str(Path(sys.executable).with_name("kubeadm-py")), *arguments]
-    with tempfile.TemporaryFile() as said:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        elapsed = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            said.seek(0)
-            raise LabError(f"{' '.join(command)}: exit {process.returncode}\n{said.read().decode()}")
-    return elapsed, used.ru_utime + used.ru_stime
+    used = spent(our_command(*arguments))
+    return used.seconds, used.processors

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from lab.process import LabError
 from lab.topology import Node
@@ -21,6 +24,34 @@ def timed(command: Sequence[str], *, stdin: str = "") -> float:
     if done.returncode != 0:
         raise LabError(f"{' '.join(command[:6])}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
     return seconds
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Hold what a command needed."""
+
+    seconds: float
+    """From its start to its end."""
+    processors: float
+    """Seconds of processors, of this machine's alone."""
+    megabytes: float
+    """The most memory that it had at a time."""
+    said: str
+
+
+def spent(command: Sequence[str]) -> Spent:
+    """Run a command and return what it needed; raise LabError with its output where it fails."""
+    with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        elapsed = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read().decode(errors="replace")
+    if process.returncode != 0:
+        raise LabError(f"{' '.join(command[:6])}: exit {process.returncode}\n{text}")
+    return Spent(elapsed, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, text)
 
 
 def until_ready(

@@ -18,12 +18,14 @@ USER = "vagrant"
 BUNDLE_ON_NODES = "/opt/kubeadm-py/bundle"
 """Where the bundle is mounted, read-only, for convenience: the product itself brings what a host needs."""
 
+AUTHORIZED_KEYS = "/etc/ssh/lab_authorized_keys"
+"""Where a node looks for the key of its lab."""
+
 _LABEL = "kubeadm-py.lab"
 _CHECKOUT_LABEL = "kubeadm-py.checkout"
 _UP_WITHIN = 600.0
 _TRIES = 5
 _BOOTED_WITHIN = 60.0
-_AUTHORIZED_KEYS = "/etc/ssh/lab_authorized_keys"
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,12 @@ def exec(
     return done
 
 
+def placement(node: Node) -> list[str]:
+    """Return the words by which `docker create` puts a machine into its lab."""
+    labels = (word for label in _labels(node.lab) for word in ("--label", label))
+    return ["--network", network.name(node.lab), "--ip", node.address, *labels]
+
+
 def ssh_config(lab: Lab) -> str:
     """Return what `vagrant ssh-config` prints for the nodes of a lab."""
     return _vagrant(lab.name, ["ssh-config", *[node.name for node in lab.nodes]])
@@ -136,6 +144,10 @@ def running(name: str) -> list[Node]:
     ).split()
     nodes = (topology.node(name, node) for node in topology.NODES)
     return [node for node in nodes if node.container in listed]
+
+
+def _labels(name: str) -> list[str]:
+    return [f"{_LABEL}={on_machine(name)}", f"{_CHECKOUT_LABEL}={paths.STATE}"]
 
 
 def _check(name: str, node_names: Sequence[str]) -> None:
@@ -170,7 +182,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
     image = nodeimage.ensure()
     network.ensure(name)
     facts = machine.detect()
-    volumes = ["/var/lib", f"{ssh.key}.pub:{_AUTHORIZED_KEYS}:ro"]
+    volumes = ["/var/lib", f"{ssh.key}.pub:{AUTHORIZED_KEYS}:ro"]
     if bundle is not None:
         volumes.append(f"{bundle}:{BUNDLE_ON_NODES}:ro")
     # Behind an engine of our own there is no way out: a server that refuses beats one that never answers.
@@ -181,7 +193,7 @@ def _up_in_docker(name: str, nodes: Sequence[Node], ssh: Ssh, bundle: Path | Non
         "provider": "docker",
         "ssh": {"user": ssh.user, "key": str(ssh.key)},
         "network": network.name(name),
-        "labels": [f"{_LABEL}={on_machine(name)}", f"{_CHECKOUT_LABEL}={paths.STATE}"],
+        "labels": _labels(name),
         "nameservers": list(nameservers) or [topology.gateway(name)],
         "cap_drop": [] if facts.sys_resource else ["SYS_RESOURCE"],
         "nodes": [

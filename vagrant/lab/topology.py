@@ -27,6 +27,7 @@ _NODES = {
 }
 
 NODES = tuple(_NODES)
+_FIRST_LIGHT = 140
 DEFAULT_NODES = ("cp1", "w1", "w2")
 
 
@@ -56,11 +57,18 @@ def node(lab: str, name: str) -> Node:
     return Node(lab, name, role, address(lab, last))
 
 
+def light(lab: str, number: int) -> Node:
+    """Return a light host of a lab by its number, which begins with 1."""
+    return Node(lab, f"light{number}", "worker", address(lab, _FIRST_LIGHT + number))
+
+
 def gateway(lab: str) -> str:
     """Return this machine's own address in a lab's network."""
     return address(lab, 1)
 
 
 def address(lab: str, last: int) -> str:
-    """Return an address of a lab's network by its last number; those from 100 on belong to no node."""
+    """Return an address of a lab's network by its last number; those from 100 on belong to no node, and to
+    light hosts from 140 on.
+    """
     return str(ipaddress.ip_network(NETWORKS[lab])[last])
