@@ -48,6 +48,7 @@ _TIMES = re.compile(r"(kubelet-(?:client|server))-\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d
 _MOMENT = re.compile(r"@\d{10}\b")
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
 _DATA = re.compile(r"(certificate-authority-data): [A-Za-z0-9+/=]+")
+_KEY = re.compile(r"<[a-z]+ private key>")
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 # What the cluster's controllers make by themselves, or what says only how it is at the moment.
 _PASSING = (
@@ -193,8 +194,8 @@ _MASKS: dict[str, Callable[[str], str]] = {
     "/var/lib/kubeadm-py/inventory.json": _inventory,
     **dict.fromkeys(("/var/lib/kubeadm-py/applied/", "/var/lib/kubeadm-py/settled"), _digests),
     "/var/lib/kubeadm-py/made-directories": _lines,
-    # One that the kubelet has renewed holds the same in another order.
-    "/var/lib/kubelet/pki/kubelet-client-": lambda text: _lines(_pem(text)),
+    # One that the kubelet has renewed by then holds the same in another order, with a key of another kind.
+    "/var/lib/kubelet/pki/kubelet-client-": lambda text: _lines(_KEY.sub("<private key>", _pem(text))),
     **{f"/etc/kubernetes/{name}.conf": _kubeconfig for name in ("admin", "super-admin", "kubelet")},
     **{f"/etc/kubernetes/{name}.conf": _kubeconfig for name in ("scheduler", "controller-manager")},
 }

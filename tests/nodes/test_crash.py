@@ -1,8 +1,8 @@
 """Apply is killed, cut off, or loses a host at a boundary; run again, it comes to the same cluster.
 
 The boundaries are those that an uninterrupted run showed: before and after each host's stage, and between
-its actions. Of all of them eight are drawn by a seed (KPY_CRASH_SEED); `make test-crash` takes all, or with
-SHARD=2/4 a part of them, and leaves out what held in an earlier run.
+its actions. Of all of them eight are drawn by a seed (KPY_CRASH_SEED, or eight for each of several, with
+commas); `make test-crash` takes all, or with SHARD=2/4 a part of them, and leaves out what held before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import yaml
 from lab import nodes
-from lab.process import run
+from lab.process import LabError, run
 from lab.topology import Node
 
 from kubeadm_py.engine.boundary import HELD, RELEASE, VARIABLE
@@ -37,6 +37,7 @@ pytestmark = pytest.mark.long
 
 CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2")
 DRAWN = 8
+SEEDS = os.environ.get("KPY_CRASH_SEED", "1").split(",")
 GOES_ON = 3.0
 """Seconds that a run goes on with the other hosts once it has lost one."""
 ENDS_WITHIN = 240.0
@@ -109,9 +110,9 @@ def reference(fleet: Fleet, cli: Cli, tmp_path_factory: pytest.TempPathFactory) 
     run(["docker", "rm", "--force", "--volumes", *(lab.node(name).container for name in CONTROL_PLANES[1:])])
 
 
-def drawn(cases: list[Case]) -> list[Case]:
+def drawn(cases: list[Case], seed: str) -> list[Case]:
     """Draw eight, of every fault some, and of every stage that has any."""
-    chance = random.Random(int(os.environ.get("KPY_CRASH_SEED", "1")))
+    chance = random.Random(int(seed))
     stages = sorted({case.stage for case in cases})
     found: list[Case] = []
     for number in range(DRAWN):
@@ -191,10 +192,11 @@ def examine(case: Case, reference: Reference, cli: Cli, release: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(DRAWN))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_after_a_crash_comes_to_the_same_cluster(
-    number: int, reference: Reference, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    seed: str, number: int, reference: Reference, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = drawn(reference.cases())[number]
+    case = drawn(reference.cases(), seed)[number]
     with capsys.disabled():
         sys.stdout.write(f"\n  {case} (one of {len(reference.cases())} crashes) ")
     examine(case, reference, cli, tmp_path / "go-on")
@@ -207,13 +209,15 @@ def test_every_crash(
     cases = shard(reference.cases())
     failed = []
     for number, case in enumerate(cases):
+        began = time.monotonic()
         try:
             examine(case, reference, cli, tmp_path / f"go-on-{number}")
             note_held(case)
             verdict = "held"
-        except AssertionError as error:
+        except (AssertionError, LabError) as error:
             failed.append(f"{case}\n{error}")
             verdict = "FAILED"
         with capsys.disabled():
-            sys.stdout.write(f"\n  {number + 1} of {len(cases)}: {case}: {verdict} ")
+            took = f"{time.monotonic() - began:.0f} s"
+            sys.stdout.write(f"\n  {number + 1} of {len(cases)}: {case}: {verdict} after {took} ")
     assert not failed, "\n\n".join(failed)
