@@ -6,6 +6,8 @@ import pytest
 from bench import scale
 from lab import light, nodes
 
+pytestmark = pytest.mark.long
+
 COUNT = 4
 SYSCTLS = "/etc/sysctl.d/99-kubernetes.conf"
 

@@ -18,18 +18,18 @@ from kubeadm_py.facts.answer import Answer, read_answer
 from kubeadm_py.facts.collect import PROBE_MARKER
 
 _RECORDED = "/lab/recorded"
-_BINARIES = ("/usr/local/bin/", "/opt/cni/bin/")
+_BINARIES = ("/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/opt/cni/bin/")
 _OWN = (
     "/etc/hosts",
     "/etc/fstab",
     "/etc/environment",
     "/etc/resolv.conf",
     "/etc/selinux",
-    "/usr/lib/",
     "/run/",
     "/opt/cni/bin",
 )
 """What a light host has of its own, or its image."""
+_DIRECTORIES = ("/etc/cni", "/etc/kubernetes", "/var/lib/")
 _VERSIONS = ("kubelet", "kubectl", "containerd", "ctr", "runc", "crictl", "etcdctl", "etcdutl")
 
 
@@ -38,8 +38,11 @@ def record(worker: Node, saved: Path) -> State:
     answer = read_answer(saved.read_bytes(), PROBE_MARKER)
     described = list(_described(answer))
     listed = [path for kind, path, _ in described if stat.S_ISREG(kind) and _is_recorded(path)]
-    directories = [path for kind, path, _ in described if stat.S_ISDIR(kind) and _is_recorded(path)]
-    directories += [line.partition(" ")[2] for line in answer.lines("!directories")]
+    there = (line.partition(" ")[2] for line in answer.lines("!directories"))
+    directories = {path: 0o755 for path in there if path.startswith(_DIRECTORIES)}
+    directories |= {
+        path: stat.S_IMODE(kind) for kind, path, _ in described if stat.S_ISDIR(kind) and _is_recorded(path)
+    }
     programs = dict(_programs(answer))
     binaries = {
         path: (programs.pop(path.rpartition("/")[2], "#!/bin/sh\nexit 1\n"), size)
@@ -49,11 +52,11 @@ def record(worker: Node, saved: Path) -> State:
     files = [
         *_read(worker, listed),
         *(File(f"{_RECORDED}/{name}", text.encode()) for name, text in _answers(answer)),
-        *(File(f"/usr/bin/{name}", text.encode(), 0o755) for name, text in programs.items()),
-        # Its package puts it there, and the search path finds it first.
-        File("/usr/sbin/runc", programs.get("runc", "").encode(), 0o755),
     ]
-    return State(worker.address, files, sorted(set(directories)), binaries)
+    # The rest belong to the node image.
+    binaries |= {f"/usr/bin/{name}": (text, 0) for name, text in programs.items() if name != "runc"}
+    binaries |= {"/usr/sbin/runc": (programs["runc"], 0)} if "runc" in programs else {}
+    return State(worker.address, files, directories, binaries)
 
 
 def _described(answer: Answer) -> Iterator[tuple[int, str, int]]:

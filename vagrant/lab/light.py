@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab import nodeimage, nodes, paths, topology
 from lab.nodes import Lab
-from lab.process import LabError, answers, run, say
+from lab.process import LabError, run, say
 from lab.topology import Node
 
 MOST = 100
@@ -30,7 +30,11 @@ _MEMORY = "64m"
 _AT_ONCE = 4
 _ANSWERS_WITHIN = 60.0
 _SOCKET = "/run/containerd/containerd.sock"
+_SIZES = "/lab/sizes.sh"
 _START = f"""mkdir -p /run/sshd /run/systemd/system {Path(_SOCKET).parent}
+# Docker's own name server is on a loopback address, as no machine's is.
+echo "nameserver $LAB_NAMESERVER" >/etc/resolv.conf
+. {_SIZES}
 socat UNIX-LISTEN:{_SOCKET},fork SYSTEM:false &
 exec /usr/sbin/sshd -D -e
 """
@@ -53,9 +57,10 @@ class State:
 
     address: str
     files: Sequence[File]
-    directories: Sequence[str]
+    directories: Mapping[str, int]
+    """Path -> mode."""
     binaries: Mapping[str, tuple[str, int]]
-    """Path -> the shell text that stands for the program, and its size, which is kept."""
+    """Path -> the shell text that stands for the program, and the size that it has; 0: its own."""
 
     def of(self, address: str) -> Iterator[File]:
         """Yield the files of a host with another address, digests of what changes included."""
@@ -76,14 +81,15 @@ def up(lab: Lab, count: int, state: State) -> tuple[Node, ...]:
     if count > MOST:
         raise LabError(f"at most {MOST} light hosts have an address")
     hosts = tuple(topology.light(lab.name, number) for number in range(1, count + 1))
-    missing = [host for host in hosts if not answers(["docker", "inspect", host.container])]
-    folder = paths.STATE / lab.name / "light"
-    mounts = _binaries(folder, state)
+    running = run(["docker", "ps", "--format", "{{.Names}}"]).split()
+    missing = [host for host in hosts if host.container not in running]
     if missing:
         say(f"light hosts: {missing[0].name} to {missing[-1].name}")
-        keys = _host_keys(folder)
+        _remove(missing)
+        words = _words(lab)
+        common = [*_host_keys(paths.STATE / lab.name / "light"), *_programs(state)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda host: _start(lab, host, state, [*keys], mounts), missing))
+            list(pool.map(lambda host: _start(host, words, state, common), missing))
     _wait_until_answering(hosts)
     return hosts
 
@@ -100,25 +106,31 @@ def known_hosts(lab: Lab, hosts: Sequence[Node]) -> Path:
 
 def remove(lab: Lab) -> None:
     """Remove all light hosts of a lab."""
-    containers = [topology.light(lab.name, number).container for number in range(1, MOST + 1)]
-    found = [name for name in containers if answers(["docker", "inspect", name])]
-    if found:
-        run(["docker", "rm", "--force", "--volumes", *found])
+    _remove([topology.light(lab.name, number) for number in range(1, MOST + 1)])
     shutil.rmtree(paths.STATE / lab.name / "light", ignore_errors=True)
 
 
-def _start(lab: Lab, host: Node, state: State, keys: Sequence[File], mounts: Sequence[str]) -> None:
-    run(
-        [
-            *("docker", "create", "--name", host.container, "--hostname", host.name),
-            *nodes.placement(host),
-            *("--memory", _MEMORY, "--sysctl", "net.ipv4.ip_forward=1"),
-            *("--tmpfs", "/run:exec", "--volume", f"{lab.ssh.key}.pub:{nodes.AUTHORIZED_KEYS}:ro"),
-            *(word for mount in mounts for word in ("--volume", mount)),
-            *("--entrypoint", "/bin/sh", nodeimage.ensure(), "-c", _START),
-        ]
-    )
-    archive = _archive([*state.of(host.address), *keys], state.directories)
+def _remove(hosts: Sequence[Node]) -> None:
+    known = run(["docker", "ps", "--all", "--format", "{{.Names}}"]).split()
+    found = [host.container for host in hosts if host.container in known]
+    if found:
+        run(["docker", "rm", "--force", "--volumes", *found])
+
+
+def _words(lab: Lab) -> list[str]:
+    """Return what all light hosts are made with."""
+    return [
+        *("--env", f"LAB_NAMESERVER={topology.gateway(lab.name)}"),
+        *("--memory", _MEMORY, "--sysctl", "net.ipv4.ip_forward=1", "--tmpfs", "/run:exec"),
+        *("--volume", f"{lab.ssh.key}.pub:{nodes.AUTHORIZED_KEYS}:ro"),
+        *("--entrypoint", "/bin/sh", nodeimage.ensure(), "-c", _START),
+    ]
+
+
+def _start(host: Node, words: Sequence[str], state: State, common: Sequence[File]) -> None:
+    named = ["--name", host.container, "--hostname", host.name, *nodes.placement(host)]
+    run(["docker", "create", *named, *words])
+    archive = _archive([*state.of(host.address), *common], state.directories)
     done = subprocess.run(
         ["docker", "cp", "-", f"{host.container}:/"], input=archive, capture_output=True, check=False
     )
@@ -127,12 +139,12 @@ def _start(lab: Lab, host: Node, state: State, keys: Sequence[File], mounts: Seq
     run(["docker", "start", host.container])
 
 
-def _archive(files: Sequence[File], directories: Sequence[str]) -> bytes:
+def _archive(files: Sequence[File], directories: Mapping[str, int]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        for path in directories:
+        for path, mode in sorted(directories.items()):
             info = tarfile.TarInfo(path.lstrip("/"))
-            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            info.type, info.mode = tarfile.DIRTYPE, mode
             tar.addfile(info)
         for file in files:
             info = tarfile.TarInfo(file.path.lstrip("/"))
@@ -144,24 +156,19 @@ def _archive(files: Sequence[File], directories: Sequence[str]) -> bytes:
     return stream.getvalue()
 
 
-def _binaries(folder: Path, state: State) -> list[str]:
-    """Write the programs, which all light hosts mount; what is not text in them takes no room."""
-    mounts = {}
+def _programs(state: State) -> Iterator[File]:
+    """Yield the programs, and a script that gives them their sizes: holes, which take no room."""
+    sizes = []
     for path, (text, size) in state.binaries.items():
-        directory, name = path.rsplit("/", 1)
-        place = folder / directory.strip("/").replace("/", "-")
-        place.mkdir(parents=True, exist_ok=True)
-        file = place / name
-        file.write_text(text)
-        file.chmod(0o755)
-        with file.open("r+b") as opened:
-            opened.truncate(max(size, len(text)))
-        mounts[directory] = place
-    return [f"{place}:{directory}:ro" for directory, place in mounts.items()]
+        yield File(path, text.encode(), 0o755)
+        if size > len(text):
+            sizes.append(f"truncate --size {size} {path}\n")
+    yield File(_SIZES, "".join(sizes).encode())
 
 
 def _host_keys(folder: Path) -> list[File]:
     """Return the key that all light hosts have: they are one image."""
+    folder.mkdir(parents=True, exist_ok=True)
     key = folder / "host_key"
     if not key.exists():
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "light hosts", "-f", key])

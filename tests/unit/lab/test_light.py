@@ -22,7 +22,7 @@ def test_digests_of_what_changes_change_with_it():
         File("/var/lib/kubelet/kubeadm-flags.env", flags),
         File("/var/lib/kubelet/config.yaml", config),
     ]
-    made = {file.path: file for file in State("10.0.0.21", files, (), {}).of("10.0.0.141")}
+    made = {file.path: file for file in State("10.0.0.21", files, {}, {}).of("10.0.0.141")}
     moved = b"--node-ip=10.0.0.141"
     assert made["/var/lib/kubelet/kubeadm-flags.env"].content == moved
     assert made["/var/lib/kubelet/config.yaml"].content == config
