@@ -42,6 +42,7 @@ GOES_ON = 3.0
 """Seconds that a run goes on with the other hosts once it has lost one."""
 ENDS_WITHIN = 240.0
 """Seconds in which it has ended after Ctrl-C."""
+FROM_BARE_WITHIN = 600.0
 RECORD = Path(__file__).parent / ".collected" / "crash-held.json"
 
 
@@ -105,7 +106,7 @@ def reference(fleet: Fleet, cli: Cli, tmp_path_factory: pytest.TempPathFactory) 
     config.write_text(yaml.safe_dump_all(documents, sort_keys=False))
     nodes.up(LAB, NODES)
     hosts = tuple(lab.node(name) for name in (*CONTROL_PLANES, *WORKERS))
-    done = cli.run("apply", "--config", config, "--format", "json")
+    done = cli.run("apply", "--config", config, "--format", "json", within=FROM_BARE_WITHIN)
     yield Reference(config, hosts, fingerprint.take(hosts), boundaries_of(done.events))
     cli.run("reset", "--config", config, "--yes", "--keep-artifacts")
     run(["docker", "rm", "--force", "--volumes", *(lab.node(name).container for name in CONTROL_PLANES[1:])])
