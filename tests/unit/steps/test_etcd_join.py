@@ -249,6 +249,17 @@ def test_nobody_is_added_to_a_sick_cluster(joining, etcd):
     assert said == "https://10.0.0.11:2379 is unhealthy: failed to commit proposal\n"
 
 
+def test_members_that_have_left_are_not_asked_though_their_pods_are_still_listed(joining, etcd):
+    """The API forgets the pods of a removed host a minute later; a learner is well only once it votes."""
+    etcd.command("kubectl", "#!/bin/sh\nprintf 'https://10.0.0.11:2379\\nhttps://10.0.0.13:2379\\n'\n")
+    etcd.members(CP1, "ccc3, started, cp4, https://10.0.0.14:2380, https://10.0.0.14:2379, true", VOTER)
+    (wait,) = etcd_join.plan_check(joining)
+    assert etcd.sh(until(wait)) == (0, "")
+    assert "https://10.0.0.11:2379,https://10.0.0.13:2379 member list" in etcd.log
+    asked = [line for line in etcd.log.splitlines() if line.endswith("endpoint health")]
+    assert asked == ["https://10.0.0.11:2379 endpoint health"], "this host's own, wiped, is seen to later"
+
+
 def test_what_is_planned(joining):
     directory, member, _ = etcd_join.plan(joining)
     assert directory == MakeDirectories((("/var/lib/etcd", 0o700),), title="etcd's data directory")
