@@ -29,8 +29,12 @@ _CNI_NETWORK = "cbr0"
 # chains go that a rule about our network leads to.
 _RULES = f"""# Where it keeps a copy of such rules, it takes that away as it ends.
 systemctl stop {proxy_rules.UNIT} 2>/dev/null || true
+seen=
 for tool in iptables ip6tables; do
-  command -v $tool-save >/dev/null 2>&1 || continue
+  if ! command -v $tool-save >/dev/null 2>&1; then
+    [ "$tool" = ip6tables ] || kpy_warn "there is no iptables-save: rules for pods stay until a reboot"
+    continue
+  fi
   for turn in 1 2 3 4 5; do
     rules=$($tool-save 2>/dev/null) || break
     named=$(printf '%s\\n' "$rules" | grep -F 'name: \\"') || true
@@ -50,6 +54,7 @@ function is_ours(name) {{
 /^-A / && !is_ours($2) && $(NF - 1) ~ /^-[gj]$/ && is_ours($NF) {{ sub(/^-A/, "-D"); jumps = jumps $0 "\\n" }}
 /^COMMIT/ && chains jumps != "" {{ print table; printf "%s", chains jumps ends; print }}')
     [ -n "$ours" ] || break
+    case $ours in *KUBE-SERVICES*) seen=1 ;; esac
     if printf '%s\\n' "$ours" | $tool-restore -w 5 --noflush; then break; fi
     [ "$turn" -lt 5 ] || exit 1
   done
@@ -58,6 +63,8 @@ if command -v nft >/dev/null 2>&1; then
   for table in kube-proxy flannel-ipv4 flannel-ipv6; do
     for family in ip ip6; do nft delete table $family $table 2>/dev/null || true; done
   done
+elif [ -z "$seen" ]; then
+  kpy_warn "there is no nft: tables of kube-proxy in its mode nftables stay until a reboot"
 fi
 # kube-proxy in its mode ipvs owns the whole table; without its link the table is a load balancer's.
 if [ -e /sys/class/net/kube-ipvs0 ] && command -v ipvsadm >/dev/null 2>&1; then

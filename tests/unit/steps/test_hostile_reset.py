@@ -62,9 +62,10 @@ COMMIT
 def rules_script() -> str:
     inventory = Inventory("demo", files={"/etc/x": {"sha256": "", "mode": "0644", "made": True}})
     actions = resetting.actions(inventory, HostFacts(), keep_artifacts=True)
-    return next(
+    script = next(
         a.script for a in actions if isinstance(a, RunScript) and a.title.startswith("remove the rules")
     )
+    return f'kpy_warn() {{ printf "%s\\n" "$*"; }}\n{script}'
 
 
 def _can_filter() -> bool:
@@ -120,6 +121,42 @@ def test_a_rule_that_is_added_meanwhile_stays(tmp_path: Path) -> None:
         line.startswith("-D ") and line.rpartition(" ")[2].startswith(("KUBE-", "CNI-", "FLANNEL-"))
         for line in named
     )
+
+
+@pytest.mark.parametrize(
+    ("rules", "there", "told"),
+    [
+        ("", (), ["there is no iptables-save: rules for", "there is no nft: tables of"]),
+        ("", ("nft",), ["there is no iptables-save: rules for"]),
+        ("KUBE-FIREWALL", ("iptables-save", "ip6tables-save"), ["there is no nft: tables of"]),
+        ("KUBE-SERVICES", ("iptables-save", "ip6tables-save"), []),
+        ("", ("iptables-save", "nft"), []),
+    ],
+)
+def test_what_no_tool_can_remove_is_told(
+    tmp_path: Path, rules: str, there: tuple[str, ...], told: list[str]
+) -> None:
+    for name in (*there, "iptables-restore", "ip6tables-restore"):
+        chain = f"[ -e {tmp_path}/{name}.asked ] || printf '*filter\\n:{rules} - [0:0]\\nCOMMIT\\n'"
+        body = (
+            f"{chain}; touch {tmp_path}/{name}.asked"
+            if rules and name.endswith("-save")
+            else "cat >/dev/null"
+        )
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("awk", "grep", "sed", "sort", "tr", "cat", "touch"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    done = subprocess.run(
+        ["/bin/sh", "-euc", rules_script()],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert [line.startswith(wanted) for line, wanted in zip(lines, told, strict=True)] == [True] * len(told)
 
 
 def test_somebody_elses_load_balancer_stays() -> None:
@@ -208,8 +245,10 @@ def network_script(subnet_env: bytes, interfaces: tuple[str, ...] = ()) -> str:
     known = FileFact(paths.FLANNEL_SUBNET_ENV, 0o644, "root:root", content=subnet_env)
     facts = HostFacts(files={known.path: known}, interfaces=tuple(Interface(name) for name in interfaces))
     actions = resetting.actions(Inventory("x", units=["kubelet.service"]), facts, keep_artifacts=True)
-    scripts = [a.script for a in actions if isinstance(a, RunScript)]
-    return "\n".join(script for script in scripts if "ip " in script)
+    scripts = [a for a in actions if isinstance(a, RunScript)]
+    return "\n".join(
+        a.script for a in scripts if a.title.startswith(("remove routes", "remove network links"))
+    )
 
 
 def _can_route() -> bool:
