@@ -35,6 +35,8 @@ LEAST = 500
 HANDED_ON = ("KubeletConfiguration", "KubeProxyConfiguration")
 """Kinds with keys that are the component's own affair."""
 ANY_KEY = ("labels", "featureGates", "parameters", "valueFrom", "value")
+NAMED_BY_THE_USER = ("registries",)
+"""Mappings whose keys are names of things: one with an x at its end is another thing."""
 PLACE = re.compile(r"[^\s:]+\.yaml:[1-9]\d*:[1-9]\d*\Z")
 
 
@@ -94,7 +96,8 @@ def breaks_of(file: Path, *, old: bool) -> Iterator[Break]:
             name = f"{file.stem}-{number}-{'.'.join(map(str, path))}"
             key = str(path[-1])
             yield Break(f"{name}-type", changed(documents, number, path, another_type), key, old)
-            yield Break(f"{name}-mistyped", changed(documents, number, path, mistyped), f"{key}x", old)
+            if not set(path[-2:-1]) & set(NAMED_BY_THE_USER):
+                yield Break(f"{name}-mistyped", changed(documents, number, path, mistyped), f"{key}x", old)
         for key in ("apiVersion", "kind"):
             broken = changed(documents, number, (key,), lambda holder, key: holder.update({key: "Nothing"}))
             yield Break(f"{file.stem}-{number}-{key}-other", broken, "Nothing", old)
