@@ -54,7 +54,7 @@ BAD = {
     "an object tag": (HEAD + "clusterName: !!python/object/apply:os.system [true]\n", "bad.yaml:3"),
     "an unknown add-on": (GOOD.replace("flannel", "flanel"), "did you mean flannel"),
     "no control plane": (GOOD.replace("control-plane", "worker"), "control"),
-    "not yet": (GOOD + "  registries: {docker.io: {mirrors: [https://m.example]}}\n", "not yet supported"),
+    "a registry's URL": (GOOD + "  registries: {'https://m.example': {plainHTTP: true}}\n", "not a registry"),
 }
 
 
