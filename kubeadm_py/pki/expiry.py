@@ -91,7 +91,9 @@ def of_file(fact: FileFact | None) -> Identity | None:
 
 def _identity(certificate: x509.Certificate) -> Identity:
     digest = certificate.fingerprint(hashes.SHA256()).hex()
-    return Identity(digest, f"{certificate.serial_number:X}", certificate.not_valid_after_utc)
+    number = certificate.serial_number
+    serial = number.to_bytes((number.bit_length() + 7) // 8).hex().upper()
+    return Identity(digest, serial, certificate.not_valid_after_utc)
 
 
 def kubelets_end(node: Node, files: Mapping[str, FileFact], now: datetime) -> datetime | None:
