@@ -23,7 +23,6 @@ from kubeadm_py.model.registries import endpoints
 
 AT_ONCE = 4
 _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-_MANIFEST_LIMIT = 1 << 20
 
 Say = Callable[[str], None]
 Got = TypeVar("Got")

@@ -117,6 +117,7 @@ def compile_stage(
         "PATH": paths.SEARCH_PATH,
         "kpy_run": paths.RUN_DIR,
         "kpy_state": paths.STATE_DIR,
+        "kpy_incoming": paths.INCOMING_DIR,
         "kpy_stop": stop_file,
         "kpy_lock_wait": str(STAGE_LOCK_WAIT_SECONDS),
     }
@@ -151,7 +152,7 @@ def compile_stage(
     if compiled.fetched:
         parts.insert(before_actions, f"kpy_expect {' '.join(compiled.fetched)}\n")
     # Also what a run that was killed has left there, once nothing of it is wanted any more.
-    parts.append('[ ! -e "$kpy_state/incoming" ] || rm -rf "$kpy_state/incoming"\n')
+    parts.append('[ ! -e "$kpy_incoming" ] || rm -rf "$kpy_incoming"\n')
     if settled:
         parts.append(f"kpy_settle {shlex.quote(settled.decode().strip())}\n")
     if epilogue:

@@ -1,5 +1,6 @@
 # The frame of every stage script: one lock, one private directory, one marker line an action.
-# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_stop and kpy_lock_wait before it.
+# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_incoming, kpy_stop and kpy_lock_wait
+# before it.
 # Standard input (kept as 4) carries what the actions need, in their order; standard output (kept as 3)
 # carries markers, which the executor reads. The stage is not under `set -e`: an action's exit code is
 # looked at by kpy_end, and `||` would switch errexit off inside it.
@@ -85,10 +86,10 @@ kpy_save() {
 
 # kpy_expect DIGEST...: let nothing but these lie where sent files are gathered: another run wanted others.
 kpy_expect() {
-  kpy_incoming=$kpy_state/incoming/blobs/sha256
+  kpy_blobs=$kpy_incoming/blobs/sha256
   mkdir -p -m 0700 "$kpy_state"
-  mkdir -p "$kpy_incoming"
-  for kpy_part in "$kpy_incoming"/*; do
+  mkdir -p "$kpy_blobs"
+  for kpy_part in "$kpy_blobs"/*; do
     case " $* " in
       *" ${kpy_part##*/} "*) ;;
       *) rm -rf "$kpy_part" ;;
@@ -103,7 +104,7 @@ kpy_size() {
 # kpy_fetch DIGEST SIZE HAVE: take a file's bytes from HAVE on. Where the connection is cut, what came by then
 # stays for the next run; what is whole only with that is believed by its digest alone.
 kpy_fetch() {
-  kpy_part=$kpy_incoming/$1
+  kpy_part=$kpy_blobs/$1
   [ "$3" -gt 0 ] || : >"$kpy_part"
   if [ "$(kpy_size "$kpy_part")" -ne "$3" ]; then
     echo "what an earlier run has sent has changed since: run the same command again" >&2
@@ -123,9 +124,9 @@ kpy_fetch() {
 
 # kpy_place DIGEST MODE OWNER PATH: put a file that was fetched where it belongs.
 kpy_place() {
-  chown "$3" "$kpy_incoming/$1"
-  chmod "$2" "$kpy_incoming/$1"
-  mv -fT -- "$kpy_incoming/$1" "$4"
+  chown "$3" "$kpy_blobs/$1"
+  chmod "$2" "$kpy_blobs/$1"
+  mv -fT -- "$kpy_blobs/$1" "$4"
 }
 
 # kpy_import DIGEST...: hand containerd the blobs that were fetched, with the index that comes as input.
@@ -136,11 +137,11 @@ kpy_import() {
   mv "$kpy_tmp/input" "$kpy_tmp/index.json"
   kpy_names=
   for kpy_digest in "$@"; do kpy_names="$kpy_names blobs/sha256/$kpy_digest"; done
-  if ! tar -c -f - -C "$kpy_tmp" oci-layout index.json -C "$kpy_state/incoming" $kpy_names \
+  if ! tar -c -f - -C "$kpy_tmp" oci-layout index.json -C "$kpy_incoming" $kpy_names \
     | ctr -n k8s.io images import --local --no-unpack -; then
     return 1
   fi
-  (cd "$kpy_state/incoming" && rm -f $kpy_names)
+  (cd "$kpy_incoming" && rm -f $kpy_names)
 }
 
 # kpy_receive SIZE LAST: unpack an action's tar, whose last file is LAST: tar does not mind an archive that

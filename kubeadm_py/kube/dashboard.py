@@ -17,6 +17,7 @@ VIEWER = "viewer"
 ADMIN = "admin"
 """Its service accounts to log in as; the second is there where the add-on's adminLogin says so."""
 _THEN = "== token"
+_APPLY = "kubeadm-py apply --config FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,14 @@ def ask(host: Host, account: str, duration_seconds: int) -> Dashboard:
             "the cluster has no dashboard of ours",
             host=host.name,
             details=said[-3:],
-            fix=f"add {ADDON} to spec.addons, then: kubeadm-py apply --config FILE",
+            fix=f"add {ADDON} to spec.addons, then: {_APPLY}",
         )
     if not result.ok or not made.strip():
         raise KubeadmPyError(
             f"no token for {account}",
             host=host.name,
             details=said[-3:],
-            fix=f"an admin's login needs {ADDON}'s parameter adminLogin: true, then: kubeadm-py apply"
+            fix=f"an admin's login needs {ADDON}'s parameter adminLogin: true; then: {_APPLY}"
             if account == ADMIN
             else f"kubectl get serviceaccounts --namespace {NAMESPACE}",
         )

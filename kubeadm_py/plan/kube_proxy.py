@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from kubeadm_py.engine.schedule import Part
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.plan import moving
 from kubeadm_py.plan.build import build_stage
+from kubeadm_py.plan.members import Members
+from kubeadm_py.plan.moving import Checked
 from kubeadm_py.plan.workflows import ENDPOINT_OBJECTS, PROXY_RULES
 from kubeadm_py.steps import cluster_objects
-
-if TYPE_CHECKING:
-    from kubeadm_py.plan.members import Members
-
-Checked = Callable[[Stage], Stage]
-"""Look at what a stage sends before it is sent."""
 
 
 def needed(members: Members) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bench import scale
 from lab import light, nodes
+
+from bench import scale
 
 pytestmark = pytest.mark.long
 

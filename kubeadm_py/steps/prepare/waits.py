@@ -10,7 +10,7 @@ from kubeadm_py.steps.base import StepContext
 DEADLINE = timedelta(minutes=10)
 
 _LOCKS = {
-    "apt": ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock"),
+    "apt-get": ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock"),
     "dnf": ("/var/lib/rpm/.rpm.lock", "/usr/lib/sysimage/rpm/.rpm.lock"),
     "yum": ("/var/lib/rpm/.rpm.lock",),
     "zypper": ("/var/lib/rpm/.rpm.lock", "/usr/lib/sysimage/rpm/.rpm.lock", "/run/zypp.pid"),

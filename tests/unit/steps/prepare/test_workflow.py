@@ -240,7 +240,7 @@ def test_step_ids_are_unique_and_titled():
 
 
 def test_waits_come_first(cluster, machine, bundle, on):
-    facts = replace(machine, cloud_init="running", package_lock_held=True, package_manager="apt")
+    facts = replace(machine, cloud_init="running", package_lock_held=True, package_manager="apt-get")
     first, second, *_ = plan_prepare(on(cluster, "cp1", facts, bundle))
     assert isinstance(first, Wait)
     assert isinstance(second, Wait)
