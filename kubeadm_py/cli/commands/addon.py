@@ -43,10 +43,9 @@ def render(
     config: options.Config = "",
     set_: Annotated[
         list[str] | None,
-        typer.Option(
+        options.our_option(
             "--set",
             help="A parameter, as YAML. Repeatable.",
-            rich_help_panel=options.OURS,
             metavar="PARAMETER=VALUE",
         ),
     ] = None,
@@ -110,10 +109,9 @@ def remove(
     config: options.Config,
     purge: Annotated[
         bool,
-        typer.Option(
+        options.our_option(
             "--purge",
             help="Also delete its namespaces, types, storage classes and claims, with all that is in them.",
-            rich_help_panel=options.OURS,
         ),
     ] = False,
     yes: options.Yes = False,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -15,11 +13,10 @@ def apply(
     ignore_preflight_errors: options.IgnorePreflight = None,
     prune: Annotated[
         bool,
-        typer.Option(
+        options.our_option(
             "--prune",
             help="Take out add-ons and hosts that are in the cluster and in the config no more: hosts are"
             " drained, their etcd members removed, reset, their Nodes deleted. It asks first.",
-            rich_help_panel=options.OURS,
         ),
     ] = False,
     yes: options.Yes = False,

@@ -19,10 +19,9 @@ Path = Annotated[
 ]
 Architectures = Annotated[
     list[str] | None,
-    typer.Option(
+    options.our_option(
         "--arch",
         help="Architecture of hosts, as amd64 or arm64 (amd64). Repeatable.",
-        rich_help_panel=options.OURS,
         metavar="ARCH",
     ),
 ]
@@ -32,29 +31,26 @@ def create(
     config: options.Config = "",
     output: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--output",
             help="Where it goes: a folder, or a tar where the name ends in .tar (bundle).",
-            rich_help_panel=options.OURS,
             metavar="DIR|FILE",
         ),
     ] = "",
     from_: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--from",
             help="A bundle to take everything from; by default the official sites and the registries.",
-            rich_help_panel=options.OURS,
             metavar="BUNDLE",
         ),
     ] = "",
     arch: Architectures = None,
     sign_key: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--sign-key",
             help="Sign it with this Ed25519 private key in PEM.",
-            rich_help_panel=options.OURS,
             metavar="FILE",
         ),
     ] = "",
@@ -83,10 +79,9 @@ def verify(
     arch: Architectures = None,
     public_key: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--public-key",
             help="The Ed25519 key that it must be signed with (spec.artifacts.publicKey).",
-            rich_help_panel=options.OURS,
             metavar="FILE",
         ),
     ] = "",
@@ -113,10 +108,9 @@ def push(
     config: options.Config = "",
     registry: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--registry",
             help="Where the images go; credentials, CA and plainHTTP are those of spec.registries.",
-            rich_help_panel=options.OURS,
             metavar="HOST[:PORT][/PATH]",
         ),
     ] = "",

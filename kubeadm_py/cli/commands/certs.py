@@ -9,21 +9,11 @@ import typer
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
-CertDir = Annotated[
-    str,
-    typer.Option(
-        "--cert-dir",
-        help="Where certificates lie (certificatesDir of the config).",
-        rich_help_panel=options.KUBEADM,
-        metavar="DIR",
-    ),
-]
-
 
 def check_expiration(
     config: options.Config = "",
     host: options.Hosts = None,
-    cert_dir: CertDir = "",
+    cert_dir: options.CertDir = "",
     kubeconfig: options.Kubeconfig = "",
     output: options.Output = "text",
     allow_missing_template_keys: options.AllowMissing = True,
@@ -60,14 +50,13 @@ def renew(
     ],
     config: options.Config = "",
     host: options.Hosts = None,
-    cert_dir: CertDir = "",
+    cert_dir: options.CertDir = "",
     kubeconfig: options.Kubeconfig = "",
     if_ends_within: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--if-ends-within",
             help="Renew only what ends within this time, as 720h; else all, whenever it ends.",
-            rich_help_panel=options.OURS,
             metavar="DURATION",
         ),
     ] = "",
@@ -104,13 +93,12 @@ def renew(
 def generate_csr(
     config: options.Config = "",
     host: options.Hosts = None,
-    cert_dir: CertDir = "",
+    cert_dir: options.CertDir = "",
     kubeconfig_dir: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             "--kubeconfig-dir",
             help="Where kubeconfigs are written (/etc/kubernetes).",
-            rich_help_panel=options.KUBEADM,
             metavar="DIR",
         ),
     ] = "",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -24,26 +22,23 @@ def validate(config: options.Config, allow_unknown_fields: options.AllowUnknown 
 def migrate(
     old_config: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="File of an older version; - is standard input.",
-            rich_help_panel=options.KUBEADM,
             metavar="FILE",
         ),
     ],
     new_config: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="File to write (0600); by default standard output.",
-            rich_help_panel=options.KUBEADM,
             metavar="FILE",
         ),
     ] = "",
     allow_experimental_api: Annotated[  # noqa: ARG001 - there is no version newer than the one that is written
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--allow-experimental-api",
             help="Taken as kubeadm takes it; no unreleased version is known.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     allow_unknown_fields: options.AllowUnknown = False,

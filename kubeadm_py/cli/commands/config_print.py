@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -13,9 +11,8 @@ from kubeadm_py.cli.frame import Display, guarded
 def init_defaults(
     component_configs: Annotated[
         list[str] | None,
-        typer.Option(
+        options.kubeadm_option(
             help="Component configs to print too: KubeletConfiguration, KubeProxyConfiguration.",
-            rich_help_panel=options.KUBEADM,
             metavar="KINDS",
         ),
     ] = None,

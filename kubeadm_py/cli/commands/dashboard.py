@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -15,17 +13,15 @@ def dashboard(
     host: options.Hosts = None,
     admin: Annotated[
         bool,
-        typer.Option(
+        options.our_option(
             "--admin",
             help="A token that may do everything, where headlamp's parameter adminLogin is true.",
-            rich_help_panel=options.OURS,
         ),
     ] = False,
     port: Annotated[
         int,
-        typer.Option(
+        options.our_option(
             help="Port of this machine to listen on, at 127.0.0.1 only; 0 takes a free one.",
-            rich_help_panel=options.OURS,
             metavar="PORT",
             min=0,
             max=65535,
@@ -33,7 +29,7 @@ def dashboard(
     ] = 0,
     duration: Annotated[
         str,
-        typer.Option(help="How long the token lasts.", rich_help_panel=options.OURS, metavar="DURATION"),
+        options.our_option(help="How long the token lasts.", metavar="DURATION"),
     ] = "1h",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:

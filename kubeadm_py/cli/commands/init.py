@@ -24,95 +24,64 @@ def init(
     apiserver_bind_port: options.BindPort = 0,
     apiserver_cert_extra_sans: Annotated[
         list[str] | None,
-        typer.Option(
+        options.kubeadm_option(
             help="More names and addresses in its certificate.",
-            rich_help_panel=options.KUBEADM,
             metavar="NAMES",
         ),
     ] = None,
-    cert_dir: Annotated[
-        str, typer.Option(help="Where certificates lie.", rich_help_panel=options.KUBEADM, metavar="DIR")
-    ] = "",
+    cert_dir: options.CertDir = "",
     certificate_key: options.CertificateKey = "",
     certificate_key_file: options.CertificateKeyFile = "",
     upload_certs: Annotated[
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--upload-certs",
             help="Upload what control planes share, encrypted, to Secret kubeadm-certs, for two hours.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     skip_certificate_key_print: Annotated[
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--skip-certificate-key-print",
             help="Do not print the key that it was encrypted with.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     control_plane_endpoint: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="Stable name or address of the control plane.",
-            rich_help_panel=options.KUBEADM,
             metavar="HOST[:PORT]",
         ),
     ] = "",
-    feature_gates: Annotated[
-        str,
-        typer.Option(
-            help="key=true|false, comma-separated.", rich_help_panel=options.KUBEADM, metavar="GATES"
-        ),
-    ] = "",
-    image_repository: Annotated[
-        str,
-        typer.Option(
-            help="Registry of the control plane's images.",
-            rich_help_panel=options.KUBEADM,
-            metavar="REGISTRY",
-        ),
-    ] = "",
-    kubernetes_version: Annotated[
-        str, typer.Option(help="Kubernetes version.", rich_help_panel=options.KUBEADM, metavar="VERSION")
-    ] = "",
-    pod_network_cidr: Annotated[
-        str, typer.Option(help="Pod subnet.", rich_help_panel=options.KUBEADM, metavar="CIDR")
-    ] = "",
+    feature_gates: options.FeatureGates = "",
+    image_repository: options.ImageRepository = "",
+    kubernetes_version: options.KubernetesVersion = "",
+    pod_network_cidr: Annotated[str, options.kubeadm_option(help="Pod subnet.", metavar="CIDR")] = "",
     service_cidr: Annotated[
         str,
-        typer.Option(help="Service subnet (10.96.0.0/12).", rich_help_panel=options.KUBEADM, metavar="CIDR"),
+        options.kubeadm_option(help="Service subnet (10.96.0.0/12).", metavar="CIDR"),
     ] = "",
     service_dns_domain: Annotated[
         str,
-        typer.Option(
-            help="Domain of services (cluster.local).", rich_help_panel=options.KUBEADM, metavar="DOMAIN"
-        ),
+        options.kubeadm_option(help="Domain of services (cluster.local).", metavar="DOMAIN"),
     ] = "",
-    token: Annotated[
-        str, typer.Option(help="Bootstrap token to create.", rich_help_panel=options.KUBEADM, metavar="TOKEN")
-    ] = "",
+    token: Annotated[str, options.kubeadm_option(help="Bootstrap token to create.", metavar="TOKEN")] = "",
     token_ttl: Annotated[
         str,
-        typer.Option(
-            help="Its lifetime (24h0m0s); 0 never ends.", rich_help_panel=options.KUBEADM, metavar="DURATION"
-        ),
+        options.kubeadm_option(help="Its lifetime (24h0m0s); 0 never ends.", metavar="DURATION"),
     ] = "",
     patches: options.Patches = "",
     skip_token_print: Annotated[  # noqa: ARG001 - so it is in any case
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--skip-token-print",
             help="Print no token; none is ever printed.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     kubeconfig: options.PhaseKubeconfig = "",
     print_manifest: Annotated[
         bool,
-        typer.Option(
-            "--print-manifest", help="Print the objects; change nothing.", rich_help_panel=options.OF_PHASES
-        ),
+        options.phase_option("--print-manifest", help="Print the objects; change nothing."),
     ] = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,

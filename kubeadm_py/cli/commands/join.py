@@ -20,57 +20,48 @@ def join(
     host: options.Hosts = None,
     token: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="Bootstrap token; --token-file keeps it out of the process list.",
-            rich_help_panel=options.KUBEADM,
             metavar="TOKEN",
         ),
     ] = "",
     token_file: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             help="File with the bootstrap token; - is standard input.",
-            rich_help_panel=options.OURS,
             metavar="FILE",
         ),
     ] = "",
     discovery_token: Annotated[
-        str, typer.Option(help="Token for discovery only.", rich_help_panel=options.KUBEADM, metavar="TOKEN")
+        str, options.kubeadm_option(help="Token for discovery only.", metavar="TOKEN")
     ] = "",
     tls_bootstrap_token: Annotated[
         str,
-        typer.Option(
-            help="Token for the kubelet's certificate only.", rich_help_panel=options.KUBEADM, metavar="TOKEN"
-        ),
+        options.kubeadm_option(help="Token for the kubelet's certificate only.", metavar="TOKEN"),
     ] = "",
     discovery_token_ca_cert_hash: Annotated[
         list[str] | None,
-        typer.Option(
+        options.kubeadm_option(
             help="sha256:HEX of the CA's public key. Repeatable.",
-            rich_help_panel=options.KUBEADM,
             metavar="HASH",
         ),
     ] = None,
     discovery_token_unsafe_skip_ca_verification: Annotated[
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--discovery-token-unsafe-skip-ca-verification",
             help="Trust whoever answers.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     discovery_file: Annotated[
         str,
-        typer.Option(
-            help="Kubeconfig to discover the cluster from.", rich_help_panel=options.KUBEADM, metavar="FILE"
-        ),
+        options.kubeadm_option(help="Kubeconfig to discover the cluster from.", metavar="FILE"),
     ] = "",
     control_plane: Annotated[
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--control-plane",
             help="Join as a control plane; with a Cluster document its role says so.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     certificate_key: options.CertificateKey = "",

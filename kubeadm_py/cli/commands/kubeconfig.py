@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -15,16 +13,19 @@ def get(
     host: options.Hosts = None,
     merge: Annotated[
         bool,
-        typer.Option("--merge", help="Merge it into your own kubeconfig ($KUBECONFIG or ~/.kube/config)."),
+        options.our_option(
+            "--merge", help="Merge it into your own kubeconfig ($KUBECONFIG or ~/.kube/config)."
+        ),
     ] = False,
     path: Annotated[
-        bool, typer.Option("--path", help="Keep it in a file of its own and print that file's path.")
+        bool, options.our_option("--path", help="Keep it in a file of its own and print that file's path.")
     ] = False,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Write it to this file (0600).", metavar="FILE")
+        str, options.our_option("--output", "-o", help="Write it to this file (0600).", metavar="FILE")
     ] = "",
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="With --merge: replace an older cluster of the same name.")
+        bool,
+        options.our_option("--yes", "-y", help="With --merge: replace an older cluster of the same name."),
     ] = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
@@ -49,44 +50,39 @@ def get(
 def user(
     client_name: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             "--client-name",
             help="The user's name: the certificate's common name.",
-            rich_help_panel=options.KUBEADM,
             metavar="NAME",
         ),
     ],
     org: Annotated[
         list[str] | None,
-        typer.Option(
+        options.kubeadm_option(
             "--org",
             help="Groups of the user: the certificate's organizations. Repeatable, comma-separated.",
-            rich_help_panel=options.KUBEADM,
             metavar="NAMES",
         ),
     ] = None,
     token: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="Log in with this token; --token-file keeps it out of the process list.",
-            rich_help_panel=options.KUBEADM,
             metavar="TOKEN",
         ),
     ] = "",
     token_file: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             help="File with a token to log in with; - is standard input.",
-            rich_help_panel=options.OURS,
             metavar="FILE",
         ),
     ] = "",
     validity_period: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             "--validity-period",
             help="How long the client certificate lasts (the config's certificateValidityPeriod).",
-            rich_help_panel=options.KUBEADM,
             metavar="DURATION",
         ),
     ] = "",

@@ -23,13 +23,11 @@ def logs(
     host: options.Hosts = None,
     tail: Annotated[
         int,
-        typer.Option("--tail", help="How many lines.", rich_help_panel=options.OURS, metavar="N"),
+        options.our_option("--tail", help="How many lines.", metavar="N"),
     ] = 100,
     previous: Annotated[
         bool,
-        typer.Option(
-            "--previous", "-p", help="Of the container before the present one.", rich_help_panel=options.OURS
-        ),
+        options.our_option("--previous", "-p", help="Of the container before the present one."),
     ] = False,
     format_: options.Format = "text",
     allow_unknown_fields: options.AllowUnknown = False,

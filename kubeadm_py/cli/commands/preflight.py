@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -16,11 +14,10 @@ def preflight(
     ignore_preflight_errors: options.IgnorePreflight = None,
     save_facts: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             "--save-facts",
             help="Folder to save what each host's probe says to: NAME.json, as render --facts reads it.",
             metavar="DIR",
-            rich_help_panel=options.OURS,
         ),
     ] = "",
     format_: options.Format = "text",

@@ -17,28 +17,18 @@ def remove(
     config: options.Config,
     force: Annotated[
         bool,
-        typer.Option(
+        options.our_option(
             "--force",
             "-f",
             help="Delete pods that cannot be evicted; remove a silent host whose node is Ready, and the one"
             " that the endpoint leads to.",
-            rich_help_panel=options.OURS,
         ),
     ] = False,
     drain_timeout: Annotated[
         str,
-        typer.Option(
-            help="How long its pods may take to leave.", rich_help_panel=options.OURS, metavar="DURATION"
-        ),
+        options.our_option(help="How long its pods may take to leave.", metavar="DURATION"),
     ] = "5m0s",
-    keep_artifacts: Annotated[
-        bool,
-        typer.Option(
-            "--keep-artifacts",
-            help="Leave runtime, binaries and images on the host.",
-            rich_help_panel=options.OURS,
-        ),
-    ] = False,
+    keep_artifacts: options.KeepArtifacts = False,
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
     format_: options.Format = "text",

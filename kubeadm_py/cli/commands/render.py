@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
@@ -13,16 +11,18 @@ from kubeadm_py.cli.frame import Display, guarded
 def render(
     config: options.Config,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Empty or new folder to write to.", metavar="DIR")
+        str, options.our_option("--output", "-o", help="Empty or new folder to write to.", metavar="DIR")
     ],
     host: options.Hosts = None,
     facts: Annotated[
         str,
-        typer.Option(
+        options.our_option(
             help="What preflight --save-facts saved of the host; else a plain Debian 12.", metavar="FILE"
         ),
     ] = "",
-    no_secrets: Annotated[bool, typer.Option("--no-secrets", help="Leave out files that hold keys.")] = False,
+    no_secrets: Annotated[
+        bool, options.our_option("--no-secrets", help="Leave out files that hold keys.")
+    ] = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
     """Render a config into a folder; reach no host.

@@ -15,41 +15,29 @@ def reset(
     ctx: typer.Context,
     config: options.Config = "",
     host: options.Hosts = None,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Do not ask.", rich_help_panel=options.KUBEADM)
-    ] = False,
+    force: Annotated[bool, options.kubeadm_option("--force", "-f", help="Do not ask.")] = False,
     yes: options.Yes = False,
-    keep_artifacts: Annotated[
-        bool,
-        typer.Option(
-            "--keep-artifacts",
-            help="Leave runtime, binaries and images, as kubeadm reset does.",
-            rich_help_panel=options.OURS,
-        ),
-    ] = False,
+    keep_artifacts: options.KeepArtifacts = False,
     cert_dir: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="Directory of certificates to empty; of one that the inventory knows, what it lists goes.",
-            rich_help_panel=options.KUBEADM,
             metavar="PATH",
         ),
     ] = "",
     cleanup_tmp_dir: Annotated[
         bool,
-        typer.Option(
+        options.kubeadm_option(
             "--cleanup-tmp-dir",
             help="Remove /etc/kubernetes/tmp, where kubeadm keeps what upgrades replaced.",
-            rich_help_panel=options.KUBEADM,
         ),
     ] = False,
     cri_socket: options.CriSocket = "",
     kubeconfig: Annotated[
         str,
-        typer.Option(
+        options.kubeadm_option(
             help="Kubeconfig on the host to delete its Node with, without a Cluster document "
             "(/etc/kubernetes/admin.conf).",
-            rich_help_panel=options.KUBEADM,
             metavar="FILE",
         ),
     ] = "",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 from kubeadm_py.errors import ExitCode, UsageError
@@ -15,13 +13,11 @@ def status(
     config: options.Config = "",
     last: Annotated[
         bool,
-        typer.Option(
-            "--last", help="Show the last run again; reaches no host.", rich_help_panel=options.OURS
-        ),
+        options.our_option("--last", help="Show the last run again; reaches no host."),
     ] = False,
     timing: Annotated[
         bool,
-        typer.Option("--timing", help="Show where the last run's time went.", rich_help_panel=options.OURS),
+        options.our_option("--timing", help="Show where the last run's time went."),
     ] = False,
     format_: options.Format = "text",
     no_color: options.NoColor = False,

@@ -14,20 +14,24 @@ def create(
     token: Annotated[str, typer.Argument(help="The token; by default a random one.", metavar="TOKEN")] = "",
     config: options.Config = "",
     host: options.Hosts = None,
-    ttl: Annotated[str, typer.Option(help="Lifetime; 0 never ends.", metavar="DURATION")] = "24h0m0s",
-    description: Annotated[str, typer.Option(help="What it is for.", metavar="TEXT")] = "",
+    ttl: Annotated[
+        str, options.kubeadm_option(help="Lifetime; 0 never ends.", metavar="DURATION")
+    ] = "24h0m0s",
+    description: Annotated[str, options.kubeadm_option(help="What it is for.", metavar="TEXT")] = "",
     groups: Annotated[
-        list[str] | None, typer.Option(help="Groups that it authenticates as.", metavar="NAMES")
+        list[str] | None, options.kubeadm_option(help="Groups that it authenticates as.", metavar="NAMES")
     ] = None,
     usages: Annotated[
-        list[str] | None, typer.Option(help="signing, authentication.", metavar="NAMES")
+        list[str] | None, options.kubeadm_option(help="signing, authentication.", metavar="NAMES")
     ] = None,
     print_join_command: Annotated[
-        bool, typer.Option("--print-join-command", help="Print the lines that join a host.")
+        bool, options.kubeadm_option("--print-join-command", help="Print the lines that join a host.")
     ] = False,
     certificate_key: Annotated[
         str,
-        typer.Option(help="With --print-join-command: the lines for a control plane.", metavar="KEY"),
+        options.kubeadm_option(
+            help="With --print-join-command: the lines for a control plane.", metavar="KEY"
+        ),
     ] = "",
     kubeconfig: options.Kubeconfig = "",
     dry_run: options.DryRun = False,

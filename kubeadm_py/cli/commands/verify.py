@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 from kubeadm_py.errors import ExitCode
@@ -14,12 +12,15 @@ from kubeadm_py.errors import ExitCode
 def verify(
     config: options.Config,
     level: Annotated[
-        str, typer.Option(help="hosts, cluster or workloads; each includes the ones before.", metavar="LEVEL")
+        str,
+        options.our_option(
+            help="hosts, cluster or workloads; each includes the ones before.", metavar="LEVEL"
+        ),
     ] = "cluster",
-    read_only: Annotated[bool, typer.Option("--read-only", help="Only look: start no pods.")] = False,
-    junit: Annotated[str, typer.Option(help="Write a JUnit report to this file.", metavar="FILE")] = "",
+    read_only: Annotated[bool, options.our_option("--read-only", help="Only look: start no pods.")] = False,
+    junit: Annotated[str, options.our_option(help="Write a JUnit report to this file.", metavar="FILE")] = "",
     json_: Annotated[
-        str, typer.Option("--json", help="Write a JSON report to this file.", metavar="FILE")
+        str, options.our_option("--json", help="Write a JSON report to this file.", metavar="FILE")
     ] = "",
     format_: options.Format = "text",
     no_color: options.NoColor = False,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
 
 
 def version(
     output: Annotated[
-        str, typer.Option("--output", "-o", help="short, json or yaml.", metavar="FORMAT")
+        str, options.kubeadm_option("--output", "-o", help="short, json or yaml.", metavar="FORMAT")
     ] = "",
 ) -> None:
     """Print the version, and the Kubernetes versions that it knows."""
