@@ -22,7 +22,7 @@ from kubeadm_py.engine.events import (
     StageDone,
     StageStarted,
 )
-from kubeadm_py.report import plan_text
+from kubeadm_py.report import alike, plan_text
 from kubeadm_py.report.board import Board
 from kubeadm_py.report.closing import closing, heading
 from kubeadm_py.report.errors import finding
@@ -70,6 +70,8 @@ class ConsoleReporter:
         self._verbosity = verbosity
         self._board = Board(glyphs)
         self._failed: list[Failed] = []
+        self._found: list[Found] = []
+        """What has come in a row, until something else does: the same of many hosts is one line."""
         self._lock = threading.Lock()
         self._live: Live | None = None
         self._after_heading = False
@@ -81,6 +83,8 @@ class ConsoleReporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+        if self._found:
+            self._print(self._findings())
 
     def __call__(self, event: Event) -> None:
         """Show what `event` says."""
@@ -110,8 +114,11 @@ class ConsoleReporter:
             yield self._coloured(line)
 
     def kept(self, event: Event) -> list[str]:
-        """Take an event and return its lines that stay on the screen."""
-        lines = self._lines(event)
+        """Take an event and return the lines that stay on the screen by now."""
+        if isinstance(event, Found):
+            self._found.append(event)
+            return []
+        lines = [*self._findings(), *self._lines(event)]
         self._board.take(event)
         if lines and self._after_heading and not isinstance(event, RunDone):
             lines = ["", *lines]
@@ -129,8 +136,6 @@ class ConsoleReporter:
                 how = "" if event.changed else "already so: "
                 left = f"      {event.host}  {how}{glyphs.text(event.title)}"
                 return [between(left, duration(event.seconds), width, glyphs.more)]
-            case Found():
-                return list(finding(event, width, glyphs))
             case Notice():
                 return self._notice(event, width)
             case Planned():
@@ -142,6 +147,16 @@ class ConsoleReporter:
                 return list(closing(event, self._failed, width, glyphs))
             case _:
                 return []
+
+    def _findings(self) -> list[str]:
+        width, glyphs = self._console.width, self._glyphs
+        lines = [
+            line
+            for hosts, event in alike.findings(self._found)
+            for line in finding(event, alike.named(hosts, every=self._verbosity > 0), width, glyphs)
+        ]
+        self._found.clear()
+        return lines
 
     def _notice(self, event: Notice, width: int) -> list[str]:
         level = "" if event.level == "info" else f"{event.level}  "

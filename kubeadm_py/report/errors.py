@@ -7,15 +7,19 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from kubeadm_py.engine.events import Failed, Found
 from kubeadm_py.errors import ExitCode, KubeadmPyError
+from kubeadm_py.report import alike
 from kubeadm_py.report.text import ASCII, UNICODE, Glyphs, advice, between, pad, plural, width_of, wrap
 
 _FINDING = re.compile(r"^(?P<host>\S+)  (?P<check>\S+)  (?P<found>.+)$")
 _WIDE = 100
 """Columns from which findings stand in columns of their own."""
+_NAMES_MOST = 32
+"""Columns that the names of hosts may take there."""
 
 
 def format_error(error: KubeadmPyError, *, width: int | None = None, glyphs: Glyphs | None = None) -> str:
@@ -82,11 +86,16 @@ def with_note(lines: list[str], note: str, width: int | None) -> list[str]:
     return [*before, between(last, note, width)]
 
 
-def finding(event: Found, width: int | None, glyphs: Glyphs, indent: str = "      ") -> Iterator[str]:
-    """Yield the lines about one finding that stops nothing."""
+def finding(
+    event: Found, hosts: str, width: int | None, glyphs: Glyphs, indent: str = "      "
+) -> Iterator[str]:
+    """Yield the lines about one finding that stops nothing; `hosts` names where it is so."""
     level = "ignored" if event.ignored else event.severity
-    where = f"{level}  {event.host}  " if event.host else f"{level}  "
-    yield from wrap(f"{event.check}: {glyphs.text(event.found)}", width, indent + where, f"{indent}         ")
+    text = f"{event.check}: {glyphs.text(event.found)}"
+    where = f"{indent}{level}  {hosts}  " if hosts else f"{indent}{level}  "
+    if width is not None and width_of(where) > width // 2:
+        where, text = f"{indent}{level}  ", f"{hosts}: {text}"
+    yield from wrap(text, width, where, f"{indent}         ")
     if event.fix:
         yield from advice(glyphs.text(event.fix), width, f"{indent}         {glyphs.arrow} ")
 
@@ -109,24 +118,48 @@ def _detail(line: str, width: int | None, indent: str) -> Iterator[str]:
 
 
 def _refusals(details: Sequence[str], width: int | None, glyphs: Glyphs, indent: str) -> Iterator[str]:
-    """Yield refused checks, host by host: in columns where there is room, else one below the other."""
-    matches = [match for match in map(_FINDING.match, details) if match]
-    hosts = max(width_of(match["host"]) for match in matches)
-    checks = max(width_of(match["check"]) for match in matches)
-    columns = width is None or width >= _WIDE
-    host = ""
+    """Yield refused checks, host by host, hosts with the same ones together.
+
+    In columns where there is room, else one below the other.
+    """
+    sections = _sections(details)
+    hosts = max(width_of(names) for names, _ in sections)
+    checks = max(width_of(refused.check) for _, among in sections for refused in among)
+    columns = (width is None or width >= _WIDE) and hosts <= _NAMES_MOST
+    aside = f"{indent}  {' ' * (hosts + checks + 4)}" if columns else f"{indent}      "
+    for names, among in sections:
+        yield ""
+        for refused in among:
+            if columns:
+                name = f"{indent}  {pad(names, hosts)}  {pad(refused.check, checks)}  "
+                yield from wrap(refused.found, width, name)
+            else:
+                beside = f"{indent}  {pad(names, hosts)}  {refused.check}"
+                fits = width is None or width_of(beside) <= width
+                yield from [beside] if fits else wrap(f"{names} {refused.check}", width, f"{indent}  ")
+                yield from wrap(refused.found, width, f"{indent}      ")
+            for line in refused.fix:
+                yield from advice(line, width, f"{aside}{glyphs.arrow} ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    check: str
+    found: str
+    fix: tuple[str, ...] = ()
+
+
+def _sections(details: Sequence[str]) -> list[tuple[str, list[_Refused]]]:
+    """Return what was refused by the hosts, as they are named, of which all of it is so."""
+    refused: list[tuple[str, _Refused]] = []
     for line in details:
         match = _FINDING.match(line)
-        if match is None:
-            start = f"{indent}  {' ' * (hosts + checks + 4)}" if columns else f"{indent}      "
-            yield from advice(line.strip(), width, f"{start}{glyphs.arrow} ")
-            continue
-        if match["host"] != host:
-            yield ""
-            host = match["host"]
-        name = f"{indent}  {pad(host, hosts)}  "
-        if columns:
-            yield from wrap(match["found"], width, f"{name}{pad(match['check'], checks)}  ")
-        else:
-            yield f"{name}{match['check']}"
-            yield from wrap(match["found"], width, f"{indent}      ")
+        if match:
+            refused.append((match["host"], _Refused(match["check"], match["found"])))
+        elif refused:
+            host, last = refused[-1]
+            refused[-1] = host, replace(last, fix=(*last.fix, line.strip()))
+    sections: dict[tuple[str, ...], list[_Refused]] = {}
+    for hosts, what in alike.grouped(refused):
+        sections.setdefault(hosts, []).append(what)
+    return [(alike.named(hosts), among) for hosts, among in sections.items()]

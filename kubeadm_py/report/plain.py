@@ -19,7 +19,7 @@ from kubeadm_py.engine.events import (
     StageDone,
     StageStarted,
 )
-from kubeadm_py.report import plan_text
+from kubeadm_py.report import alike, plan_text
 from kubeadm_py.report.closing import closing, heading
 from kubeadm_py.report.text import Glyphs, duration, pad, plural, wrap
 
@@ -38,11 +38,17 @@ class PlainReporter:
         self._glyphs = glyphs
         self._verbosity = verbosity
         self._failed: list[Failed] = []
+        self._found: list[Found] = []
+        """What has come in a row, until something else does: the same of many hosts is one line."""
         self._last: dict[str, str] = {}
         self._names = 0
 
     def __call__(self, event: Event) -> None:
         """Write what `event` says."""
+        if isinstance(event, Found):
+            self._found.append(event)
+            return
+        self._findings()
         match event:
             case RunStarted():
                 self._names = min(max((len(host.name) for host in event.hosts), default=0), _NAME_MOST)
@@ -63,10 +69,6 @@ class PlainReporter:
                 how = "done" if event.ok else "failed"
                 summary = f"{event.summary}; " if event.summary else ""
                 self._line(event, "", event.stage, f"{summary}{how} in {duration(event.seconds)}")
-            case Found():
-                level = "ignored" if event.ignored else event.severity
-                fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
-                self._line(event, event.host, "", f"{level}: {event.check}: {event.found}{fix}")
             case Notice():
                 fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
                 level = "" if event.level == "info" else f"{event.level}: "
@@ -80,6 +82,14 @@ class PlainReporter:
                 self._lines(list(closing(event, self._failed, self._width, self._glyphs)))
             case _:
                 return
+
+    def _findings(self) -> None:
+        for hosts, event in alike.findings(self._found):
+            level = "ignored" if event.ignored else event.severity
+            fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
+            where = alike.named(hosts, every=self._verbosity > 0)
+            self._line(event, where, "", f"{level}: {event.check}: {event.found}{fix}")
+        self._found.clear()
 
     def _line(self, event: Event, host: str, stage: str, text: str) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(event.time))

@@ -13,7 +13,7 @@ from cryptography import x509
 from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken
 from kubeadm_py.model.facts import Interface, Listener
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan.run import RunFailedError
@@ -52,6 +52,28 @@ def test_bare_hosts_take_three_round_trips_and_the_leader_four(make_world):
     }
     assert report.founded
     assert report.joined == ("w1", "w2", "w3")
+    assert all(released(machine) for machine in world.machines.values())
+
+
+@pytest.mark.parametrize(
+    ("addons", "leader"),
+    [((), ["hold", "ask", "control"]), (("flannel",), ["hold", "ask", "control", "ready"])],
+)
+def test_where_nothing_is_to_do_a_host_takes_three_round_trips_at_most(make_world, addons, leader):
+    world = make_world(
+        control_planes=3,
+        workers=3,
+        control_plane_endpoint="10.0.0.11:6443",
+        addons=tuple(map(AddonRequest, addons)),
+    )
+    world.apply()
+    world.forget()
+    assert world.apply().changed == 0
+    trips = {name: machine.trips for name, machine in world.machines.items()}
+    assert trips.pop("cp1") == leader
+    # The last of a control plane asks what works whether it still does.
+    assert trips.pop("cp2") == trips.pop("cp3") == ["hold", "control"]
+    assert trips == {"w1": ["hold"], "w2": ["hold"], "w3": ["hold"]}
     assert all(released(machine) for machine in world.machines.values())
 
 

@@ -34,6 +34,7 @@ HOSTS = (
     RunHost("e1", "etcd"),
 )
 NAMES = tuple(host.name for host in HOSTS)
+MANY = (RunHost("cp1", "control-plane"), *(RunHost(f"w{number}", "worker") for number in range(1, 101)))
 
 
 def opening() -> list[Event]:
@@ -206,6 +207,31 @@ RUNS: dict[str, list[Event]] = {
             time=START + 1,
         ),
         RunDone("apply failed", 3, 1.0, 0, NAMES, time=START + 1),
+    ],
+    "many-alike": [
+        RunStarted("preflight", "demo", "v1.36.3", MANY, time=START),
+        *(Found("Swap", "warning", host.name, "is on", "swapoff -a", time=START + 1) for host in MANY),
+        Found("ClockSkew", "warning", "w7", "2.3 s behind the median", time=START + 1),
+        Failed(
+            "preflight refused: 102 errors on 101 of 101 hosts; nothing was changed anywhere",
+            "",
+            (
+                "cp1  Mem  800 MiB",
+                *(
+                    line
+                    for host in MANY
+                    for line in (
+                        f"{host.name}  Port-10250  something listens on 10250",
+                        "    another cluster's node?",
+                    )
+                ),
+                "w7  Mem  800 MiB",
+                *(f"{host.name}  Hostname  is localhost" for host in MANY),
+            ),
+            exit_code=3,
+            time=START + 1,
+        ),
+        RunDone("preflight refused", 3, 1.0, 0, time=START + 1),
     ],
     "unreachable": [
         opening()[0],

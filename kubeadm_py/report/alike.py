@@ -1,0 +1,38 @@
+"""Put findings that are the same on several hosts together: a hundred hosts say it once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from kubeadm_py.engine.events import Found
+
+_NAMED = 3
+"""Hosts that are named in one place; of more only the first two are."""
+
+T = TypeVar("T", bound=Hashable)
+
+
+def grouped(each: Iterable[tuple[str, T]]) -> list[tuple[tuple[str, ...], T]]:
+    """Return what there is, once, with all hosts that it is of; in the order in which it came."""
+    hosts: dict[T, dict[str, None]] = {}
+    for host, what in each:
+        hosts.setdefault(what, {})[host] = None
+    return [(tuple(names), what) for what, names in hosts.items()]
+
+
+def findings(found: Iterable[Found]) -> list[tuple[tuple[str, ...], Found]]:
+    """Return findings that differ only in their host once, with the time of the first."""
+    events = list(found)
+    first = {replace(event, host="", time=0.0): event for event in reversed(events)}
+    pairs = ((event.host, replace(event, host="", time=0.0)) for event in events)
+    return [(hosts, first[key]) for hosts, key in grouped(pairs)]
+
+
+def named(hosts: Sequence[str], *, every: bool = False) -> str:
+    """Return the names of hosts as a few words; `every` leaves none out."""
+    if every or len(hosts) <= _NAMED:
+        return ", ".join(hosts)
+    shown = _NAMED - 1
+    return f"{', '.join(hosts[:shown])} and {len(hosts) - shown} more"

@@ -1,0 +1,67 @@
+"""What is the same on many hosts is said once, with the hosts; what differs keeps its place."""
+
+import io
+
+import pytest
+
+from kubeadm_py.engine.events import Found, Notice
+from kubeadm_py.report import alike
+from kubeadm_py.report.console import ConsoleReporter
+from kubeadm_py.report.plain import PlainReporter
+from kubeadm_py.report.text import UNICODE
+
+
+def swap(host, time=1.0, **fields):
+    return Found("Swap", "warning", host, "is on", time=time, **fields)
+
+
+def test_findings_differ_by_all_but_their_host_and_time():
+    ignored, other = swap("w1", ignored=True), Found("Mem", "warning", "w1", "is on")
+    found = [swap("w1"), ignored, swap("w2", time=2.0), other, swap("w1", time=3.0)]
+    assert alike.findings(found) == [(("w1", "w2"), swap("w1")), (("w1",), ignored), (("w1",), other)]
+    assert alike.findings([]) == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "shown", "every"),
+    [
+        ((), "", ""),
+        (("a",), "a", "a"),
+        (("a", "b", "c"), "a, b, c", "a, b, c"),
+        (("a", "b", "c", "d"), "a, b and 2 more", "a, b, c, d"),
+    ],
+)
+def test_names_of_hosts(hosts, shown, every):
+    assert (alike.named(hosts), alike.named(hosts, every=True)) == (shown, every)
+
+
+class TestDisplays:
+    """Findings come one by one, as events; a display waits for what is no finding."""
+
+    def test_a_pipe(self):
+        stream = io.StringIO()
+        reporter = PlainReporter(stream, UNICODE)
+        for host in ("w1", "w2"):
+            reporter(swap(host))
+        assert stream.getvalue() == ""
+        reporter(Notice("info", "and now"))
+        reporter(swap("w3"))
+        reporter(Notice("info", "the end"))
+        lines = [line.partition("  ")[2] or line for line in stream.getvalue().splitlines()]
+        assert lines == ["warning: Swap: is on", "and now", "warning: Swap: is on", "the end"]
+        assert "w1, w2  " in stream.getvalue()
+
+    def test_a_terminal_that_is_left_in_between_keeps_them(self):
+        stream = io.StringIO()
+        with ConsoleReporter(stream, UNICODE, no_color=True, width=80) as reporter:
+            for host in ("w1", "w2"):
+                reporter(swap(host))
+        assert "warning  w1, w2  Swap: is on" in stream.getvalue()
+
+    @pytest.mark.parametrize(("verbosity", "shown"), [(0, "n0, n1 and 8 more"), (1, "n0, n1, n2, n3, n4")])
+    def test_every_name_is_shown_to_who_wants_more(self, verbosity, shown):
+        stream = io.StringIO()
+        with ConsoleReporter(stream, UNICODE, no_color=True, width=80, verbosity=verbosity) as reporter:
+            for number in range(10):
+                reporter(swap(f"n{number}"))
+        assert shown in stream.getvalue()
