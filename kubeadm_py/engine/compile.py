@@ -118,6 +118,7 @@ def compile_stage(
         "kpy_run": paths.RUN_DIR,
         "kpy_state": paths.STATE_DIR,
         "kpy_incoming": paths.INCOMING_DIR,
+        "kpy_blobs": paths.INCOMING_BLOBS,
         "kpy_stop": stop_file,
         "kpy_lock_wait": str(STAGE_LOCK_WAIT_SECONDS),
     }

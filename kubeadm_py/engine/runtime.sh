@@ -1,6 +1,6 @@
 # The frame of every stage script: one lock, one private directory, one marker line an action.
-# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_incoming, kpy_stop and kpy_lock_wait
-# before it.
+# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_incoming, kpy_blobs, kpy_stop and
+# kpy_lock_wait before it.
 # Standard input (kept as 4) carries what the actions need, in their order; standard output (kept as 3)
 # carries markers, which the executor reads. The stage is not under `set -e`: an action's exit code is
 # looked at by kpy_end, and `||` would switch errexit off inside it.
@@ -86,7 +86,6 @@ kpy_save() {
 
 # kpy_expect DIGEST...: let nothing but these lie where sent files are gathered: another run wanted others.
 kpy_expect() {
-  kpy_blobs=$kpy_incoming/blobs/sha256
   mkdir -p -m 0700 "$kpy_state"
   mkdir -p "$kpy_blobs"
   for kpy_part in "$kpy_blobs"/*; do

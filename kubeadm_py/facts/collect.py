@@ -76,6 +76,8 @@ def probe_script(
         "NAMES": names,
         "OWNERS": owners,
         "SECRETS": secrets,
+        "INVENTORY": [paths.INVENTORY],
+        "INCOMING": [paths.INCOMING_BLOBS],
         "ETCD_CA": [etcd.ca_file],
         "ETCD_CERT": [etcd.cert_file],
         "ETCD_KEY": [etcd.key_file],

@@ -13,7 +13,8 @@
 # facts/collect.py sets what to ask about, one item a line each: PROBE_PATHS, PROBE_BINARIES, PROBE_SYSCTLS,
 # PROBE_OPTIONS, PROBE_MODULES, PROBE_UNITS, PROBE_COMMANDS, PROBE_ETCD (endpoints of an etcd that others
 # run), PROBE_NAMES (names that must resolve there), PROBE_OWNERS (USER:GROUP),
-# PROBE_SECRETS (paths of which nothing is shown); also
+# PROBE_SECRETS (paths of which nothing is shown); also PROBE_INVENTORY (the file of what we made),
+# PROBE_INCOMING (the directory of what is being sent),
 # PROBE_ETCD_CA, PROBE_ETCD_CERT and PROBE_ETCD_KEY (paths: how a client gets in there), PROBE_CRI_SOCKET
 # (a path), PROBE_HASH_BINARIES (1: hash binaries too, about a second for 300 MB) and PROBE_PARTS (words;
 # empty: all parts).
@@ -53,7 +54,7 @@ system() {
     /proc/sys/kernel/hostname /proc/sys/kernel/osrelease \
     /sys/fs/cgroup/cgroup.controllers /sys/fs/selinux/enforce /sys/class/dmi/id/product_uuid \
     /sys/module/apparmor/parameters/enabled /etc/machine-id /etc/os-release /run/systemd/container \
-    /run/cloud-init/result.json /var/lib/kubeadm-py/inventory.json
+    /run/cloud-init/result.json "$PROBE_INVENTORY"
   for name in $PROBE_SYSCTLS; do
     set -- "$@" "/proc/sys/$name"
   done
@@ -112,9 +113,9 @@ system() {
     [ ! -d "$path" ] || set -- "$@" "$path"
   done
   stat -f -c '%S %b %a %c %d %n' "$@"
-  if [ -d /var/lib/kubeadm-py/incoming/blobs/sha256 ]; then
+  if [ -d "$PROBE_INCOMING" ]; then
     section '!incoming'
-    stat -c '%s %n' /var/lib/kubeadm-py/incoming/blobs/sha256/*
+    stat -c '%s %n' "$PROBE_INCOMING"/*
   fi
   section '!unknown-owners'
   for owner in ${PROBE_OWNERS-}; do
@@ -330,10 +331,10 @@ etcd() {
 
 # Every string of the inventory that looks like a path, whatever its layout.
 inventoried() {
-  [ -r /var/lib/kubeadm-py/inventory.json ] || return
+  [ -r "$PROBE_INVENTORY" ] || return
   set -f
   IFS='"'
-  for word in $(cat /var/lib/kubeadm-py/inventory.json); do
+  for word in $(cat "$PROBE_INVENTORY"); do
     case $word in
       *"$nl"* | *\\*) ;;
       /?*) printf '%s\n' "$word" ;;
@@ -352,7 +353,7 @@ files() {
     /etc/crictl.yaml /etc/cni/net.d /etc/cni/net.d/* /etc/hosts /etc/fstab /etc/environment \
     /etc/resolv.conf /run/systemd/resolve/resolv.conf /run/NetworkManager/no-stub-resolv.conf \
     /etc/ufw/ufw.conf /etc/selinux/config /etc/default/zramswap /etc/systemd/zram-generator.conf \
-    /usr/lib/systemd/zram-generator.conf /var/lib/kubeadm-py /var/lib/kubeadm-py/inventory.json \
+    /usr/lib/systemd/zram-generator.conf /var/lib/kubeadm-py "$PROBE_INVENTORY" \
     /run/flannel/subnet.env /opt/cni/bin /opt/cni/bin/* $PROBE_BINARIES
   for unit in kubelet containerd; do
     for directory in /usr/lib/systemd/system /etc/systemd/system; do

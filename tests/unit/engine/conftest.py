@@ -96,19 +96,10 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     root, folder = tmp_path / "host", tmp_path / "bin"
     root.mkdir()
     folder.mkdir()
-    for name in ("RUN_DIR", "STATE_DIR"):
-        monkeypatch.setattr(paths, name, f"{root}{getattr(paths, name)}")
-    for name, parent in (
-        ("RUN_LOCK", paths.RUN_DIR),
-        ("STAGE_LOCK", paths.RUN_DIR),
-        ("KUBECTL_CACHE", paths.RUN_DIR),
-        ("INVENTORY", paths.STATE_DIR),
-        ("MADE_DIRECTORIES", paths.STATE_DIR),
-        ("SETTLED", paths.STATE_DIR),
-        ("KEPT_DIR", paths.STATE_DIR),
-        ("INCOMING_DIR", paths.STATE_DIR),
-    ):
-        monkeypatch.setattr(paths, name, f"{parent}/{Path(getattr(paths, name)).name}")
+    ours = (paths.RUN_DIR, paths.STATE_DIR)
+    for name, value in list(vars(paths).items()):
+        if isinstance(value, str) and any(f"{value}/".startswith(f"{each}/") for each in ours):
+            monkeypatch.setattr(paths, name, f"{root}{value}")
     for directory in (paths.RUN_DIR, paths.STATE_DIR):
         Path(directory).parent.mkdir(parents=True)
     monkeypatch.setattr(paths, "SEARCH_PATH", f"{folder}:{paths.SEARCH_PATH}")

@@ -567,7 +567,7 @@ def test_a_refused_archive_fails(sandbox, archive):
 
 def partly_sent() -> dict[str, int]:
     """Return what a probe would find of an earlier run."""
-    folder = Path(paths.INCOMING_DIR) / "blobs/sha256"
+    folder = Path(paths.INCOMING_BLOBS)
     return {each.name: each.stat().st_size for each in folder.iterdir()} if folder.exists() else {}
 
 
@@ -593,7 +593,7 @@ def test_what_was_sent_in_part_and_is_damaged_is_dropped(sandbox, archive):
         return sandbox.run(IMPORT, open_images=lambda _: archive, incoming=partly_sent())
 
     layer = archive.files[-1]
-    folder = Path(paths.INCOMING_DIR) / "blobs/sha256"
+    folder = Path(paths.INCOMING_BLOBS)
     folder.mkdir(parents=True)
     (folder / layer.sha256).write_bytes(bytes(1 << 20))
     (folder / ("0" * 64)).write_bytes(b"of another bundle")
@@ -606,7 +606,7 @@ def test_what_was_sent_in_part_and_is_damaged_is_dropped(sandbox, archive):
 
 
 def test_what_nobody_wants_any_more_goes_with_the_next_stage(sandbox):
-    folder = Path(paths.INCOMING_DIR) / "blobs/sha256"
+    folder = Path(paths.INCOMING_BLOBS)
     folder.mkdir(parents=True)
     assert not sandbox.run(RunScript("t", "exit 3")).ok
     assert folder.exists(), "a stage that failed may be tried again"

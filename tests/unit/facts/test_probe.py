@@ -15,7 +15,7 @@ import pytest
 
 from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_of, probe_script
 from kubeadm_py.facts.parse import parse
-from kubeadm_py.model import host_settings
+from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
@@ -299,6 +299,8 @@ def test_the_script_asks_about_what_the_model_lists() -> None:
         assert path in PROBE_TEXT
     for name in host_settings.PROBED_SYSCTLS:
         assert name.replace(".", "/") in PROBE_TEXT
+    for path in (paths.INVENTORY, paths.INCOMING_BLOBS):
+        assert PROBE_TEXT.count(path) == 1, "the text beside the questions names none of our own files"
     assert PROBE_MARKER in PROBE_TEXT
 
 
