@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER))
+# The package of this checkout, too: the one that is installed may be another's.
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 
-from pages.addons import addons  # noqa: E402 - the package lies beside this program
+from pages.addons import addons  # noqa: E402 - both packages lie beside this program
 from pages.artifacts import artifacts  # noqa: E402
 from pages.certificates import certificates  # noqa: E402
 from pages.cluster_document import cluster_document, schema_file  # noqa: E402

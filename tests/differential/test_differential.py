@@ -34,7 +34,7 @@ SLOWER = 4
 def generated(strategy: Any, count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
-        limits = settings(max_examples=count, deadline=None, database=None, suppress_health_check=checks)
+        limits = settings(max_examples=count, database=None, suppress_health_check=checks)
         return seed(SEED)(limits(given(strategy)(test)))
 
     return decorate

@@ -105,7 +105,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(WORDS, max_size=12).map("".join),
     st.sampled_from(["jsonpath", "jsonpath-as-json", "go-template"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubeadm_py.addons import load as addons
@@ -180,7 +180,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @example({"\n": "a\nb"})
 @example(["\x85", "\u2028", "\x7f", "null", "1e3", "2026-01-01", ""])
 @given(VALUES)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubeadm_py.config.load import ConfigError, load
@@ -136,7 +136,7 @@ def mutated(text: str, change: tuple[str, int, object]) -> str:
     return "".join(lines)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(st.lists(mutation, min_size=1, max_size=4))
 def test_a_mutated_config_is_read_or_refused(tmp_path: Path, changes: list[tuple[str, int, object]]) -> None:
     text = TEXT

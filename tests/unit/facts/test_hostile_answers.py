@@ -32,7 +32,7 @@ def test_a_lock_of_a_package_manager_that_is_cut_off(line):
     read(ANSWERS["ubuntu-24.04-systemd-resolved.txt"] + f"\n==> !package-locks <==\n{line}\n".encode())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(sorted(ANSWERS)),
     st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 60), st.binary(max_size=5)), max_size=12),

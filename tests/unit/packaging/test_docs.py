@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +41,18 @@ PAGES_MADE = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.r
 @pytest.mark.parametrize("name", PAGES_MADE)
 def test_pages_are_what_the_program_makes(generate: ModuleType, name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generate.page(name), "run docs/generate.py"
+
+
+def test_the_program_reads_its_own_checkout_whatever_is_installed(tmp_path: Path) -> None:
+    installed = tmp_path / "kubeadm_py"
+    installed.mkdir()
+    (installed / "__init__.py").write_text("raise ImportError('of another checkout')\n")
+    load = f"import runpy; runpy.run_path({str(ROOT / 'docs' / 'generate.py')!r})"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", load], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_schema_is_what_the_program_makes(generate: ModuleType) -> None:

@@ -34,7 +34,7 @@ def value(data: object) -> Value:
     return Value(data, 0, 0, (), str(data).lower())  # type: ignore[arg-type]  # data is a scalar here
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(TEXT.filter(lambda key: key not in ("", "apiVersion", "kind")), DATA, min_size=1))
 def test_is_read_back_as_it_was(data: dict[str, object]) -> None:
     document = OldDocument("a.yaml", "v1", "Thing", value(data))
