@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kubeadm_py.addons.shape import LABEL, MANAGED_BY, PRODUCT
+from kubeadm_py.model.digest import sha256
 
 NAMESPACE = "kube-system"
 INVENTORY_LABEL = "kubeadm-py.io/inventory"
@@ -130,7 +130,7 @@ def parse(item: Mapping[str, Any]) -> Inventory | None:
 
 def digest(value: Any) -> str:
     """Return the digest of plain values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    return sha256(json.dumps(value, sort_keys=True, default=str).encode())[:32]
 
 
 def removable(refs: Sequence[Ref], *, purge: bool = False) -> tuple[tuple[Ref, ...], tuple[Ref, ...]]:

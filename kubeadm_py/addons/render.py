@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
@@ -16,6 +15,7 @@ from kubeadm_py import assets
 from kubeadm_py.addons import plain
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import ResolvedCluster, split_host_port
+from kubeadm_py.model.digest import sha256
 
 
 class _OneLineDumper(yaml.CSafeDumper):
@@ -82,7 +82,7 @@ def render_objects(
         paths.append(assets.folder("addons") / owner / "manifests" / file)
     for path in sorted(paths, key=lambda each: each.name):
         text = _render(name, path, context)
-        digests[path.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        digests[path.name] = sha256(text.encode())[:16]
         objects += plain.objects(text, f"add-on {name}: {path.name}")
     return objects
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kubeadm_py.addons.needs import HostNeeds, Name, PodNetwork, ProxyNeed, ReadyObject, Strict
+from kubeadm_py.addons.needs import HostNeeds, Name, PodNetwork, ProxyNeed, ReadyObject
 from kubeadm_py.addons.parameters import Parameter, accept
 from kubeadm_py.model.versions import Version
+from kubeadm_py.strict import Strict
 
 API_VERSION = "kubeadm-py.io/v1alpha1"
 POD_NETWORK = "pod-network"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from kubeadm_py.artifacts import cache, checked, download
 from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.actions import LocalFile
+from kubeadm_py.model.digest import sha256
 
 LIMIT = 16 << 20
 
@@ -39,7 +39,7 @@ def fetch(
         if kept.is_file() and cache.sha256_file(kept) == known:
             return kept.read_bytes()
     content = download.content(where, LIMIT)
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256(content)
     if known and found != known:
         raise KubeadmPyError(
             f"{where} is not what it was at first use",

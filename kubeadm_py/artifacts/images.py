@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.actions import LocalFile
+from kubeadm_py.model.digest import sha256
 
 IMAGE_NAME = "io.containerd.image.name"
 """The annotation that holds an image's full reference."""
@@ -199,7 +199,7 @@ def _document(path: Path, name: str, digest: str = "") -> Mapping[str, Any]:
             f"the image layout lacks {name}: {error.strerror}: {path}",
             fix="copy the bundle again; it is not complete",
         ) from error
-    if digest and digest != f"sha256:{hashlib.sha256(content).hexdigest()}":
+    if digest and digest != f"sha256:{sha256(content)}":
         raise BundleError(
             f"{path} is damaged: its content does not have the digest in its name",
             fix="copy the bundle again",

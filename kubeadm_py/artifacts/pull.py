@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from kubeadm_py.artifacts.layout import LayoutWriter
 from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.artifacts.registry import Api, RegistryError
 from kubeadm_py.model.cluster import Registry
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.registries import endpoints
 
 AT_ONCE = 4
@@ -128,7 +128,7 @@ class Puller:
             return content
 
         content = self._anywhere(reference, ask)
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        digest = f"sha256:{sha256(content)}"
         if what.startswith("sha256:") and digest != what:
             raise DownloadError(
                 f"{reference}: what came for {what} has another digest, {digest}",

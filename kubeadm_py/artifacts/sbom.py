@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from kubeadm_py import __version__
 from kubeadm_py.model import binaries
+from kubeadm_py.model.digest import sha256
 
 _NOT_SAID = "NOASSERTION"
 _LICENSE = "Apache-2.0"
@@ -57,7 +57,7 @@ def document(
         "dataLicense": "CC0-1.0",
         "SPDXID": "SPDXRef-DOCUMENT",
         "name": f"kubeadm-py bundle {name}",
-        "documentNamespace": f"https://kubeadm-py.io/spdx/{hashlib.sha256(content.encode()).hexdigest()}",
+        "documentNamespace": f"https://kubeadm-py.io/spdx/{sha256(content.encode())}",
         "creationInfo": {"created": moment, "creators": [f"Tool: kubeadm-py-{__version__}"]},
         "packages": packages,
         "relationships": [

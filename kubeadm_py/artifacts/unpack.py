@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tarfile
 import tempfile
 from pathlib import Path
 
 from kubeadm_py.artifacts.images import BundleError
+from kubeadm_py.model.digest import sha256
 
 
 def unpack(archive: Path, cache_folder: Path, document: str) -> Path:
@@ -18,7 +18,7 @@ def unpack(archive: Path, cache_folder: Path, document: str) -> Path:
     """
     status = archive.stat()
     stamp = f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}"
-    target = cache_folder / "bundles" / hashlib.sha256(stamp.encode()).hexdigest()[:16]
+    target = cache_folder / "bundles" / sha256(stamp.encode())[:16]
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unfinished-"))

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 from kubeadm_py.config import defaults
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.removed_values import REMOVED_PROXY_MODES
-from kubeadm_py.config.strict import Strict
+from kubeadm_py.strict import Strict
 
 
 class Open(Strict):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from kubeadm_py.config import scalars as s
-from kubeadm_py.config.strict import Strict
+from kubeadm_py.strict import Strict
 
 
 def _quantity(value: Any) -> Any:

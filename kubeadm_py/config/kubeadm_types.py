@@ -10,7 +10,7 @@ from pydantic import Field
 from kubeadm_py.config import defaults, image_values
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.env_types import EnvVar
-from kubeadm_py.config.strict import Strict
+from kubeadm_py.strict import Strict
 
 
 class ExtraArg(Strict):

@@ -8,7 +8,7 @@ from typing import Annotated
 from kubeadm_py.config import defaults
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.kubeadm_types import Timeouts
-from kubeadm_py.config.strict import Strict
+from kubeadm_py.strict import Strict
 
 UnmountFlag = Annotated[str, s.word_of(defaults.UNMOUNT_FLAGS)]
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from kubeadm_py.config import defaults
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.kubeadm_types import Timeouts
-from kubeadm_py.config.strict import Strict
+from kubeadm_py.strict import Strict
 
 PullPolicy = Annotated[str, s.one_of(defaults.IMAGE_PULL_POLICIES)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, Late, LocalFile, WriteFiles
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.inventory import Inventory, settled
 from kubeadm_py.model.stages import HostPlan, Stage
 from kubeadm_py.transport.fanout import fan_out
@@ -204,4 +204,4 @@ def _hash(spec: FileSpec, resolve: Callable[[Late], bytes]) -> str:
     if isinstance(spec.content, LocalFile):
         return spec.content.sha256
     content = resolve(spec.content) if isinstance(spec.content, Late) else spec.content
-    return hashlib.sha256(content).hexdigest()
+    return sha256(content)

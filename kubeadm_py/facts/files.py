@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import stat
 
 from kubeadm_py.facts.answer import Answer
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import Disk, FileFact
 
 _HASH = re.compile(r"^([0-9a-f]{64}) [ *](/.*)$")
@@ -76,4 +76,4 @@ def _content(answer: Answer, path: str, digest: str) -> tuple[bytes | None, bool
     if path not in answer.sections:
         return None, False
     content = answer.sections[path].encode()
-    return content, bool(digest) and hashlib.sha256(content).hexdigest() != digest
+    return content, bool(digest) and sha256(content) != digest

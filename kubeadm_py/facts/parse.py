@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 
@@ -10,6 +9,7 @@ from kubeadm_py.facts import files, network, runtime, system
 from kubeadm_py.facts.answer import Answer, read_answer
 from kubeadm_py.facts.collect import PROBE_MARKER, TIME_SERVICES
 from kubeadm_py.model import paths
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, HostFacts, UnitFact
 
 _CA_CERTIFICATE = paths.PKI_DIR + "/ca.crt"
@@ -131,7 +131,7 @@ def public_key_sha256(certificate: FileFact | None) -> str:
         key = x509.load_pem_x509_certificate(certificate.content).public_key()
     except ValueError:
         return ""
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _offset(answer: Answer, round_trip: float, operator_clock: float | None) -> float:

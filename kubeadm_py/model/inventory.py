@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from kubeadm_py.model.actions import (
     Unit,
     WriteFiles,
 )
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import HostFacts
 
 SCHEMA = 1
@@ -104,7 +104,7 @@ class Inventory:
     def is_settled(self, facts: HostFacts) -> bool:
         """Say whether the last run ended here what it had begun, so that the host was as this record says."""
         fact = facts.files.get(paths.SETTLED)
-        return fact is not None and fact.sha256 == _sha256(settled(facts.inventory or b""))
+        return fact is not None and fact.sha256 == sha256(settled(facts.inventory or b""))
 
     def extend(self, actions: list[Action], facts: HostFacts, hashes: dict[str, str]) -> None:
         """Record what `actions` will make, before they run; `hashes` has the content known by then."""
@@ -151,8 +151,4 @@ class Inventory:
 
 def settled(inventory: bytes) -> bytes:
     """Return what paths.SETTLED holds once all is done that an inventory lists."""
-    return f"{_sha256(inventory)}\n".encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return f"{sha256(inventory)}\n".encode()

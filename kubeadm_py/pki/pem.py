@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from cryptography import x509
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.pki.keys import PublicKey
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -74,7 +74,7 @@ def public_key_hash(certificate: x509.Certificate) -> str:
     der = certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+    return f"sha256:{sha256(der)}"
 
 
 def public_key_sha256(pem: bytes) -> str:

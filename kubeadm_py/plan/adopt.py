@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +14,7 @@ from kubeadm_py.model.actions import ApplyObjects, FileSpec, WriteFiles
 from kubeadm_py.model.adoption import CLUSTER_DOCUMENT, Adoption, Left, Setting
 from kubeadm_py.model.changes import Change, Sign
 from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.keys import KeyPath
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan
@@ -115,7 +115,7 @@ def _of_file(found: _Found, spec: FileSpec, host: str, before: Before) -> bool:
     recorded = before.recorded[spec.path].get("sha256")
     if fact is None or not isinstance(spec.content, bytes):
         return False
-    if recorded != hashlib.sha256(spec.content).hexdigest():
+    if recorded != sha256(spec.content):
         found.left.append(Left(spec.path, NOT_ALONE))
         return True
     text = fact.content if fact.content is not None else before.contents.get(spec.path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, WriteFiles
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan
@@ -88,7 +88,7 @@ def _unseen(actions: Iterable[object], facts: HostFacts) -> Iterable[str]:
                 and not fact.directory
                 and fact.content is None
                 and fact.size <= MOST_BYTES
-                and fact.sha256 != hashlib.sha256(spec.content).hexdigest()
+                and fact.sha256 != sha256(spec.content)
             ):
                 yield spec.path
 

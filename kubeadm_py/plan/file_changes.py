@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import credentials, diffs
 from kubeadm_py.model.actions import FileSpec, Late, LocalFile, WriteFiles
 from kubeadm_py.model.changes import Change, Sign
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.inventory import DEFAULT_OWNER
 from kubeadm_py.pki import inspect
@@ -108,7 +108,7 @@ def _content_details(spec: FileSpec, fact: FileFact) -> Iterator[str]:
         old = f"{fact.size} bytes"
         yield f"{old} -> {content_text(spec)}"
     elif spec.secret or not _is_text(content):
-        digest = hashlib.sha256(content).hexdigest()
+        digest = sha256(content)
         if fact.sha256 != digest:
             yield f"sha256 {fact.sha256[:_HEX] or 'unknown'} -> {digest[:_HEX]}"
 
@@ -161,7 +161,7 @@ def content_text(spec: FileSpec) -> str:
     if isinstance(content, LocalFile):
         return f"{content.size} bytes, sha256 {content.sha256[:_HEX]}"
     secret = "secret, " if spec.secret else ""
-    return f"{secret}{len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()[:_HEX]}"
+    return f"{secret}{len(content)} bytes, sha256 {sha256(content)[:_HEX]}"
 
 
 def _value(value: Any) -> str:

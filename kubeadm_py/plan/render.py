@@ -28,6 +28,7 @@ from kubeadm_py.model.actions import (
 )
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
@@ -45,7 +46,7 @@ from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.workflows import CONTROL_PLANE, ETCD_HOSTS, JOIN_CONTROL_PLANE, JOIN_WORKER, PREPARE
 from kubeadm_py.steps import etcd_cluster, kubelet_start
-from kubeadm_py.steps.base import StepContext, sha256
+from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 from kubeadm_py.transport.fake import FakeHost
 

@@ -12,6 +12,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.joined import SharedFile
 from kubeadm_py.model.secret import Secret
@@ -21,7 +22,6 @@ from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.pki.requests import authority_requests
 from kubeadm_py.plan.producers import PKI_PRODUCERS, read_files
 from kubeadm_py.steps import applied, control_plane_prepare
-from kubeadm_py.steps.base import sha256
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ import yaml
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.live import LiveObjects
@@ -146,8 +146,3 @@ def write(files: list[FileSpec], facts: HostFacts, *, title: str, reason: str = 
     """Return one action that writes the files that differ, or nothing."""
     changed = differing(files, facts)
     return [WriteFiles(tuple(changed), reason=reason, title=title)] if changed else []
-
-
-def sha256(content: bytes) -> str:
-    """Return the hex digest that probes report."""
-    return hashlib.sha256(content).hexdigest()

@@ -20,13 +20,14 @@ from kubeadm_py.model.actions import (
     Settle,
 )
 from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import objects
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import addon_objects, applied, proxy_waits, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
-from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
+from kubeadm_py.steps.base import Step, StepContext, is_so, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 CLUSTER_INFO_PRODUCER = "cluster-info"

@@ -10,9 +10,10 @@ from datetime import timedelta
 from kubeadm_py.addons import inventory, stages
 from kubeadm_py.addons.inventory import Ref
 from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, RunScript
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.steps import addon_objects, addons_ready, applied, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
-from kubeadm_py.steps.base import Step, StepContext, is_so, sha256, write
+from kubeadm_py.steps.base import Step, StepContext, is_so, write
 from kubeadm_py.steps.cluster_objects import addon_phase, marker_path
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 

@@ -12,12 +12,13 @@ import pytest
 
 from kubeadm_py.model.actions import Action, FileSpec, Late, MakeDirectories, Unit, WriteFiles
 from kubeadm_py.model.cluster import Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, HostFacts, UnitFact
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import files
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.steps import applied
-from kubeadm_py.steps.base import StepContext, sha256
+from kubeadm_py.steps.base import StepContext
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 Carry = Callable[[StepContext, list[Action]], StepContext]

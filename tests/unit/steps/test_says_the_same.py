@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.steps.base import is_so
 
@@ -16,7 +15,7 @@ POD = b"kind: Pod\nspec:\n  containers:\n  - command:\n    - etcd\n    - --a=1\n
 
 
 def so(there, wanted=POD, path=MANIFEST, *, partial=False, mode=0o600):
-    digest = hashlib.sha256(there).hexdigest()
+    digest = sha256(there)
     fact = FileFact(path, mode, "root:root", digest, len(there), there, partial)
     return is_so(FileSpec(path, wanted, 0o600), HostFacts(files={path: fact}))
 

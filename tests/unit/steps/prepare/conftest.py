@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ from kubeadm_py.model.actions import (
     WriteFiles,
 )
 from kubeadm_py.model.cluster import ArtifactSource, Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact, UnitFact
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps.base import StepContext
@@ -192,7 +192,7 @@ def _with_file(facts: HostFacts, path: str, content: object, mode: int, owner: s
         facts = replace(facts, binary_versions=versions, executables={**facts.executables, name: path})
     else:
         assert isinstance(content, bytes)
-        fact = FileFact(path, mode, owner, hashlib.sha256(content).hexdigest(), len(content), content)
+        fact = FileFact(path, mode, owner, sha256(content), len(content), content)
     return replace(facts, files={**facts.files, path: fact})
 
 

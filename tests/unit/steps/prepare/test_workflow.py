@@ -17,6 +17,7 @@ from kubeadm_py.model.cluster import (
     Proxy,
     Registry,
 )
+from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, ImageFact, UnitFact
 from kubeadm_py.steps.prepare.workflow import STEPS
 
@@ -219,9 +220,8 @@ def test_the_same_real_node_afterwards_is_left_alone(cluster, probed, bundle, on
 
 
 def hash_of(content):
-    import hashlib
 
-    return hashlib.sha256(content).hexdigest()
+    return sha256(content)
 
 
 def test_what_was_not_downloaded_yet_can_be_planned(cluster, machine, bundle, on):

@@ -1,4 +1,4 @@
-"""Hold the base of all typed documents."""
+"""Hold the base of all documents that people write."""
 
 from __future__ import annotations
 
