@@ -142,8 +142,11 @@ def refuse_halves(cluster: ResolvedCluster, content: Mapping[str, bytes], host: 
     """Raise KubeadmPyError where a public key is not that of the private key beside it.
 
     What one control plane signs with the private one, the API servers of all check with the public one.
+    Pairs of which `content` lacks a half are left alone.
     """
     for pair in key_pair_requests(cluster):
+        if not content.keys() >= {pair.key_path, pair.public_key_path}:
+            continue
         private = parse_private(content[pair.key_path], pair.key_path).public_key()
         public = pem.public_keys(content[pair.public_key_path], pair.public_key_path)
         if not any(same_key(private, each) for each in public):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.pki import inspect, kubeconfig
-from kubeadm_py.pki.requests import kubeconfig_requests, leaf_requests
+from kubeadm_py.pki import inspect, kubeconfig, shared
+from kubeadm_py.pki.requests import key_pair_requests, kubeconfig_requests, leaf_requests
 from kubeadm_py.plan.producers import read_files
 
 
@@ -16,7 +16,7 @@ def look(cluster: ResolvedCluster, session: Session) -> dict[str, bool]:
     """Return whether each key that the inventory does not know goes with its certificate, by the key's path.
 
     A kubeconfig holds both. One round trip where there is such a key, none where there is not. The keys are
-    dropped at once.
+    dropped at once. Raise KubeadmPyError where a bare public key is not the half of the private one.
     """
     facts, known = session.facts.files, session.inventory.files
     pairs: dict[str, str] = {}
@@ -29,9 +29,16 @@ def look(cluster: ResolvedCluster, session: Session) -> dict[str, bool]:
         if fact is not None and b"client-certificate-data" in (fact.content or b""):
             pairs[wanted.path] = wanted.path
     foreign = [path for path in pairs if facts[path].sha256 != _recorded(known, path)]
-    if not foreign:
+    bare: list[str] = []
+    for pair in key_pair_requests(cluster, session.node):
+        halves = [path for path in (pair.key_path, pair.public_key_path) if path in facts]
+        if len(halves) > 1 and any(facts[path].sha256 != _recorded(known, path) for path in halves):
+            bare += halves
+    wanted_paths = list(dict.fromkeys([*foreign, *(pairs[path] for path in foreign), *bare]))
+    if not wanted_paths:
         return {}
-    content = read_files(session, list(dict.fromkeys([*foreign, *(pairs[path] for path in foreign)])))
+    content = read_files(session, wanted_paths)
+    shared.refuse_halves(cluster, content, session.name)
     return {path: _belong(content, path, pairs[path]) for path in foreign}
 
 

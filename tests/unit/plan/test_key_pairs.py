@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.pki import inspect, kubeconfig
+from kubeadm_py.pki import inspect, keys, kubeconfig
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.requests import leaf_requests
 
@@ -99,3 +100,29 @@ def test_our_own_are_not_looked_at_again(make_world):
     world.machines["cp1"].forget()
     world.init()
     assert "run" not in world.machines["cp1"].trips
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_public_half_of_another_key_is_refused(make_world, brought, ours):
+    """API servers would check with the one what controller managers sign with the other."""
+    world, machine = brought
+    if ours:
+        world = make_world()
+        world.init()
+        machine = world.machines["cp1"]
+    other = keys.public_pem(keys.generate("RSA-2048").public_key())
+    machine._put(f"{PKI}/sa.pub", other, 0o600, "root:root")
+    before = pki_of(machine)
+    with pytest.raises(KubeadmPyError, match=r"sa\.pub is not the public half of .*sa\.key") as refused:
+        world.init()
+    assert refused.value.host == "cp1"
+    assert pki_of(machine) == before
+
+
+def test_several_public_keys_are_good_where_one_is_the_half(brought):
+    world, machine = brought
+    other = keys.public_pem(keys.generate("RSA-2048").public_key())
+    machine._put(f"{PKI}/sa.pub", other + machine.content[f"{PKI}/sa.pub"], 0o600, "root:root")
+    before = pki_of(machine)
+    world.init()
+    assert pki_of(machine) == before
