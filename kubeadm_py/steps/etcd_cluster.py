@@ -28,10 +28,10 @@ def peer_url(node: Node) -> str:
 def functions(cluster: ResolvedCluster, node: Node, server: str, others: Sequence[Node] = ()) -> str:
     """Return functions for a script on a host that runs a member.
 
-    `kpy_members` puts the members into $members, one a line as MEMBER_COLUMNS has them, and this host's own
-    line into $own_line. It asks the other members, for a learner answers no such question: `others`, or where
-    none are given those that it finds by the annotations of their pods. `server` is then the URL of an API
-    server that runs.
+    `kpy_members` puts the members into $members, one a line as MEMBER_COLUMNS has them, this host's own line
+    into $own_line, and the URLs of the others that vote into $others. It asks the other members, for a
+    learner answers no such question: first `others`, or where none are given those that it finds by the annotations
+    of their pods. `server` is then the URL of an API server that runs.
     """
     certificates = f"{cluster.certificates_dir}/etcd"
     find = _given(others) if others else _by_annotation(server)
@@ -66,6 +66,10 @@ kpy_members() {{
     for (i = 1; i <= count; i++) if (urls[i] == url) {{ print; exit }}
   }}')
   own_id=${{own_line%%,*}}
+  # Those that vote, not the pods that named them: pods of a host that has left stay in the API for a while.
+  voters=$(printf '%s\\n' "$members" | awk -F ', ' -v own="$own_client" \\
+    '$5 != "" && $5 != own && $6 == "false" {{ print $5 }}' | paste -sd , -)
+  [ -z "$voters" ] || others=$voters
 }}
 """
 

@@ -90,10 +90,7 @@ def plan_check(ctx: StepContext) -> list[Action]:
         return []
     until = f"""{_functions(ctx)}
 kpy_members || {{ others=; return 1; }}
-# The members, not the pods: those of a host that has left stay in the API for a while.
-voters=$(printf '%s\\n' "$members" | awk -F ', ' -v own="$own_client" \\
-  '$5 != "" && $5 != own && $6 == "false" {{ print $5 }}' | paste -sd , -)
-answer=$(kpy_etcdctl "$voters" endpoint health 2>&1) && return 0
+answer=$(kpy_etcdctl "$others" endpoint health 2>&1) && return 0
 others=
 printf '%s\\n' "$answer" | grep -i unhealthy | cut -c 1-300
 return 1"""

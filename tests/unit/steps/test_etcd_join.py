@@ -139,6 +139,18 @@ def test_a_new_member_is_announced_and_its_manifest_has_all_members(joining, etc
     assert "10.0.0.12:2379 member" not in etcd.log, "a learner is asked nothing"
 
 
+def test_changes_are_asked_of_members_and_not_of_pods_whose_host_has_left(joining, etcd):
+    left = "https://10.0.0.19:2379"
+    etcd.command("kubectl", f"#!/bin/sh\nprintf '{left}\\nhttps://10.0.0.11:2379\\n'\n")
+    etcd.members(CP1)
+    assert etcd.announce(joining)[0] == 0
+    etcd.members(CP1, LEARNER)
+    assert etcd.sh(until(promotion(joining))) == (0, "")
+    asked = [line for line in etcd.log.splitlines() if "member add" in line or "member promote" in line]
+    assert len(asked) == 2
+    assert all(line.startswith("https://10.0.0.11:2379 member") for line in asked)
+
+
 def test_a_member_that_was_announced_before_is_not_announced_again(joining, etcd):
     etcd.members(CP1, UNSTARTED)
     assert etcd.announce(joining)[0] == 0
