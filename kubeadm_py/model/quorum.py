@@ -64,6 +64,13 @@ class _Votes:
         return f"{self.healthy} of {_plural(self.voters, 'member')} answer, {self.needed} must agree"
 
 
+def find(members: Iterable[Member], peer_urls: Iterable[str], name: str) -> Member | None:
+    """Return the member at one of these peer URLs, else the one of this name; None where there is neither."""
+    known, urls = tuple(members), set(peer_urls)
+    by_url = next((member for member in known if urls & set(member.peer_urls)), None)
+    return by_url or next((member for member in known if name and member.name == name), None)
+
+
 def quorum(voters: int) -> int:
     """Return how many of so many voting members must agree."""
     return voters // 2 + 1

@@ -1,4 +1,4 @@
-"""Find out what becomes of etcd when hosts are reset: who leaves it, in which order, who stays."""
+"""Plan who leaves etcd, in which order, and find out who does when hosts are reset."""
 
 from __future__ import annotations
 
@@ -37,6 +37,33 @@ class Leave:
     """Hosts with an etcd that nobody could ask."""
 
 
+def judge(
+    members: Sequence[Member],
+    leaving: Sequence[str],
+    joining: Sequence[str] = (),
+    *,
+    host: str = "",
+    details: tuple[str, ...] | list[str] = (),
+    otherwise: str = "",
+) -> quorum.Verdict:
+    """Judge changes of membership; raise KubeadmPyError where they would cost etcd its quorum.
+
+    `otherwise` is what else can be done than what the verdict proposes.
+    """
+    verdict = quorum.judge(members, leaving, joining)
+    if verdict.refused:
+        fix = "; ".join(each for each in (verdict.fix, otherwise) if each)
+        raise KubeadmPyError(verdict.refused, host=host, details=details, fix=fix)
+    return verdict
+
+
+def actions(members: Sequence[Member], verdict: quorum.Verdict, etcdctl: str) -> list[Action]:
+    """Return what takes out those that leave, in the order of the verdict."""
+    by_name = {member.name or member.id: member for member in members}
+    leaving = [by_name[change.name] for change in verdict.order if change.leaves]
+    return [action for member in leaving for action in leave.leave_etcd(member, etcdctl)]
+
+
 def plan(run: Run, targets: Sequence[Node]) -> Leave:
     """Ask etcd once who its members are, and plan who of the reached targets leaves it.
 
@@ -64,28 +91,22 @@ def _judged(
 ) -> Leave:
     leaving = [member for session in holders if (member := _own(session, members)) is not None]
     unreached = [node for node in targets if node.name not in run.sessions]
-    lost = [member for member in members if any(_is_of(member, node) for node in unreached)]
+    lost = [member for node in unreached if (member := _of(node, members)) is not None]
     gone = {member.id for member in (*leaving, *lost)}
     staying = [member for member in members if member.id not in gone]
     if not staying or not leaving:
         return Leave(others_stay=bool(staying))
-    verdict = quorum.judge(members, [member.name or member.id for member in leaving])
-    if verdict.refused:
-        raise KubeadmPyError(
-            verdict.refused,
-            host=speaker.name,
-            fix=f"{verdict.fix}; to reset all the same and leave the member behind: "
-            f"--skip-phases {REMOVE_ETCD_MEMBER}",
-        )
+    verdict = judge(
+        members,
+        [member.name or member.id for member in leaving],
+        host=speaker.name,
+        otherwise=f"to reset all the same and leave the member behind: --skip-phases {REMOVE_ETCD_MEMBER}",
+    )
     for warning in verdict.warnings:
         run.warn(warning)
     endpoints = [url for member in staying if member.healthy for url in member.client_urls]
     command = _etcdctl(speaker, endpoints, f"{_seconds(run)}s")
-    by_name = {member.name or member.id: member for member in leaving}
-    actions: list[Action] = []
-    for change in verdict.order:
-        actions += leave.leave_etcd(by_name[change.name], command)
-    step = PlannedStep(REMOVE_ETCD_MEMBER, "leave etcd", tuple(actions))
+    step = PlannedStep(REMOVE_ETCD_MEMBER, "leave etcd", tuple(actions(members, verdict, command)))
     return Leave((HostPlan(speaker.name, (step,)),))
 
 
@@ -97,13 +118,13 @@ def _own(session: Session, members: Sequence[Member]) -> Member | None:
     """Return the member that a host's manifest describes."""
     flags = etcd_birth.manifest_flags(session.facts)
     urls = flags.get("initial-advertise-peer-urls", "").split(",")
-    by_url = next((each for each in members if set(urls) & set(each.peer_urls)), None)
-    return by_url or next((each for each in members if each.name == flags.get("name")), None)
+    return quorum.find(members, urls, flags.get("name", ""))
 
 
-def _is_of(member: Member, node: Node) -> bool:
+def _of(node: Node, members: Sequence[Member]) -> Member | None:
+    """Return the member of a host that cannot be asked."""
     known = bool(node.advertise_address or node.addresses)
-    return member.name == node.name or (known and peer_url(node) in member.peer_urls)
+    return quorum.find(members, [peer_url(node)] if known else [], node.name)
 
 
 def _members(run: Run, session: Session) -> list[Member]:

@@ -12,6 +12,7 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import asking, etcd, kubectl
 from kubeadm_py.kube.asking import NOTHING, Said
+from kubeadm_py.model import quorum
 from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, Node, ResolvedCluster, split_host_port
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.plan.discover import is_ready
@@ -41,11 +42,7 @@ class Membership:
 
     def member_of(self, node: Node) -> Member | None:
         """Return the etcd member on a host, by its peer URL, else by its name."""
-        url = peer_url(node) if node.addresses else ""
-        for member in self.members:
-            if url and url in member.peer_urls:
-                return member
-        return next((member for member in self.members if member.name == node.name), None)
+        return quorum.find(self.members, [peer_url(node)] if node.addresses else [], node.name)
 
     def leads_to(self, node: Node) -> bool:
         """Say whether the cluster's endpoint is this host's own address."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.stages import Stage
+from kubeadm_py.plan import leaving, strangers
 from kubeadm_py.plan import remove as removing
-from kubeadm_py.plan import strangers
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.run import Run
 
@@ -50,7 +50,7 @@ class Pruning:
         joining = self.members.births.late
         if self.confirm is None or not self.hosts:
             if found.members:
-                removing.judge(found.members, (), joining)
+                leaving.judge(found.members, (), joining)
             self._name()
             return
         # Its own connections and locks, those of the hosts that stay apart.

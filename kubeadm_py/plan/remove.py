@@ -13,9 +13,8 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import quorum
 from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
-from kubeadm_py.model.quorum import Member
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.plan import membership, preflight, strangers
+from kubeadm_py.plan import leaving, membership, preflight, strangers
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.run import Run, RunFailedError
@@ -92,7 +91,7 @@ class Removal:
         found = membership.survey(run.cluster, leader, self.etcd if self.etcd is not leader else None)
         targets = self._reach(found)
         self._refuse(targets, found, leader)
-        self.verdict = judge(found.members, self._members(targets, found), self.joining)
+        self.verdict = leaving.judge(found.members, self._members(targets, found), self.joining)
         for warning in self.verdict.warnings:
             run.bus.emit(Notice("warning", warning))
         self.plan = self._plan(targets, found, self.verdict, leader)
@@ -117,7 +116,11 @@ class Removal:
         if self.etcd is None:
             return
         members = membership.members(self.run.cluster, self.etcd)
-        judge(members, [change.name for change in self.verdict.order if change.leaves], late=True)
+        leaving.judge(
+            members,
+            [change.name for change in self.verdict.order if change.leaves],
+            details=["it could be done when this run began; the nodes are drained, no member is gone"],
+        )
 
     def _etcd_host(self, leader: Session) -> Session | None:
         """Return who is asked about etcd; None where others run it."""
@@ -229,9 +232,7 @@ class Removal:
         drains: list[Action] = [
             leave.drain(name, server, self.wish.deadline, force=self.wish.force) for name in alive
         ]
-        leaves: list[Action] = []
-        for change in (each for each in verdict.order if each.leaves):
-            leaves += leave.leave_etcd(_named(found.members, change.name), membership.etcdctl(cluster))
+        leaves = leaving.actions(found.members, verdict, membership.etcdctl(cluster))
         forgets: list[Action] = [leave.forget(names, server)] if names else []
         by_stage = {
             "drain": _on(leader, "drain", drains),
@@ -261,27 +262,10 @@ class Removal:
         return tuple(plans)
 
 
-def judge(
-    members: Sequence[Member], leaving: Sequence[str], joining: Sequence[str] = (), *, late: bool = False
-) -> quorum.Verdict:
-    """Judge changes of membership; raise KubeadmPyError where they would cost etcd its quorum."""
-    verdict = quorum.judge(members, leaving, joining)
-    if verdict.refused:
-        since = (
-            ["it could be done when this run began; the nodes are drained, no member is gone"] if late else []
-        )
-        raise KubeadmPyError(verdict.refused, details=since, fix=verdict.fix)
-    return verdict
-
-
 def _on(leader: Session, step: str, actions: Sequence[Action]) -> tuple[HostPlan, ...]:
     if not actions:
         return ()
     return (HostPlan(leader.name, (PlannedStep(step, step, tuple(actions)),)),)
-
-
-def _named(members: Sequence[Member], name: str) -> Member:
-    return next(member for member in members if name in (member.name, member.id))
 
 
 def without(cluster: ResolvedCluster, names: Sequence[str]) -> ResolvedCluster:

@@ -30,8 +30,8 @@ def functions(cluster: ResolvedCluster, node: Node, server: str, others: Sequenc
 
     `kpy_members` puts the members into $members, one a line as MEMBER_COLUMNS has them, this host's own line
     into $own_line, and the URLs of the others that vote into $others. It asks the other members, for a
-    learner answers no such question: first `others`, or where none are given those that it finds by the annotations
-    of their pods. `server` is then the URL of an API server that runs.
+    learner answers no such question: first `others`, or where none are given those that it finds by the
+    annotations of their pods. `server` is then the URL of an API server that runs.
     """
     certificates = f"{cluster.certificates_dir}/etcd"
     find = _given(others) if others else _by_annotation(server)

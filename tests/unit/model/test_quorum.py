@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from kubeadm_py.model.quorum import Change, Member, judge, quorum
+from kubeadm_py.model.quorum import Change, Member, find, judge, quorum
 
 
 def members(*healthy: str, dead: tuple[str, ...] = (), learners: tuple[str, ...] = ()) -> list[Member]:
@@ -119,3 +119,14 @@ def possible(known: list[Member], gone: list[str]) -> bool:
         return any(tried([other for other in left if other != name], [*done, name]) for name in left)
 
     return tried(gone, [])
+
+
+def test_a_member_is_found_by_its_address_before_its_name():
+    first = Member("cp1", "1", ("https://10.0.0.11:2380",))
+    second = Member("cp2", "2", ("https://10.0.0.12:2380",))
+    unstarted = Member("", "3", ("https://10.0.0.13:2380",))
+    known = (first, second, unstarted)
+    assert find(known, ["https://10.0.0.12:2380"], "cp1") is second
+    assert find(known, ["https://10.0.0.99:2380"], "cp1") is first
+    assert find(known, ["https://10.0.0.13:2380"], "cp3") is unstarted
+    assert find(known, [], "") is None, "one that never started has no name to go by"
