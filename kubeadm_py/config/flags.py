@@ -315,7 +315,7 @@ def _ssh(place: Document, hosts: Sequence[str], problems: Problems) -> list[SSH]
             continue
         if host in found:
             problems.error(place, path, f"{show(host)} is named twice")
-        found[host] = SSH(host=host, user=user, port=port)
+        found[host] = SSH(host=host, user=user, port=port, flag=written)
     return list(found.values())
 
 

@@ -58,6 +58,8 @@ class CompiledAction:
     kind: str
     title: str
     reason: str
+    logs: tuple[str, ...] = ()
+    """Components whose logs show more where it fails."""
     look: str = ""
     is_wait: bool = False
     provides: str = ""
@@ -136,9 +138,7 @@ def compile_stage(
     for step in plan.steps:
         for action in step.actions:
             index = len(compiled.actions)
-            title, reason, look = _describe(action)
-            kind = type(action).__name__
-            compiled.actions.append(CompiledAction(kind, title, reason, look, isinstance(action, Wait)))
+            compiled.actions.append(_describe(action))
             compiled.seconds += _longest(action)
             body = _body(compiled, action, resolve, open_images, existing)
             if index == stay_before:
@@ -176,31 +176,32 @@ def _longest(action: Action) -> float:
             return ACTION_SECONDS
 
 
-def _describe(action: Action) -> tuple[str, str, str]:
+def _describe(action: Action) -> CompiledAction:
     match action:
-        case WriteFiles():
-            return action.title, action.reason, ""
-        case MakeDirectories():
-            return action.title, "", ""
-        case RunScript() | ApplyObjects() | EtcdMember():
-            return action.title, action.reason, ""
+        case Wait():
+            kind = type(action).__name__
+            return CompiledAction(kind, action.title, "", action.logs, action.look, is_wait=True)
+        case RestartStaticPod():
+            return _named(action, f"restart {action.component}", action.reason, (action.component,))
+        case WriteFiles() | RunScript() | ApplyObjects() | EtcdMember():
+            return _named(action, action.title, action.reason)
+        case MakeDirectories() | Guard() | Settle():
+            return _named(action, action.title)
         case Unit():
             if action.state or action.enabled is not None:
                 verb = action.state or ("enabled" if action.enabled else "disabled")
-                return f"{action.name} {verb}", action.reason, ""
-            return "reload units", action.reason, ""
-        case Wait():
-            return action.title, "", action.look
+                return _named(action, f"{action.name} {verb}", action.reason)
+            return _named(action, "reload units", action.reason)
         case Remove():
             count = len(action.paths)
             what = action.paths[0] if count == 1 else f"{count} paths"
-            return f"remove {what}", action.reason, ""
-        case RestartStaticPod():
-            return f"restart {action.component}", action.reason, f"crictl ps -a --name {action.component}"
+            return _named(action, f"remove {what}", action.reason)
         case ImportImages():
-            return f"import {len(action.images)} images", action.reason, ""
-        case Guard() | Settle():
-            return action.title, "", ""
+            return _named(action, f"import {len(action.images)} images", action.reason)
+
+
+def _named(action: Action, title: str, reason: str = "", logs: tuple[str, ...] = ()) -> CompiledAction:
+    return CompiledAction(type(action).__name__, title, reason, logs)
 
 
 def _body(

@@ -22,7 +22,7 @@ from kubeadm_py.engine.markers import MarkerReader
 from kubeadm_py.engine.schedule import Outcome, Part, Schedule
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, typed
 from kubeadm_py.model.actions import FileSpec, Late, LocalFile, WriteFiles
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.inventory import Inventory, settled
@@ -57,6 +57,8 @@ class Executor:
     interrupt: Interrupt = field(default_factory=Interrupt)
     limit: int = 16
     timings: list[Timing] = field(default_factory=list)
+    logs_command: Callable[[str, str], str] = typed.logs
+    """Return what a person types to read the log of a component on a host."""
     stop_file: str = field(default_factory=lambda: f"{paths.RUN_DIR}/stop-{secrets.token_hex(8)}")
     """What tells a host to stop: this run's own, for another run may be at work on the same host."""
     boundary: Boundary | None = field(default_factory=Boundary.of_environment)
@@ -117,7 +119,9 @@ class Executor:
         started = time.monotonic()
         self.bus.emit(HostStarted(stage, plan.host))
         error = ""
-        reader = MarkerReader(self.bus, stage, plan.host, reached)
+        reader = MarkerReader(
+            self.bus, stage, plan.host, reached, lambda component: self.logs_command(component, plan.host)
+        )
         try:
             if session.held is not None and not session.held.alive():
                 raise UnreachableError("the connection that holds this host's lock was lost")

@@ -27,8 +27,16 @@ class RolledBackError(KubeadmPyError):
 class MarkerReader:
     """Turn a stage script's marker lines into events, and its failure into an error."""
 
-    def __init__(self, bus: EventBus, stage: str, host: str, reached: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        stage: str,
+        host: str,
+        reached: Callable[[str], None],
+        logs_command: Callable[[str], str],
+    ) -> None:
         self._bus, self._stage, self._host, self._reached = bus, stage, host, reached
+        self._logs_command = logs_command
         self.actions: list[CompiledAction] = []
         self.changed = 0
         self._begun = time.monotonic()
@@ -137,17 +145,23 @@ class MarkerReader:
             raise self._interrupted(index)
         if code == _WAIT_HOPELESS and action.is_wait:
             why, *details = output or ("it cannot succeed any more",)
-            raise KubeadmPyError(f"{action.title}: {why}", host=self._host, details=details, fix=action.look)
+            raise KubeadmPyError(
+                f"{action.title}: {why}", host=self._host, details=details, fix=self._look(action)
+            )
         if code == _WAIT_OUT_OF_TIME and action.is_wait:
             why = f"; {self._note}" if self._note else ""
             raise WaitTimeoutError(
-                f"{action.title}: not within its time{why}", host=self._host, details=output, fix=action.look
+                f"{action.title}: not within its time{why}",
+                host=self._host,
+                details=output,
+                fix=self._look(action),
             )
         raise KubeadmPyError(
             f"{action.title} failed (exit code {code})",
             host=self._host,
             details=output[-20:],
-            fix=action.look or "run the command again once the cause is mended: it goes on where it stopped",
+            fix=self._look(action)
+            or "run the command again once the cause is mended: it goes on where it stopped",
         )
 
     def _rolled_back(self, action: CompiledAction, code: int, output: tuple[str, ...]) -> RolledBackError:
@@ -162,13 +176,18 @@ class MarkerReader:
         else:
             now = f"{self._host} is NOT as before: putting back what was there failed"
             fix = f"mend it, then run the same command again; what was there lies in {paths.KEPT_DIR}"
-        look = f"look: {action.look}     " if action.look else ""
+        look = "".join(f"look: {line}\n" for line in self._look(action).splitlines())
         return RolledBackError(
             f"{action.title}: {why}",
             host=self._host,
             details=[*details, now, *recovery[-10:]],
             fix=look + fix,
         )
+
+    def _look(self, action: CompiledAction) -> str:
+        """Return what shows more, a command a line."""
+        typed = [self._logs_command(component) for component in action.logs]
+        return "\n".join([*typed, *([action.look] if action.look else [])])
 
     def _interrupted(self, index: int) -> InterruptedRunError:
         return InterruptedRunError(

@@ -155,8 +155,9 @@ class Wait:
     """Wait on the host until `until` exits 0, looping there.
 
     `until` prints on its last line what is not ready yet. Where `hopeless` is given and exits 0, the
-    wait fails at once with what it printed. `diagnose` prints lines for the error; `look` is the
-    command that shows a person more. `delay` are seconds before the first question.
+    wait fails at once with what it printed. `diagnose` prints lines for the error; `logs` names the
+    components whose logs show a person more, and `look` is a command that does. `delay` are seconds before
+    the first question.
     """
 
     title: str
@@ -165,6 +166,7 @@ class Wait:
     interval: float = 0.2
     hopeless: str = ""
     diagnose: str = ""
+    logs: tuple[str, ...] = ()
     look: str = ""
     delay: float = 0.0
 

@@ -64,6 +64,8 @@ class SSH:
     sudo: bool | None = None
     """None: use sudo unless the user is root."""
     sudo_password_file: str = ""
+    flag: str = ""
+    """What --host says, where that names the host; empty for hosts of a file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.inventory import Inventory
 from kubeadm_py.addons.load import ResolvedAddon
-from kubeadm_py.engine.execute import Executor, Producer
+from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl, objects
@@ -213,9 +213,7 @@ def _diff(session: Session, wanted: Sequence[Mapping[str, object]]) -> str:
 
 
 def _execute(run: Run, source: Source, stages: Sequence[Stage], producers: Mapping[str, Producer]) -> None:
-    executor = Executor(
-        run.sessions, run.bus, producers, source.open_images, run.interrupt, timings=run.timings
-    )
+    executor = run.executor(producers, source.open_images)
     for stage in stages:
         source.verify(stage)
         result = executor.run(stage)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.engine.execute import Executor, Producer
+from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.schedule import Outcome, Part
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
@@ -317,14 +317,7 @@ class _Apply:
 
     def _carry_out(self) -> Plan:
         run = self.run
-        executor = Executor(
-            run.sessions,
-            run.bus,
-            self._producers(),
-            self.source.open_images,
-            run.interrupt,
-            timings=run.timings,
-        )
+        executor = run.executor(self._producers(), self.source.open_images)
         outcome = Outcome()
         executor.schedule(self._parts(outcome), outcome)
         run.changed += sum(outcome.changed.values())

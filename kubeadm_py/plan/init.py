@@ -211,13 +211,9 @@ class _Init:
         return [item.args if isinstance(item, Late) else item for item in found]
 
     def _executor(self) -> Executor:
-        return Executor(
-            self.run.sessions,
-            self.run.bus,
+        return self.run.executor(
             self.producers.table() | {addon_objects.TYPES_PRODUCER: self.types.produce},
             self.source.open_images,
-            self.run.interrupt,
-            timings=self.run.timings,
         )
 
     @cached_property

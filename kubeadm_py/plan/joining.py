@@ -187,14 +187,7 @@ class Joining:
 
     def _executor(self, joined: JoinedCluster | None) -> Executor:
         shared = self.keys.table(joined.ca_pem) if self.keys is not None and joined is not None else {}
-        return Executor(
-            self.run.sessions,
-            self.run.bus,
-            {**joining_producers(self.run.cluster), **shared},
-            self.source.open_images,
-            self.run.interrupt,
-            timings=self.run.timings,
-        )
+        return self.run.executor({**joining_producers(self.run.cluster), **shared}, self.source.open_images)
 
     def _warn_of_external_ca(self, leader: Leader) -> None:
         states = presence.authorities(self.run.cluster, leader.session.facts.files)

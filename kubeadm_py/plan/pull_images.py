@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.engine.execute import Executor
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import open_source
@@ -38,7 +37,7 @@ def pull(run: Run) -> dict[str, tuple[str, ...]]:
             plans.append(HostPlan(name, (PlannedStep("images", "images", actions),)))
     stage = Stage("pull", "bring the images", tuple(plans))
     source.verify(stage)
-    executor = Executor(run.sessions, run.bus, {}, source.open_images, run.interrupt, timings=run.timings)
+    executor = run.executor({}, source.open_images)
     result = executor.run(stage)
     run.changed += sum(result.changed.values())
     if result.errors:

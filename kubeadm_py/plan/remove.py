@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import quorum
@@ -100,9 +99,7 @@ class Removal:
     def carry_out(self) -> None:
         """Do what was planned; raise RunFailedError with what failed, and go no further then."""
         run = self.run
-        executor = Executor(
-            run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings
-        )
+        executor = run.executor({}, Source().open_images)
         for stage in self.plan.stages:
             if stage.id == "leave" and not stage.empty:
                 self._look_again()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from kubeadm_py.engine.execute import Executor, Producer
+from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import ports
@@ -130,9 +130,7 @@ def _execute(
 
     late = (files.CERTIFICATE, files.KEY, steps.RENEWED_KUBECONFIG, kubelet_certificate.PRODUCER)
     table = {each: producer(each) for each in late}
-    executor = Executor(
-        run.sessions, run.bus, table, Source().open_images, run.interrupt, timings=run.timings
-    )
+    executor = run.executor(table, Source().open_images)
     for stage in plan.stages:
         try:
             # The next host waits for this one's health: its last action is that wait.

@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl
@@ -203,9 +202,7 @@ class _Reset:
 
     def _carry_out(self, plan: Plan) -> None:
         run = self.run
-        executor = Executor(
-            run.sessions, run.bus, {}, Source().open_images, run.interrupt, timings=run.timings
-        )
+        executor = run.executor({}, Source().open_images)
         *before, clean = plan.stages
         for stage in before:
             left = executor.run(stage)

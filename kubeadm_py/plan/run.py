@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from kubeadm_py.engine.compile import OpenImages
 from kubeadm_py.engine.events import (
     Cause,
     EventBus,
@@ -22,10 +23,12 @@ from kubeadm_py.engine.events import (
     StageStarted,
     Timing,
 )
+from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
 from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, worst
 from kubeadm_py.facts.collect import probe_of
+from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Severity
 from kubeadm_py.transport.base import Host
@@ -166,6 +169,27 @@ class Run:
             seconds = time.monotonic() - started
             self.timings.append(Timing("look", node.name, seconds))
             self.bus.emit(HostDone("look", node.name, seconds, 0, error))
+
+    def executor(self, producers: Mapping[str, Producer], open_images: OpenImages) -> Executor:
+        """Return what carries stages out on the hosts of this run."""
+        return Executor(
+            self.sessions,
+            self.bus,
+            producers,
+            open_images,
+            self.interrupt,
+            timings=self.timings,
+            logs_command=self.logs_command,
+        )
+
+    def logs_command(self, component: str, name: str) -> str:
+        """Return what the operator of this run types to read the log of a component on a host."""
+        ssh = self.sessions[name].node.ssh
+        if ssh is None:
+            return typed.logs(component)
+        if ssh.flag:
+            return typed.logs(component, ssh.flag)
+        return typed.logs(component, name, self.config_name)
 
     def say(self, text: str) -> None:
         """Tell something that is worth knowing and belongs to no host."""

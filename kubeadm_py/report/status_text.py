@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 
+from kubeadm_py.model import typed
 from kubeadm_py.model.status import ClusterStatus, HostStatus
 from kubeadm_py.report.text import Glyphs, advice, cut, pad, plural, width_of, wrap
 
@@ -25,9 +27,12 @@ _COLUMNS: tuple[_Column, ...] = (
 )
 
 
-def lines(status: ClusterStatus, width: int | None, glyphs: Glyphs) -> list[str]:
-    """Return the lines for people; none is wider than `width` but for a command that is to be typed."""
-    troubles = list(_troubles(status))
+def lines(status: ClusterStatus, width: int | None, glyphs: Glyphs, config: str = "") -> list[str]:
+    """Return the lines for people; none is wider than `width` but for a command that is to be typed.
+
+    Commands of ours name the `config` as the operator did.
+    """
+    troubles = list(_troubles(status, config))
     mark = glyphs.failed if troubles else glyphs.done
     found = wrap(glyphs.text(_verdict(status)), width, f"{mark} ")
     found += ["", *_table(status, width, glyphs), ""]
@@ -85,10 +90,10 @@ def _certificates(status: ClusterStatus) -> str:
     return f"the first to end is {first.certificate} on {first.name}: {first.ends[:10]}, in {first.days} days"
 
 
-def _troubles(status: ClusterStatus) -> Iterator[tuple[str, str, str]]:
+def _troubles(status: ClusterStatus, config: str) -> Iterator[tuple[str, str, str]]:
     """Yield (host, what is wrong, what to type)."""
     for host in status.hosts:
-        yield from _of_host(host)
+        yield from _of_host(host, config)
     for pod in status.old_pods:
         text = (
             f"{pod.name} runs with the configuration before that of {pod.changed}"
@@ -101,10 +106,16 @@ def _troubles(status: ClusterStatus) -> Iterator[tuple[str, str, str]]:
         yield "", text, f"kubectl -n {each.namespace} get pods -o wide"
     if status.strangers:
         names = ", ".join(status.strangers)
-        yield "", f"nodes that the file does not name: {names}", "add them to the file, or: kubeadm-py remove"
+        named = f" --config {shlex.quote(config)}" if config else ""
+        yield (
+            "",
+            f"nodes that the file does not name: {names}",
+            f"add them to the file, or: kubeadm-py remove {status.strangers[0]}{named}",
+        )
 
 
-def _of_host(host: HostStatus) -> Iterator[tuple[str, str, str]]:
+def _of_host(host: HostStatus, config: str) -> Iterator[tuple[str, str, str]]:
+    named = f" --config {shlex.quote(config)}" if config else ""
     if host.problem:
         yield host.name, host.problem, ""
         return
@@ -112,20 +123,24 @@ def _of_host(host: HostStatus) -> Iterator[tuple[str, str, str]]:
         yield host.name, f"a run is under way: {host.under_way}", ""
     elif host.unsettled:
         text = "a change was cut off; the next run finishes it or takes it back"
-        yield host.name, text, "kubeadm-py apply"
+        yield host.name, text, f"kubeadm-py apply{named}"
     if host.ready is None:
         yield host.name, "the cluster has no such node, or no API server answers", "kubectl get nodes"
     elif not host.ready:
         yield host.name, f"its node is not Ready: {host.why}", f"kubectl describe node {host.name}"
     if host.api is False:
-        yield host.name, "its API server is not ready", "crictl ps -a --name kube-apiserver"
-    wrong = [f"{name} ({how})" for name, how in (host.components or {}).items() if " " in how]
+        look = typed.logs("kube-apiserver", host.name, config)
+        yield host.name, "its API server is not ready", look
+    wrong = {name: how for name, how in (host.components or {}).items() if " " in how}
     if wrong and host.api is not False:
-        yield host.name, f"not well: {', '.join(wrong)}", "crictl ps -a"
+        told = ", ".join(f"{name} ({how})" for name, how in wrong.items())
+        look = "\n".join(typed.logs(name, host.name, config) for name in wrong)
+        yield host.name, f"not well: {told}", look
     if host.etcd not in ("", "leader", "member"):
-        yield host.name, f"its etcd member: {host.etcd}", "kubeadm-py etcd status"
+        yield host.name, f"its etcd member: {host.etcd}", f"kubeadm-py etcd status{named}"
     if host.ready and not host.proxy_mode:
-        yield host.name, "kube-proxy does not say what it does", "crictl ps -a --name kube-proxy"
+        look = typed.logs("kube-proxy", host.name, config)
+        yield host.name, "kube-proxy does not say what it does", look
     if host.days is not None and host.days < SOON_DAYS:
         text = f"{host.certificate} ends in {host.days} days, on {host.ends}"
-        yield host.name, text, "kubeadm-py certs renew all"
+        yield host.name, text, f"kubeadm-py certs renew all{named}"

@@ -95,7 +95,7 @@ def plan_balancer(ctx: StepContext) -> list[Action]:
     port = endpoint.port(ctx.cluster)
     deadline = ctx.cluster.join_timeouts.kubelet_health_check
     return [
-        waits.static_pod_listens(ctx.node, rendered.HAPROXY, port, deadline),
+        waits.static_pod_listens(rendered.HAPROXY, port, deadline),
         Unit(kubelet_start.UNIT, state="restarted", reason="now its balancer is there"),
     ]
 

@@ -39,7 +39,7 @@ def plan_kubelet(ctx: StepContext) -> list[Action]:
     return [
         edit,
         Unit(kubelet_start.UNIT, state="restarted", reason="it reads its kubeconfig at its start"),
-        waits.kubelet_healthy(ctx.node, port, ctx.timeouts.kubelet_health_check),
+        waits.kubelet_healthy(port, ctx.timeouts.kubelet_health_check),
     ]
 
 

@@ -30,7 +30,7 @@ exits=$(kpy_exits etcd)
 echo "etcd on this host ended $exits times"
 """
     return [
-        waits.kubelet_healthy(ctx.node, healthz, timeouts.kubelet_health_check),
+        waits.kubelet_healthy(healthz, timeouts.kubelet_health_check),
         Wait(
             "wait for etcd",
             until,
@@ -38,7 +38,7 @@ echo "etcd on this host ended $exits times"
             interval=0.2,
             hopeless=hopeless,
             diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log etcd\n",
-            look=f"crictl ps -a --name etcd; journalctl -u kubelet -e     (on {ctx.node.name}, as root)",
+            logs=("etcd", "kubelet"),
         ),
     ]
 

@@ -212,7 +212,7 @@ echo "etcd on this host ended $exits times"
         interval=0.3,
         hopeless=hopeless,
         diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log etcd\n",
-        look=f"crictl ps -a --name etcd; journalctl -u kubelet -e     (on {ctx.node.name}, as root)",
+        logs=("etcd", "kubelet"),
     )
 
 

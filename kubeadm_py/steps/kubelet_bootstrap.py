@@ -71,7 +71,7 @@ def plan_certificate(ctx: StepContext) -> list[Action]:
     own = signed and paths.KUBELET_CONF not in ctx.facts.files
     port = kubelet.healthz_port(ctx.cluster, node, ctx.facts)
     return [
-        waits.kubelet_healthy(node, port, timeouts.kubelet_health_check),
+        waits.kubelet_healthy(port, timeouts.kubelet_health_check),
         *([] if own else [_own_certificate(ctx)]),
         # Beside a certificate that was signed beforehand a killed join may have left its token.
         *([] if own and paths.BOOTSTRAP_KUBELET_CONF not in ctx.facts.files else [_DROP_TOKEN]),
@@ -99,7 +99,8 @@ printf 'the API server refuses the kubelet: %s\\n' "$line" | cut -c 1-300
         diagnose="""echo "kubelet says:"
 journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
 """,
-        look=f"journalctl -u kubelet -e     (on {ctx.node.name}); kubectl get csr",
+        logs=("kubelet",),
+        look="kubectl get csr",
     )
 
 

@@ -55,5 +55,5 @@ def plan(ctx: StepContext, request: CertificateRequest) -> list[Action]:
         WriteFiles((spec,), reason=reason, title="the kubelet's client certificate"),
         link(ctx.node, spec, reason),
         Unit(UNIT, state="restarted", reason="it has a new certificate"),
-        waits.kubelet_healthy(ctx.node, port, ctx.timeouts.kubelet_health_check),
+        waits.kubelet_healthy(port, ctx.timeouts.kubelet_health_check),
     ]

@@ -58,7 +58,7 @@ kpy_last
 return 1""",
             HEALTH_DEADLINE,
             interval=0.5,
-            look="crictl ps -a --name etcd; crictl logs $(crictl ps -q --name etcd)",
+            logs=("etcd",),
         ),
     ]
 

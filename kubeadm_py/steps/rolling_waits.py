@@ -66,7 +66,7 @@ echo "{name} cannot run: it ended $exits times"
         interval=_INTERVAL,
         hopeless=hopeless,
         diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log {name}\n",
-        look=f"crictl ps -a --name {name}     (on {ctx.node.name}, as root)",
+        logs=(name,),
     )
 
 
@@ -78,7 +78,7 @@ def _healthy(ctx: StepContext, name: str) -> Wait:
     if name in (endpoint.HAPROXY, endpoint.KEEPALIVED):
         if name == endpoint.KEEPALIVED or not endpoints.runs_haproxy(ctx.cluster, ctx.node):
             return Wait(name, "return 0", deadline)
-        return waits.static_pod_listens(ctx.node, name, endpoints.port(ctx.cluster), deadline)
+        return waits.static_pod_listens(name, endpoints.port(ctx.cluster), deadline)
     usual = [*wait_control_plane.plan(ctx), *wait_control_plane.plan_others(ctx)]
     return next(each for each in usual if isinstance(each, Wait) and each.title == f"wait for {name}")
 
@@ -114,7 +114,7 @@ return 1""",
         interval=_INTERVAL,
         hopeless=f"""systemctl is-failed --quiet {unit} && echo "{name} cannot start\"""",
         diagnose=f"journalctl -u {unit} -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300",
-        look=f"journalctl -u {name} -e     (as root)",
+        logs=(name,),
     )
 
 
@@ -163,7 +163,7 @@ def kubelet(ctx: StepContext, port: int, *, ready: bool) -> Wait:
 
     That of a host of role etcd has no cluster to tell.
     """
-    usual = waits.kubelet_healthy(ctx.node, port, ctx.timeouts.kubelet_health_check)
+    usual = waits.kubelet_healthy(port, ctx.timeouts.kubelet_health_check)
     condition = '{.status.conditions[?(@.type=="Ready")].'
     template = condition + "status} " + condition + "lastHeartbeatTime}"
     asked = f"get node {shlex.quote(ctx.node.name)} -o jsonpath={shlex.quote(template)}"

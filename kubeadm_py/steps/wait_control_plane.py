@@ -34,7 +34,7 @@ def plan(ctx: StepContext) -> list[Action]:
         return [api_server]
     # Of no use where the host joins: its kubelet needs this API server to get its certificate.
     port = kubelet.healthz_port(ctx.cluster, ctx.node, ctx.facts)
-    return [waits.kubelet_healthy(ctx.node, port, ctx.timeouts.kubelet_health_check), api_server]
+    return [waits.kubelet_healthy(port, ctx.timeouts.kubelet_health_check), api_server]
 
 
 def plan_others(ctx: StepContext) -> list[Action]:

@@ -137,7 +137,7 @@ for component in {listed}; do kpy_container_log $component; done
         interval=0.1,
         hopeless=hopeless,
         diagnose=diagnose,
-        look=f"crictl ps -a; journalctl -u kubelet -e     (on {node.name}, as root)",
+        logs=(*components, "kubelet"),
     )
 
 
@@ -161,11 +161,11 @@ exits=$(kpy_exits {component})
 echo "{component} on this host ended $exits times"
 """,
         diagnose=f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n",
-        look=f"crictl ps -a --name {component}     (on {node.name}, as root)",
+        logs=(component,),
     )
 
 
-def static_pod_listens(node: Node, component: str, port: int, deadline: timedelta) -> Wait:
+def static_pod_listens(component: str, port: int, deadline: timedelta) -> Wait:
     """Wait until a static pod that needs no API server listens at its port."""
     return Wait(
         f"wait for {component}",
@@ -180,7 +180,7 @@ exits=$(kpy_exits {component})
 echo "{component} on this host ended $exits times"
 """,
         diagnose=f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n{_KUBELET_LOG}",
-        look=f"crictl ps -a --name {component}; journalctl -u kubelet -e     (on {node.name}, as root)",
+        logs=(component, "kubelet"),
     )
 
 
@@ -222,7 +222,7 @@ return 1""",
     )
 
 
-def kubelet_healthy(node: Node, port: int, deadline: timedelta) -> Wait:
+def kubelet_healthy(port: int, deadline: timedelta) -> Wait:
     """Wait until the kubelet's health port listens; a kubelet that keeps ending is hopeless.
 
     Port 0 is none (KubeletConfiguration.healthzPort): then it has to run.
@@ -240,7 +240,7 @@ return 1""",
 echo "kubelet cannot start: it ended $restarts times"
 """,
         diagnose=_KUBELET_LOG,
-        look=f"journalctl -u kubelet -e     (on {node.name}, as root)",
+        logs=("kubelet",),
     )
 
 
@@ -338,7 +338,7 @@ return 1""",
         deadline,
         delay=_NODE_DELAY_SECONDS,
         diagnose=_KUBELET_LOG,
-        look=f"journalctl -u kubelet -e     (on {name}, as root)",
+        logs=("kubelet",),
     )
 
 
@@ -388,5 +388,6 @@ return 1"""
 echo "kubelet says:"
 journalctl -u kubelet -n {_LOG_LINES} --no-pager -o cat 2>/dev/null | cut -c 1-300 | sed 's/^/  /'
 """,
-        look=f"kubectl describe node {name}; journalctl -u kubelet -e     (on {name}, as root)",
+        logs=("kubelet",),
+        look=f"kubectl describe node {name}",
     )

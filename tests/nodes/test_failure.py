@@ -76,7 +76,7 @@ def test_a_control_plane_that_cannot_start_says_why_and_is_mended_by_the_next_ru
     assert "kube-apiserver" in done.out
     assert "kube-apiserver on this host ended 3 times" in done.out
     assert "unknown api groups nonsense" in done.out
-    assert "crictl ps -a" in done.out
+    assert f"kubeadm-py logs kube-apiserver --config {fleet.variant('broken', broken)} --host cp1" in done.out
     assert done.seconds < 120, "it does not wait until time is up"
     mended = cli.run("init", "--config", fleet.config)
     fleet.runs(fleet.config)

@@ -31,7 +31,7 @@ def run(display: Display, *, config: str, allow_unknown_fields: bool = False) ->
         sys.stdout.write(json.dumps(found.status.to_json()) + "\n")
     else:
         width = terminal_width() if sys.stdout.isatty() else None
-        shown = status_text.lines(found.status, width, glyphs_for(sys.stdout))
+        shown = status_text.lines(found.status, width, glyphs_for(sys.stdout), config)
         sys.stdout.write("\n".join(shown) + "\n")
         for error in found.errors:
             sys.stderr.write(format_error(error))

@@ -131,5 +131,5 @@ def ready(ctx: StepContext) -> Wait:
         READY_DEADLINE,
         hopeless=f"""systemctl is-failed --quiet {UNIT} && echo "containerd cannot start\"""",
         diagnose=f"journalctl -u {UNIT} -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300",
-        look=f"journalctl -u containerd -e     (on {ctx.node.name}, as root)",
+        logs=("containerd",),
     )

@@ -14,7 +14,7 @@ from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.transport.fake import FakeHost
 from tests.unit.engine.test_execute import Work, lines
 
-WAIT = Wait("wait for kube-apiserver to be replaced", ":", timedelta(seconds=9), look="crictl ps -a")
+WAIT = Wait("wait for kube-apiserver to be replaced", ":", timedelta(seconds=9), logs=("kube-apiserver",))
 
 
 def failed(*said: str) -> tuple[RolledBackError, Work]:
@@ -44,7 +44,9 @@ def test_component_why_and_that_the_host_is_as_before():
         "  Error: invalid argument",
         "cp1 is as before: what was there is put back, and it works again",
     )
-    assert error.fix == "look: crictl ps -a     correct the config and run the same command again"
+    assert error.fix == (
+        "look: kubeadm-py logs kube-apiserver --host cp1\ncorrect the config and run the same command again"
+    )
     assert "putting back" in work.of(HostProgress)[-1].message
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,9 +20,13 @@ from kubeadm_py.errors import (
     UnreachableError,
     WaitTimeoutError,
 )
+from kubeadm_py.model.actions import Wait
+from kubeadm_py.model.cluster import SSH
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.plan import run as runs
 from kubeadm_py.plan.run import STOPPING, RunFailedError, running
+from kubeadm_py.transport.base import Result
 
 
 def test_a_run_that_works(world):
@@ -258,3 +263,24 @@ def test_a_stop_that_is_told_already_is_told_once(world):
         work()
     [done] = world.event(RunDone)
     assert [cause.exit_code for cause in done.causes] == [130]
+
+
+@pytest.mark.parametrize(
+    ("ssh", "typed"),
+    [
+        (SSH("10.0.0.1"), "kubeadm-py logs etcd --config c.yaml --host cp1"),
+        (SSH("10.0.0.1", "root", 2222, flag="root@10.0.0.1:2222"), "--host root@10.0.0.1:2222"),
+        (None, "kubeadm-py logs etcd"),
+    ],
+)
+def test_who_fails_names_the_command_that_reads_the_log_of_its_component(world, ssh, typed):
+    """By the name in the file, by what --host says, or on this very machine."""
+    run = world.a_run("init")
+    run.look(run.cluster.control_planes)
+    session = run.sessions["cp1"]
+    session.node = replace(session.node, ssh=ssh)
+    world.machines["cp1"].answer("# stage", Result(1, b"##kubeadm-py failed 0 9\n", b""))
+    wait = Wait("wait for etcd", ":", timedelta(seconds=1), logs=("etcd",))
+    plan = HostPlan("cp1", (PlannedStep("etcd", "etcd", (wait,)),))
+    result = run.executor({}, lambda _: (0, ())).run(Stage("control", "control", (plan,)))
+    assert result.errors["cp1"].fix.endswith(typed)

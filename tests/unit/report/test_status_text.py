@@ -94,3 +94,26 @@ def test_old_pods_are_named_with_the_way_to_new_ones():
 def test_words_of_hosts_steer_no_terminal():
     found = lines(replace(WELL, hosts=(replace(CP1, ready=False, why="\x1b[31mred\x07"),)), None, ASCII)
     assert all(line.isascii() and line.isprintable() for line in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "typed"),
+    [
+        ({"api": False}, ["kubeadm-py logs kube-apiserver --config c.yaml --host w1"]),
+        ({"proxy_mode": ""}, ["kubeadm-py logs kube-proxy --config c.yaml --host w1"]),
+        (
+            {"components": {"etcd": "3.6.8 not ready", "kube-scheduler": "not there", "other": "well"}},
+            [
+                "kubeadm-py logs etcd --config c.yaml --host w1",
+                "kubeadm-py logs kube-scheduler --config c.yaml --host w1",
+            ],
+        ),
+        ({"etcd": "does not answer"}, ["kubeadm-py etcd status --config c.yaml"]),
+        ({"unsettled": True}, ["kubeadm-py apply --config c.yaml"]),
+        ({"days": 3}, ["kubeadm-py certs renew all --config c.yaml"]),
+    ],
+)
+def test_commands_of_ours_can_be_typed_as_they_stand(change, typed):
+    found = lines(replace(WELL, hosts=(CP1, replace(W1, **change))), None, UNICODE, "c.yaml")
+    stripped = [line.strip().removeprefix("→ ") for line in found]
+    assert [line for line in stripped if line.startswith("kubeadm-py")] == typed

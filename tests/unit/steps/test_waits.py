@@ -236,8 +236,8 @@ class TestComponents:
 
 class TestKubelet:
     def test_healthy_when_it_listens(self, shell, listener, free_port):
-        assert shell(waits.kubelet_healthy(node(), listener, MINUTE).until)[0] == 0
-        assert shell(waits.kubelet_healthy(node(), free_port, MINUTE).until) == (
+        assert shell(waits.kubelet_healthy(listener, MINUTE).until)[0] == 0
+        assert shell(waits.kubelet_healthy(free_port, MINUTE).until) == (
             1,
             ["the kubelet is not healthy yet"],
         )
@@ -245,7 +245,7 @@ class TestKubelet:
     @pytest.mark.parametrize(("state", "code"), [("exit 0", 0), ("exit 3", 1)])
     def test_without_a_health_port_it_has_to_run(self, shell, state, code):
         shell.command("systemctl", state)
-        assert shell(waits.kubelet_healthy(node(), 0, MINUTE).until)[0] == code
+        assert shell(waits.kubelet_healthy(0, MINUTE).until)[0] == code
         assert "systemctl is-active" in shell.log
 
     @pytest.fixture
