@@ -106,10 +106,10 @@ def ip_address(value: str) -> str:
 def host_address(value: str) -> str:
     """Return an address at which others can reach a host."""
     address = ipaddress.ip_address(ip_address(value))
-    for kind in ("unspecified", "loopback", "multicast"):
-        if getattr(address, f"is_{kind}"):
+    for kind in ("an unspecified", "a loopback", "a multicast"):
+        if getattr(address, f"is_{kind.partition(' ')[2]}"):
             raise ValueError(
-                f"{value} is a {kind} address; name the one at which the other hosts reach this one"
+                f"{value} is {kind} address; name the one at which the other hosts reach this one"
             )
     return str(address)
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from lab.nodes import Lab
 from lab.process import LabError
 from lab.topology import Node
 
-from . import balancer
+from . import balancer, hostview
 from .asking import SILENT_SECONDS, Client, failed_twice, longest_silence, shell
 from .cli import Cli
 from .conftest import LAB
@@ -85,14 +85,49 @@ def config(
             assert shell(node, "ls -A /etc/kubernetes 2>/dev/null || true") == ""
 
 
-def write(folder: Path, lab: Lab, kind: str) -> Path:
+@pytest.mark.parametrize(
+    ("vip", "external", "check", "said"),
+    [
+        ("203.0.113.9", "", "VipSubnet", "the vip 203.0.113.9 is outside of"),
+        (topology.address(LAB, 0), "", "VipSubnet", "is the address of the network"),
+        (topology.node(LAB, "w2").address, "", "VipFree", "somebody answers at the vip"),
+        ("", "api.nowhere.invalid:6443", "EndpointResolves", "api.nowhere.invalid does not resolve"),
+    ],
+    ids=["outside", "no host's", "answering", "unresolved"],
+)
+def test_what_cannot_be_an_endpoint_is_refused_and_nothing_is_touched(
+    vip: str, external: str, check: str, said: str, lab: Lab, fleet: Fleet, cli: Cli, tmp_path: Path
+) -> None:
+    fleet.bare()
+    path = write(tmp_path, lab, "vip" if vip else "external", vip, external, without=("w2",))
+    witnesses = [lab.node("cp1"), lab.node("w1")]
+    before = [hostview.look(node) for node in witnesses]
+    refused = cli.run("apply", "--config", path, code=3)
+    assert check in refused.text
+    assert said in refused.text
+    for node, was in zip(witnesses, before, strict=True):
+        assert hostview.difference(was, hostview.look(node)) == [], node.name
+
+
+def write(
+    folder: Path,
+    lab: Lab,
+    kind: str,
+    vip: str = VIP,
+    external: str = "",
+    without: Sequence[str] = (),
+) -> Path:
     """Write the lab's config with an endpoint of this kind."""
     documents = list(yaml.safe_load_all(lab.cluster_yaml.read_text()))
     by_kind = {each["kind"]: each for each in documents}
     by_kind["ClusterConfiguration"].pop("controlPlaneEndpoint", None)
     if kind == "external":
-        by_kind["ClusterConfiguration"]["controlPlaneEndpoint"] = balancer.endpoint(lab.node(BALANCER))
-    by_kind["Cluster"]["spec"]["endpoint"] = KINDS[kind]
+        by_kind["ClusterConfiguration"]["controlPlaneEndpoint"] = external or balancer.endpoint(
+            lab.node(BALANCER)
+        )
+    spec = by_kind["Cluster"]["spec"]
+    spec["endpoint"] = KINDS[kind] | ({"vip": vip} if kind == "vip" else {})
+    spec["hosts"] = [host for host in spec["hosts"] if host["name"] not in without]
     path = folder / f"{kind}.yaml"
     path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
     return path

@@ -11,6 +11,7 @@ from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.preflight.checks.ports import busy
 from kubeadm_py.preflight.context import CONTROL_PLANES, NODES, Check, CheckContext, Hit, Reach
 
+_FREE = "choose a free address of that subnet"
 _MANAGED = "manage_etc_hosts"
 """What cloud-init's own template says in an /etc/hosts that it writes anew at every boot."""
 
@@ -59,6 +60,13 @@ def vip_in_subnet(ctx: CheckContext) -> Iterator[Hit]:
             f"the vip {vip} is outside of {listed}, the subnet of this control plane's {own}",
             "choose a free address of that subnet; it moves between hosts of one network only",
         )
+    for network in (each.network for each in networks):
+        # Of one or two addresses all are for hosts.
+        if wanted in network and network.num_addresses > 2:
+            if wanted == network.network_address:
+                yield Hit(f"the vip {vip} is the address of the network {network} itself", _FREE)
+            elif wanted.version == 4 and wanted == network.broadcast_address:
+                yield Hit(f"the vip {vip} is the broadcast address of {network}", _FREE)
 
 
 def vip_is_free(ctx: CheckContext) -> Iterator[Hit]:
