@@ -448,7 +448,7 @@ def test_titles_of_units():
         Unit("u", daemon_reload=True): "reload units",
     }
     for unit, title in titles.items():
-        assert engine._describe(unit)[0] == title
+        assert engine._describe(unit).title == title
 
 
 def test_objects_are_applied_in_one_call(sandbox):
