@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kubeadm_py.engine.boundary import HELD, Boundary, stay
-from kubeadm_py.engine.compile import OpenImages, StageScript, compile_stage
+from kubeadm_py.engine.compile import compile_stage
 from kubeadm_py.engine.events import (
     EventBus,
     HostDone,
@@ -21,6 +21,7 @@ from kubeadm_py.engine.interrupt import Interrupt
 from kubeadm_py.engine.markers import MarkerReader
 from kubeadm_py.engine.schedule import Outcome, Part, Schedule
 from kubeadm_py.engine.session import Session
+from kubeadm_py.engine.stage_script import OpenImages, StageScript
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths, typed
 from kubeadm_py.model.actions import FileSpec, Late, LocalFile, WriteFiles

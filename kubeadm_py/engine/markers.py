@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from kubeadm_py.engine.boundary import HELD
-from kubeadm_py.engine.compile import CompiledAction
 from kubeadm_py.engine.events import ActionDone, EventBus, HostProgress, Notice
 from kubeadm_py.engine.interrupt import InterruptedRunError
+from kubeadm_py.engine.stage_script import CompiledAction
 from kubeadm_py.errors import KubeadmPyError, LockedError, WaitTimeoutError
 from kubeadm_py.model import paths
 from kubeadm_py.transport.base import Result

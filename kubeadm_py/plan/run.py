@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from kubeadm_py.engine.compile import OpenImages
 from kubeadm_py.engine.events import (
     Cause,
     EventBus,
@@ -26,6 +25,7 @@ from kubeadm_py.engine.events import (
 from kubeadm_py.engine.execute import Executor, Producer
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
+from kubeadm_py.engine.stage_script import OpenImages
 from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, worst
 from kubeadm_py.facts.collect import probe_of
 from kubeadm_py.model import typed

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from kubeadm_py.artifacts.images import ImageArchive
-from kubeadm_py.engine.compile import OpenImages, StageScript, compile_stage
+from kubeadm_py.engine.compile import compile_stage
+from kubeadm_py.engine.stage_script import OpenImages, StageScript
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, ImportImages, Late, WriteFiles
 from kubeadm_py.model.stages import HostPlan, PlannedStep
