@@ -79,7 +79,7 @@ def compile_stage(
         "kpy_lock_wait": str(STAGE_LOCK_WAIT_SECONDS),
     }
     parts = [*(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()), _shell("runtime.sh")]
-    if any(isinstance(action, Guard) for step in plan.steps for action in step.actions):
+    if any(isinstance(action, Guard) for action in plan.actions):
         parts.append(_shell("guard.sh"))
         # As it was: it is extended before anything is kept.
         parts.append(f'cp -a {paths.INVENTORY} "$kpy_tmp/inventory" 2>/dev/null\n')

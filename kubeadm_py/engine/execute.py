@@ -163,7 +163,6 @@ class Executor:
     def _compile(
         self, session: Session, plan: HostPlan, probe_after: bool, stay_before: int | None = None
     ) -> StageScript:
-        actions = [action for step in plan.steps for action in step.actions]
         content: dict[int, bytes] = {}
 
         def resolve(late: Late) -> bytes:
@@ -181,12 +180,12 @@ class Executor:
         )
         hashes = {
             spec.path: _hash(spec, resolve)
-            for action in actions
+            for action in plan.actions
             if isinstance(action, WriteFiles)
             for spec in action.files
         }
         inventory = Inventory.parse(session.inventory.dump(), plan.host)
-        inventory.extend(actions, session.facts, hashes)
+        inventory.extend(plan.actions, session.facts, hashes)
         # One that says nothing new stays as it is: a leader that only labels a node gets no file of ours.
         known = Inventory.parse(session.facts.inventory, plan.host)
         written = inventory.dump() if inventory.dump() != known.dump() else None

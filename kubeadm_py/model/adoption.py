@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubeadm_py.model.keys import KeyPath
 
 CLUSTER_DOCUMENT = "Cluster"
+NO_FIELD = "no field of the config says this"
+NOT_ALONE = "the config has changed here, too: apply it, or take that back first"
+WITHHELD = "lines of it hold a credential, which is not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,13 @@ class Adoption:
 
     settings: tuple[Setting, ...]
     left: tuple[Left, ...]
+
+
+@dataclass(slots=True)
+class Found:
+    """Collect what hosts that share a setting have: they must agree."""
+
+    settings: list[Setting] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    shared: dict[str, dict[str, dict[tuple[str, KeyPath], Any]]] = field(default_factory=dict)
+    """Subject -> host -> (kind, path) -> value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +107,7 @@ class Inventory:
         fact = facts.files.get(paths.SETTLED)
         return fact is not None and fact.sha256 == sha256(settled(facts.inventory or b""))
 
-    def extend(self, actions: list[Action], facts: HostFacts, hashes: dict[str, str]) -> None:
+    def extend(self, actions: Iterable[Action], facts: HostFacts, hashes: dict[str, str]) -> None:
         """Record what `actions` will make, before they run; `hashes` has the content known by then."""
         for action in actions:
             match action:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubeadm_py.model.actions import Action, Guard, Settle, Wait
@@ -26,15 +27,20 @@ class HostPlan:
     steps: tuple[PlannedStep, ...]
 
     @property
+    def actions(self) -> tuple[Action, ...]:
+        """Return what is done, in order."""
+        return tuple(action for step in self.steps for action in step.actions)
+
+    @property
     def changes(self) -> int:
         """Count the actions that change something: waits only look."""
         looks = Wait | Guard | Settle
-        return sum(not isinstance(action, looks) for step in self.steps for action in step.actions)
+        return sum(not isinstance(action, looks) for action in self.actions)
 
     @property
     def guarded(self) -> bool:
         """Say whether something that works is changed here: such hosts go by turns."""
-        return any(isinstance(action, Guard) for step in self.steps for action in step.actions)
+        return any(isinstance(action, Guard) for action in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,12 @@ class Stage:
     id: str
     title: str
     hosts: tuple[HostPlan, ...]
+
+    def actions(self) -> Iterator[tuple[str, Action]]:
+        """Yield what is done, each with its host."""
+        for plan in self.hosts:
+            for action in plan.actions:
+                yield plan.host, action
 
     @property
     def guarded(self) -> bool:
@@ -62,6 +74,11 @@ class Plan:
 
     verb: str
     stages: tuple[Stage, ...]
+
+    def actions(self) -> Iterator[tuple[str, Action]]:
+        """Yield what is done, each with its host."""
+        for stage in self.stages:
+            yield from stage.actions()
 
     @property
     def empty(self) -> bool:

@@ -64,8 +64,7 @@ def _read(sessions: Mapping[str, Session], plan: Plan) -> dict[str, dict[str, by
     for stage in plan.stages:
         for host in stage.hosts:
             if host.host in sessions:
-                actions = (action for step in host.steps for action in step.actions)
-                found = list(_unseen(actions, sessions[host.host].facts))
+                found = list(_unseen(host.actions, sessions[host.host].facts))
                 wanted.setdefault(host.host, []).extend(found)
     asked = [sessions[name] for name, found in wanted.items() if found]
     outcomes = fan_out(asked, lambda session: _contents(session, list(dict.fromkeys(wanted[session.name]))))

@@ -301,22 +301,18 @@ def _not_yet(spec: FileSpec) -> bytes:
 
 def _file_specs(stages: Iterable[Stage]) -> Iterator[FileSpec]:
     for stage in stages:
-        for host in stage.hosts:
-            for step in host.steps:
-                for action in step.actions:
-                    if isinstance(action, WriteFiles):
-                        yield from action.files
-                    elif isinstance(action, EtcdMember):
-                        yield action.manifest
+        for _, action in stage.actions():
+            if isinstance(action, WriteFiles):
+                yield from action.files
+            elif isinstance(action, EtcdMember):
+                yield action.manifest
 
 
 def _object_specs(stages: Iterable[Stage]) -> Iterator[tuple[str, Mapping[str, Any] | Late]]:
     for stage in stages:
-        for host in stage.hosts:
-            for step in host.steps:
-                for action in step.actions:
-                    if isinstance(action, ApplyObjects):
-                        yield from ((host.host, item) for item in action.objects)
+        for host, action in stage.actions():
+            if isinstance(action, ApplyObjects):
+                yield from ((host, item) for item in action.objects)
 
 
 def _undiscovered(cluster: ResolvedCluster) -> JoinedCluster:

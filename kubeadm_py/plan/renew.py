@@ -182,7 +182,7 @@ def _refuse_without_runtime(plan: Plan, started: Mapping[str, dict[str, float] |
         for stage in plan.stages
         for host in stage.hosts
         if started.get(host.host) is None
-        and any(isinstance(action, RestartStaticPod) for step in host.steps for action in step.actions)
+        and any(isinstance(action, RestartStaticPod) for action in host.actions)
     ]
     if errors:
         raise RunFailedError(errors)

@@ -54,7 +54,7 @@ class Source:
         """Check the sha256 of exactly what the stage sends; raise BundleError before any of it is sent."""
         if self._bundle is None:
             return
-        actions = [action for host in stage.hosts for step in host.steps for action in step.actions]
+        actions = [action for _, action in stage.actions()]
         files = {
             spec.content
             for action in actions

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kubeadm_py.facts.profiles import plain_debian_12
-from kubeadm_py.model import live, paths
+from kubeadm_py.model import adoption, live, paths
 from kubeadm_py.model.actions import ApplyObjects, FileSpec, WriteFiles
 from kubeadm_py.model.cluster import Dns, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import FileFact
@@ -120,11 +120,11 @@ class TestStaticPods:
 
     def test_a_config_that_has_changed_as_well(self, hosts):
         hosts.has("cp1", API_SERVER, pod("--v=4"), pod("--v=3"), recorded=pod("--v=2"))
-        assert hosts.adopted("cp1") == ({}, {API_SERVER: adopt.NOT_ALONE})
+        assert hosts.adopted("cp1") == ({}, {API_SERVER: adoption.NOT_ALONE})
 
     def test_credentials_are_not_read(self, hosts):
         hosts.has("cp1", API_SERVER, pod("--v=4"), pod("--v=2"), partial=True)
-        assert hosts.adopted("cp1") == ({}, {API_SERVER: adopt.WITHHELD})
+        assert hosts.adopted("cp1") == ({}, {API_SERVER: adoption.WITHHELD})
 
 
 def test_the_kubelets_configuration(hosts):
@@ -138,7 +138,7 @@ def test_the_kubelets_configuration(hosts):
 
 def test_other_files_are_left(hosts):
     hosts.has("w1", "/etc/crictl.yaml", b"by hand", b"ours")
-    assert hosts.adopted() == ({}, {"/etc/crictl.yaml": adopt.NO_FIELD})
+    assert hosts.adopted() == ({}, {"/etc/crictl.yaml": adoption.NO_FIELD})
 
 
 class TestObjects:
@@ -166,7 +166,7 @@ class TestObjects:
 
     def test_other_objects(self, hosts, cluster):
         self.drifted(hosts, objects.kube_proxy(cluster), "DaemonSet kube-system/kube-proxy")
-        assert hosts.adopted() == ({}, {"DaemonSet kube-system/kube-proxy": adopt.NO_FIELD})
+        assert hosts.adopted() == ({}, {"DaemonSet kube-system/kube-proxy": adoption.NO_FIELD})
 
 
 class TestDns:
