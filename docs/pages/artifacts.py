@@ -56,7 +56,8 @@ kubeadm-py apply --config cluster.yaml                                # spec.art
 
 A bundle holds what this very cluster needs: binaries, images of its add-ons and of `verify`, manifests that add-ons
 fetch, and `sbom.spdx.json` (SPDX 2.3). The same content makes the same bytes; `SOURCE_DATE_EPOCH` sets the date in the
-bill of materials. `apply` from it asks no network.
+bill of materials. `apply` from it asks no network. A tar is unpacked into `~/.cache/kubeadm-py` once; what was
+unpacked goes a day after its tar was replaced, or 30 days after its last use, when another one is unpacked.
 
 ```sh
 (umask 077; openssl genpkey -algorithm ed25519 -out bundle.key)

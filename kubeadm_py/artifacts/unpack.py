@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import tarfile
 import tempfile
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from kubeadm_py.artifacts.images import BundleError
 from kubeadm_py.model.digest import sha256
 
+KEPT = timedelta(days=30)
+"""How long what was unpacked is kept after its last use."""
+KEPT_BESIDE_NEWER = timedelta(days=1)
+"""The same where the tar was replaced meanwhile: a run that began before that may still read it."""
+_UNFINISHED = ".unfinished-"
+
 
 def unpack(archive: Path, cache_folder: Path, document: str) -> Path:
     """Return the folder that a tar of a bundle holds, where `document` lies; it is unpacked once.
 
-    Its path, size and time name the folder. Raise BundleError where it is no such tar.
+    Its path, size and time name the folder. What was unpacked before and is not used any more goes when
+    another one comes. Raise BundleError where it is no such tar.
     """
     status = archive.stat()
-    stamp = f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}"
-    target = cache_folder / "bundles" / sha256(stamp.encode())[:16]
-    if not target.is_dir():
+    which = _digest(str(archive.resolve()))
+    target = cache_folder / "bundles" / f"{which}-{_digest(f'{status.st_size} {status.st_mtime_ns}')}"
+    if target.is_dir():
+        # Its time says when it was used last.
+        with contextlib.suppress(OSError):
+            os.utime(target)
+    else:
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unfinished-"))
+        _forget(target.parent, which)
+        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=_UNFINISHED))
         try:
             with tarfile.open(archive) as tar:
                 _extract(tar, unfinished)
             unfinished.rename(target)
         except (tarfile.TarError, KeyError, OSError, EOFError) as error:
+            if target.is_dir():  # Another run was first.
+                return _root(target, document)
             raise BundleError(
                 f"{archive} cannot be unpacked: {error}", fix="copy the bundle again; it is not complete"
             ) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-    if (target / document).is_file():
-        return target
-    inner = [entry for entry in target.iterdir() if (entry / document).is_file()]
-    return inner[0] if len(inner) == 1 else target
+    return _root(target, document)
+
+
+def _root(folder: Path, document: str) -> Path:
+    """Return the folder with the description: a tar may hold one folder that holds all else."""
+    if (folder / document).is_file():
+        return folder
+    inner = [entry for entry in folder.iterdir() if (entry / document).is_file()]
+    return inner[0] if len(inner) == 1 else folder
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode())[:12]
+
+
+def _forget(folder: Path, which: str) -> None:
+    """Delete what earlier runs unpacked or were killed over, once it is old enough."""
+    now = time.time()
+    for each in folder.iterdir():
+        replaced = each.name.startswith((f"{which}-", _UNFINISHED))
+        kept = KEPT_BESIDE_NEWER if replaced else KEPT
+        # Another run may delete the same.
+        with contextlib.suppress(FileNotFoundError):
+            if now - each.stat().st_mtime > kept.total_seconds():
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def _extract(tar: tarfile.TarFile, folder: Path) -> None:

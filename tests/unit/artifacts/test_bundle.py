@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
-from kubeadm_py.artifacts import bundle
+from kubeadm_py.artifacts import bundle, unpack
 from kubeadm_py.artifacts.bundle import BundleError
 from kubeadm_py.errors import ExitCode
 from kubeadm_py.model.cluster import ArtifactSource
@@ -152,6 +154,58 @@ def test_a_tar_is_unpacked_once(made, tmp_path, nested):
     marker.touch()
     assert bundle.read(archive, tmp_path / "cache").folder == first.folder
     assert marker.exists()
+
+
+def packed(folder, archive):
+    with tarfile.open(archive, "w") as tar:
+        tar.add(folder, arcname=".")
+    return archive
+
+
+def aged(folder, days):
+    then = time.time() - days * 86400
+    os.utime(folder, (then, then))
+
+
+def test_what_was_unpacked_goes_when_its_tar_was_replaced_and_nobody_has_used_it_for_a_day(made, tmp_path):
+    archive, cache_folder = packed(made.folder, tmp_path / "bundle.tar"), tmp_path / "cache"
+    first = bundle.read(archive, cache_folder).folder
+    os.utime(archive, (1, 1))
+    second = bundle.read(archive, cache_folder).folder
+    assert first.is_dir(), "a run may still read it"
+    aged(first, 2)
+    aged(second, 0.5)
+    os.utime(archive, (2, 2))
+    third = bundle.read(archive, cache_folder).folder
+    assert set((cache_folder / "bundles").iterdir()) == {second, third}
+
+
+def test_two_runs_may_unpack_the_same_tar_at_once(made, tmp_path, monkeypatch):
+    archive, cache_folder = packed(made.folder, tmp_path / "bundle.tar"), tmp_path / "cache"
+    extract = unpack._extract
+
+    def beside_another(tar, folder):
+        monkeypatch.setattr(unpack, "_extract", extract)
+        bundle.read(archive, cache_folder)
+        extract(tar, folder)
+
+    monkeypatch.setattr(unpack, "_extract", beside_another)
+    read = bundle.read(archive, cache_folder)
+    assert [read.folder] == [*(cache_folder / "bundles").iterdir()]
+
+
+def test_what_was_unpacked_from_another_tar_stays_while_it_is_used(made, tmp_path):
+    cache_folder = tmp_path / "cache"
+    used, unused = (
+        bundle.read(packed(made.folder, tmp_path / f"{each}.tar"), cache_folder).folder for each in "ab"
+    )
+    killed = cache_folder / "bundles/.unfinished-x"
+    killed.mkdir()
+    for each in (used, unused, killed):
+        aged(each, 40)
+    bundle.read(tmp_path / "a.tar", cache_folder)
+    new = bundle.read(packed(made.folder, tmp_path / "c.tar"), cache_folder).folder
+    assert set((cache_folder / "bundles").iterdir()) == {used, new}
 
 
 def test_a_cut_tar_leaves_nothing_behind(made, tmp_path):
