@@ -41,10 +41,11 @@ In it `{{v}}` is the version, `{{n}}` the version without its v, `{{a}}` the arc
 (`spec.artifacts.path`, https) holds the same files below their host names: MIRROR/dl.k8s.io/release/...
 
 `CONFIG.lock.yaml`, beside the config, pins the SHA-256 of every download, of the manifests that add-ons fetch, and of
-the images of a bundle. What is pinned there goes over what the publisher says today. Keep it with the config. Where it
+images, a bundle's and those that hosts pull. What is pinned there goes over what the publisher says today. Keep it with the config. Where it
 cannot be written, published downloads are not pinned, and a manifest that nobody publishes a checksum of is refused.
 
-Images are pulled by the hosts themselves, from their registries or mirrors of them.
+Images are pulled by the hosts themselves, from their registries or mirrors of them. What the first pull of a tag came
+to is pinned; where the tag leads elsewhere later, the image is taken off the host again and the run fails.
 
 ## bundle
 

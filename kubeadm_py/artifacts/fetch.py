@@ -58,7 +58,8 @@ def official_view(
     `lock`, and must be what is pinned there. Raise DownloadError with the URL and the cause.
     """
     components = official.component_versions(cluster.kubernetes_version)
-    offered = ArtifactView(cluster.artifacts, components, official.ARCHITECTURES)
+    pins = lock.images if lock else {}
+    offered = ArtifactView(cluster.artifacts, components, official.ARCHITECTURES, pins=pins)
     wanted: dict[str, dict[Binary, str]] = {}
     for host in hosts:
         for state in decide_binaries(cluster, host.node, host.facts, offered, host.recorded):

@@ -13,6 +13,12 @@ from kubeadm_py.artifacts.cache import write_atomically
 from kubeadm_py.errors import KubeadmPyError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_IMAGE = "oci://"
+
+
+def pin_name(reference: str) -> str:
+    """Return how a lock file names an image."""
+    return f"{_IMAGE}{reference}"
 
 
 @dataclass(slots=True)
@@ -41,6 +47,15 @@ class LockFile:
         ):
             raise KubeadmPyError(f"{path} is no lock file", fix="mend it, or delete it")
         return cls(path, dict(pins))
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Return what is pinned of images: full reference -> digest."""
+        return {
+            url.removeprefix(_IMAGE): f"sha256:{sha256}"
+            for url, sha256 in self.pins.items()
+            if url.startswith(_IMAGE)
+        }
 
     def pin(self, url: str, sha256: str, *, published: bool = False) -> None:
         """Remember a digest at once, so that the next run insists on it.

@@ -35,6 +35,8 @@ class ArtifactView:
     """Path of the OCI layout; empty where images are pulled by the hosts."""
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Architecture -> full reference -> manifest digest."""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """Full reference -> digest that a pull of it must come to."""
     repository_keys: Mapping[str, bytes] = field(default_factory=dict)
     """Family of distributions -> the key that its packages' repository is signed with."""
 

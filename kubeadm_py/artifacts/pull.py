@@ -15,7 +15,7 @@ from kubeadm_py.artifacts import cache
 from kubeadm_py.artifacts.download import DownloadError, Pause, download
 from kubeadm_py.artifacts.images import INDEX_TYPES, MANIFEST_TYPES, Blob
 from kubeadm_py.artifacts.layout import LayoutWriter
-from kubeadm_py.artifacts.lockfile import LockFile
+from kubeadm_py.artifacts.lockfile import LockFile, pin_name
 from kubeadm_py.artifacts.registry import Api, RegistryError
 from kubeadm_py.model.cluster import Registry
 from kubeadm_py.model.digest import sha256
@@ -26,11 +26,6 @@ _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
 
 Say = Callable[[str], None]
 Got = TypeVar("Got")
-
-
-def pin_name(reference: str) -> str:
-    """Return how a lock file names an image."""
-    return f"oci://{reference}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,18 @@ class ActionDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ImagePulled(Event):
+    """Tell the digest that a host's pull of an image came to."""
+
+    type: ClassVar[str] = "image-pulled"
+
+    stage: str
+    host: str
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostDone(Event):
     """End one host's part of a stage; `changed` counts its actions that did something, `error` stopped it."""
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from kubeadm_py.engine.boundary import HELD
-from kubeadm_py.engine.events import ActionDone, EventBus, HostProgress, Notice
+from kubeadm_py.engine.events import ActionDone, EventBus, HostProgress, ImagePulled, Notice
 from kubeadm_py.engine.interrupt import InterruptedRunError
 from kubeadm_py.engine.stage_script import CompiledAction
 from kubeadm_py.errors import KubeadmPyError, LockedError, WaitTimeoutError
@@ -75,6 +75,9 @@ class MarkerReader:
             self._bus.emit(HostProgress(self._stage, self._host, rest))
         elif word == "warning":
             self._bus.emit(Notice("warning", rest, self._host))
+        elif word == "pulled":
+            reference, _, digest = rest.partition(" ")
+            self._bus.emit(ImagePulled(self._stage, self._host, reference, digest))
         elif word == "failed":
             index, _, code = rest.partition(" ")
             self._failed = self._index(index), int(code)

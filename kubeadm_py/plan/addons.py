@@ -24,7 +24,7 @@ from kubeadm_py.plan.build import build_stage
 from kubeadm_py.plan.members import Members, leading
 from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run, RunFailedError
-from kubeadm_py.plan.sources import Source, open_source
+from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import CONTROL_PLANES, StageDefinition
 from kubeadm_py.steps import (
     addon_objects,
@@ -47,7 +47,7 @@ def install(run: Run, names: Sequence[str]) -> Plan:
     They are applied whatever is noted: somebody may have changed them. Raise UsageError where apply is
     needed.
     """
-    source = open_source(run.cluster)
+    source = open_for(run)
     resolved = addons.resolve(run.cluster)
     chosen = tuple(choose(resolved, names))
     run.look(run.cluster.nodes, lock=not run.options.dry_run)

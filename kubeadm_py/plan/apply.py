@@ -25,7 +25,7 @@ from kubeadm_py.plan.producers import joining_producers
 from kubeadm_py.plan.pruning import Confirm, Pruning
 from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run, RunFailedError
-from kubeadm_py.plan.sources import Source, open_source
+from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import (
     CONTROL_PLANES,
     ETCD_HOSTS,
@@ -85,7 +85,7 @@ def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = N
     more in the config are named; with `prune` they are taken out last. A worker that cannot be reached stops
     nobody else: the report has why. Raise PreflightRefused, RunFailedError or what stopped the run.
     """
-    source = open_source(run.cluster)
+    source = open_for(run)
     if not run.cluster.control_planes:
         raise UsageError(
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"

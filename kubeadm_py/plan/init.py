@@ -28,7 +28,7 @@ from kubeadm_py.plan.build import build_stage, changes
 from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run
-from kubeadm_py.plan.sources import Source, open_source
+from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import CONTROL_PLANE, CONTROL_PLANES, PREPARE, READY, StageDefinition, ahead
 from kubeadm_py.render import engine
 from kubeadm_py.steps import (
@@ -65,7 +65,7 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
     Three round trips to the host. With `options.dry_run` nothing is written anywhere. Raise
     PreflightRefused, RunFailedError or what stopped the run.
     """
-    source = open_source(run.cluster)
+    source = open_for(run)
     if not run.cluster.control_planes:
         raise UsageError(
             "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
@@ -104,7 +104,7 @@ def init(run: Run, *, complete: Complete | None = None) -> InitReport:
 def objects(run: Run, *, complete: Complete | None = None) -> list[Mapping[str, Any]]:
     """Return the API objects of the phases that were asked for; the host is looked at, nothing is done."""
     chosen = phases.selection(model_phases.INIT, run.options.only_phases)
-    source = open_source(run.cluster)
+    source = open_for(run)
     run.look(run.cluster.control_planes[:1], lock=False)
     if complete is not None:
         run.use(complete(run.cluster, {name: session.facts for name, session in run.sessions.items()}))

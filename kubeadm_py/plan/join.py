@@ -13,7 +13,7 @@ from kubeadm_py.model.phases import JOIN
 from kubeadm_py.plan import leader as leaders
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.run import Run
-from kubeadm_py.plan.sources import open_source
+from kubeadm_py.plan.sources import open_for
 from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def join(
             f"{', '.join(apart)}: a host of role etcd is no node that joins",
             fix=f"kubeadm-py apply --config {run.config_name or 'FILE'}     (it lets the member in)",
         )
-    source = open_source(run.cluster)
+    source = open_for(run)
     options = run.options
     chosen = phases.selection(JOIN, options.only_phases, run.cluster.join_skip_phases, options.skip_phases)
     phases.refuse_idle("join", JOIN, chosen, JOIN_WORKER, JOIN_CONTROL_PLANE)

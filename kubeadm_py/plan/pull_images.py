@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from kubeadm_py.addons import load as addons
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.plan.run import Run, RunFailedError
-from kubeadm_py.plan.sources import open_source
+from kubeadm_py.plan.sources import open_for
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare.images import needed_images, plan_pull
 
@@ -17,7 +17,7 @@ def pull(run: Run) -> dict[str, tuple[str, ...]]:
 
     Raise RunFailedError that names every host on which an image is missing afterwards.
     """
-    source = open_source(run.cluster)
+    source = open_for(run)
     resolved = tuple(addons.resolve(run.cluster))
     plans, needed = [], {}
     for name, session in run.sessions.items():

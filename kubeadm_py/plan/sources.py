@@ -16,6 +16,8 @@ from kubeadm_py.model import distributions
 from kubeadm_py.model.actions import ImportImages, LocalFile, WriteFiles
 from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.stages import Stage
+from kubeadm_py.plan.pinning import Pinning
+from kubeadm_py.plan.run import Run
 
 
 @dataclass(slots=True)
@@ -99,7 +101,17 @@ def open_source(cluster: ResolvedCluster) -> Source:
         return Source(opened.view(), f"bundle {cluster.artifacts_path} ({version})", opened)
     if cluster.artifacts in DOWNLOADED:
         offered = official.component_versions(cluster.kubernetes_version)
-        view = ArtifactView(cluster.artifacts, offered, official.ARCHITECTURES)
+        pins = LockFile.beside(cluster.source_file).images
+        view = ArtifactView(cluster.artifacts, offered, official.ARCHITECTURES, pins=pins)
         named = "packages" if cluster.artifacts is ArtifactSource.PACKAGES else "official releases"
         return Source(view, cluster.artifacts_path or named)
     return Source()
+
+
+def open_for(run: Run) -> Source:
+    """Open a run's artifact source; what its hosts pull by tag is pinned, as downloads are."""
+    cluster = run.cluster
+    source = open_source(cluster)
+    if cluster.artifacts in DOWNLOADED and not run.options.dry_run:
+        run.bus.subscribe(Pinning(cluster, run.bus.emit).take)
+    return source

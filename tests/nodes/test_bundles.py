@@ -21,6 +21,7 @@ pytestmark = pytest.mark.long
 WITHIN = 900.0
 LOGIN = "puller:hunter2"
 PORT = 5443
+PROXY = "registry.k8s.io/kube-proxy:v1.36.3"
 KNOWN = ", ".join(("127.0.0.0/8", topology.NETWORKS[LAB], topology.POD_SUBNET, topology.SERVICE_SUBNET))
 CUT = f"""\
 ip route del default 2>/dev/null || :
@@ -169,11 +170,33 @@ def test_a_cluster_comes_from_a_mirror_and_a_registry_with_a_password(cli, fleet
         assert "hunter2" not in applied.text
         pins = yaml.safe_load(config.with_suffix(".lock.yaml").read_text())["pins"]
         assert "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubelet" in pins
+        # What the tags came to is pinned, by the digests that were pushed.
+        pinned = {
+            name.removeprefix("oci://"): f"sha256:{sha}" for name, sha in pins.items() if "oci://" in name
+        }
+        assert pinned == {each: lab_bundle.images["amd64"][each] for each in pinned}
+        assert {PROXY, "registry.k8s.io/pause:3.10.2", "registry.k8s.io/coredns/coredns:v1.14.2"} <= set(
+            pinned
+        )
         for node in pair:
             assert int(shell(node, "journalctl -u containerd | grep -c 'PullImage' || :")) > 0
             modes = shell(node, "stat -c '%a %n' /etc/containerd/certs.d/*/hosts.toml").splitlines()
             assert {line.split()[0] for line in modes} == {"600"}
         cli.run("verify", "--config", config, within=WITHIN)
+
+        # A tag that leads elsewhere than it did at first is not run.
+        _, w1 = pair
+        lock = config.with_suffix(".lock.yaml")
+        kept = lock.read_text()
+        lock.write_text(kept.replace(pinned[PROXY].removeprefix("sha256:"), "0" * 64))
+        shell(w1, f"ctr -n k8s.io images rm --sync {PROXY}")
+        refused = cli.run("apply", "--config", config, code=1)
+        assert f"{PROXY} is {pinned[PROXY]} in its registry; the lock file pins sha256:000" in refused.text
+        assert PROXY not in shell(w1, "ctr -n k8s.io images ls -q").splitlines()
+        lock.write_text(kept)
+        cli.run("apply", "--config", config, within=WITHIN)
+        assert PROXY in shell(w1, "ctr -n k8s.io images ls -q").splitlines()
+        assert lock.read_text() == kept
 
         # The same bundle comes out of the mirror and the registry as went in.
         made = cli.run("bundle", "create", "--config", config, "--output", tmp_path / "made", within=WITHIN)

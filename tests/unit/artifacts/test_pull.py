@@ -10,8 +10,8 @@ import pytest
 from kubeadm_py.artifacts import images
 from kubeadm_py.artifacts.download import TRIES, DownloadError
 from kubeadm_py.artifacts.layout import LayoutWriter
-from kubeadm_py.artifacts.lockfile import LockFile
-from kubeadm_py.artifacts.pull import Puller, pin_name
+from kubeadm_py.artifacts.lockfile import LockFile, pin_name
+from kubeadm_py.artifacts.pull import Puller
 from kubeadm_py.artifacts.registry import RegistryError
 from kubeadm_py.model.cluster import Registry
 from kubeadm_py.model.secret import Secret

@@ -16,6 +16,7 @@ from kubeadm_py.engine.events import (
     HostDone,
     HostProgress,
     HostStarted,
+    ImagePulled,
     Notice,
     StageDone,
     StageStarted,
@@ -77,6 +78,16 @@ class Work:
 @pytest.fixture
 def host():
     return FakeHost("w1")
+
+
+def test_what_a_pull_came_to_is_an_event(host):
+    host.answer(
+        "# stage prepare", lines("begin 0", "pulled registry.example/x:1 sha256:ab", "done 0 changed")
+    )
+    work = Work(host)
+    assert work.executor.run(stage("w1")).errors == {}
+    (pulled,) = work.of(ImagePulled)
+    assert (pulled.host, pulled.reference, pulled.digest) == ("w1", "registry.example/x:1", "sha256:ab")
 
 
 def test_a_hosts_warning_is_a_notice(host):

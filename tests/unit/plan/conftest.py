@@ -651,7 +651,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         if cluster.artifacts is ArtifactSource.BUNDLE:
             source = BundleOfNothing(_bundle(tmp_path, cluster), "a bundle")
             for module in (apply, init, join):
-                monkeypatch.setattr(module, "open_source", lambda _: source)
+                monkeypatch.setattr(module, "open_for", lambda _: source)
         if up is not None and up is not False:
             _bring_up(world, f"{base} {workers} {control_planes} {changes} {up}", {} if up is True else up)
         return world

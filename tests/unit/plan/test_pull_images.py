@@ -12,7 +12,7 @@ from kubeadm_py.plan.sources import Source
 
 @pytest.fixture(autouse=True)
 def preinstalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull_images, "open_source", lambda _cluster: Source())
+    monkeypatch.setattr(pull_images, "open_for", lambda _run: Source())
 
 
 def pull(world, *names: str):

@@ -40,7 +40,7 @@ def script_of(actions):
     """Return the one script, with the private directory that every stage has."""
     (action,) = actions
     assert isinstance(action, RunScript)
-    return f"kpy_tmp=.\n{action.script}"
+    return f'kpy_tmp=.\nkpy_mark() {{ echo "##$*"; }}\n{action.script}'
 
 
 def test_official_images_are_pulled_and_tried_again(cluster, machine, official, on, shell, tmp_path):
@@ -77,6 +77,57 @@ def test_what_cannot_be_pulled_is_named(cluster, machine, official, on, shell, s
     failed = shell(script_of(plan_images(ctx)), crictl=broken, sleep="exit 0", mktemp="exit 1")
     assert failed.returncode == 1
     assert failed.stderr == "cannot pull registry.k8s.io/pause:3.10.2: no such host\n"
+
+
+PAUSE = "registry.k8s.io/pause:3.10.2"
+NEW, OLD, FOREIGN = (f"sha256:{digit * 64}" for digit in "123")
+HOLDS = """
+case $5 in
+  inspecti) [ "$6" = --output ] || exit 1; cat "digests-${10##*/}" 2>/dev/null || : ;;
+  rmi) echo "$6" >>removed ;;
+esac
+"""
+"""A runtime: it says of an image the digests that are written down, by their repositories."""
+
+
+def pulling(on, cluster, machine, official, shell, tmp_path, digests, pins):
+    """Pull, one image after the other, from a registry that has `digests` of pause now."""
+    (tmp_path / "digests-pause:3.10.2").write_text("".join(f"{each}\n" for each in digests))
+    nodes = tuple(replace(node, image_pull_serial=True) for node in cluster.nodes)
+    ctx = on(replace(cluster, nodes=nodes), "w1", machine, replace(official, pins=pins))
+    return shell(script_of(plan_images(ctx)), crictl=HOLDS)
+
+
+def test_the_digest_that_a_pull_came_to_is_told(cluster, machine, official, on, shell, tmp_path):
+    held = [f"registry-k8s.io/pause@{FOREIGN}", f"registry.k8s.io/pause@{NEW}"]
+    done = pulling(on, cluster, machine, official, shell, tmp_path, held, {})
+    assert (done.returncode, done.stdout) == (0, f"##pulled {PAUSE} {NEW}\n")
+
+
+def test_what_a_runtime_cannot_tell_apart_is_not_told(cluster, machine, official, on, shell, tmp_path):
+    held = [f"registry.k8s.io/pause@{NEW}", f"registry.k8s.io/pause@{OLD}"]
+    done = pulling(on, cluster, machine, official, shell, tmp_path, held, {})
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_what_is_pinned_is_taken(cluster, machine, official, on, shell, tmp_path):
+    done = pulling(
+        on, cluster, machine, official, shell, tmp_path, [f"registry.k8s.io/pause@{OLD}"], {PAUSE: OLD}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (tmp_path / "removed").exists()
+
+
+@pytest.mark.parametrize(
+    ("held", "found"), [([f"registry.k8s.io/pause@{NEW}"], NEW), ([], "of no known digest")]
+)
+def test_a_tag_that_leads_elsewhere_than_to_what_is_pinned_is_refused(
+    cluster, machine, official, on, shell, tmp_path, held, found
+):
+    done = pulling(on, cluster, machine, official, shell, tmp_path, held, {PAUSE: OLD})
+    assert done.returncode == 1
+    assert done.stderr == f"{PAUSE} is {found} in its registry; the lock file pins {OLD}\n"
+    assert (tmp_path / "removed").read_text() == f"{PAUSE}\n"
 
 
 @pytest.mark.parametrize(
