@@ -79,7 +79,8 @@ apt and dnf install kubelet, kubectl, cri-tools and kubernetes-cni from Kubernet
 cluster's version; they are held there (`apt-mark hold`, `exclude=`), so an upgrade of the system leaves them alone. What
 Kubernetes has no packages of (containerd, runc, etcd's tools) comes from the official releases. The key of the
 repository is fetched by this machine and pinned in the lock file. A mirror (`spec.artifacts.path`) has the repository
-below MIRROR/pkgs.k8s.io/. `reset` takes the repository away and leaves the packages.
+below MIRROR/pkgs.k8s.io/. `reset` takes away the repository and the packages that the host did not have
+before; with `--keep-artifacts` both stay, held.
 
 {markdown.table(("Family", "IDs in os-release", "Oldest"), families)}
 Others are recognised by ID_LIKE. What is older, or of another family, is refused with what to use instead: `official`

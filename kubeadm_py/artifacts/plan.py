@@ -77,6 +77,8 @@ class BinaryState:
     """What is sent; None for `official` until it is downloaded."""
     ours: bool = False
     """Whether we put it there, or are about to."""
+    found: bool = False
+    """Whether the host has it."""
 
 
 def binaries_for(cluster: ResolvedCluster, node: Node) -> tuple[Binary, ...]:
@@ -130,7 +132,7 @@ def _decide(
     path = _installed(binary, facts)
 
     def decision(value: Decision, where: str, *, ours: bool) -> BinaryState:
-        return BinaryState(binary, value, where, version, file, ours)
+        return BinaryState(binary, value, where, version, file, ours, bool(path))
 
     if lead is not None and not lead.ours:
         return decision(Decision.KEEP, path or binary.path, ours=False)

@@ -93,6 +93,8 @@ class RunScript:
     """What a plan says of it besides, one line each: `NAME BEFORE -> AFTER`; never a secret."""
     edits: tuple[str, ...] = ()
     """Files that it changes: a guard keeps them."""
+    packages: tuple[str, ...] = ()
+    """Packages that it installs and that the host did not have."""
 
 
 LIVE_REPLICAS = "@LIVE-REPLICAS:{otherwise}@"

@@ -15,6 +15,7 @@ from kubeadm_py.model.actions import (
     ImportImages,
     MakeDirectories,
     Remove,
+    RunScript,
     Unit,
     WriteFiles,
 )
@@ -42,6 +43,8 @@ class Inventory:
     directories: list[str] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     images: dict[str, str] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
+    """Those of the distribution's package manager that the host did not have before."""
 
     @classmethod
     def parse(cls, raw: bytes | None, host: str = "") -> Inventory:
@@ -66,6 +69,7 @@ class Inventory:
                 directories=list(document.get("directories", [])),
                 units=list(document.get("units", [])),
                 images=dict(document.get("images", {})),
+                packages=list(document.get("packages", [])),
             )._whole()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise KubeadmPyError(
@@ -80,7 +84,13 @@ class Inventory:
         for path, entry in entries.items():
             if not isinstance(entry, dict) or not isinstance(entry.get("made"), bool):
                 raise TypeError(f"the entry of {path} does not say who made it")
-        texts: list[Any] = [self.cluster, *self.directories, *self.units, *self.images.values()]
+        texts: list[Any] = [
+            self.cluster,
+            *self.directories,
+            *self.units,
+            *self.images.values(),
+            *self.packages,
+        ]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("a name in it is no text")
         return self
@@ -94,13 +104,14 @@ class Inventory:
             "directories": self.directories,
             "units": self.units,
             "images": self.images,
+            "packages": self.packages,
         }
         return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
 
     @property
     def empty(self) -> bool:
         """Say whether nothing was ever made here."""
-        return not (self.files or self.directories or self.units or self.images)
+        return not (self.files or self.directories or self.units or self.images or self.packages)
 
     def is_settled(self, facts: HostFacts) -> bool:
         """Say whether the last run ended here what it had begun, so that the host was as this record says."""
@@ -140,6 +151,8 @@ class Inventory:
                 case Unit():
                     if action.name not in self.units:
                         self.units.append(action.name)
+                case RunScript():
+                    self.packages += [name for name in action.packages if name not in self.packages]
                 case ImportImages():
                     self.images.update(dict(action.images))
                 case Remove():

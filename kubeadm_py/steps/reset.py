@@ -18,6 +18,7 @@ from kubeadm_py.model.phases import CLEANUP_NODE, EVERYTHING, REMOVE_ETCD_MEMBER
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps import kubeadm_made, reset_etcd, reset_network, reset_pods
 from kubeadm_py.steps.endpoint import plan_hosts_line
+from kubeadm_py.steps.prepare import packages
 from kubeadm_py.steps.prepare.swap import plan_restore_swap
 from kubeadm_py.steps.reset_paths import empty
 
@@ -135,6 +136,7 @@ def _cleanup(host: ResetHost, socket: str) -> list[Action]:
     ours = () if inventory.empty else _LEFT_EMPTY
     left_empty = " ".join([*ours, *(_CONTAINERD_LEFT_EMPTY if _is_ours(inventory) else ())])
     actions += [*_runtime(inventory), *plan_restore_swap(facts), *_restore(inventory, prepared)]
+    actions += [packages.remove(inventory.packages)] if inventory.packages else []
     made = tuple(sorted(path for path in prepared if inventory.files[path]["made"]))
     if made:
         actions.append(Remove(made, reason="listed in the inventory"))
@@ -253,6 +255,7 @@ def _left(host: ResetHost, prepared: set[str]) -> Inventory:
         [*(network if host.keeps else ()), *etcd],
         inventory.units if host.keeps else [],
         inventory.images if host.keeps else {},
+        inventory.packages if host.keeps else [],
     )
 
 

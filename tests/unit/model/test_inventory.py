@@ -34,7 +34,7 @@ def test_nothing_is_an_empty_one(raw):
 @given(words, st.lists(words, unique=True), st.dictionaries(words, words))
 def test_it_comes_back_as_it_was(cluster, directories, images):
     files = {path: {"sha256": "", "mode": "0644", "made": True} for path in directories}
-    kept = Inventory(cluster, files, directories, directories, images)
+    kept = Inventory(cluster, files, directories, directories, images, directories)
     assert Inventory.parse(kept.dump()) == kept
     assert Inventory.parse(kept.dump()).dump() == kept.dump()
 
@@ -54,6 +54,7 @@ def test_it_comes_back_as_it_was(cluster, directories, images):
         b'{"schema": 1, "files": {"/a": {"made": "yes"}}}',
         b'{"schema": 1, "directories": [["/etc"]]}',
         b'{"schema": 1, "cluster": {}}',
+        b'{"schema": 1, "packages": [1]}',
         b'"x"',
     ],
 )
@@ -90,6 +91,8 @@ def test_what_is_recorded():
             Unit("kubelet.service", "restarted"),
             ImportImages("/l", (("a:1", "sha256:1"),)),
             RunScript("anything", ":"),
+            RunScript("install", ":", packages=("kubelet", "kubectl")),
+            RunScript("install again", ":", packages=("kubelet",)),
         ],
         facts,
         {"/etc/ours": "abc"},
@@ -101,6 +104,7 @@ def test_what_is_recorded():
     }
     assert inventory.directories == ["/var/lib/etcd"], "a directory that was there is not ours"
     assert (inventory.units, inventory.images) == (["kubelet.service"], {"a:1": "sha256:1"})
+    assert inventory.packages == ["kubelet", "kubectl"]
     assert not inventory.empty
 
 

@@ -121,6 +121,25 @@ class TestANodeThatKubeadmMade:
         assert f"for directory in {paths.MANIFESTS_DIR} " in emptied(actions)
 
 
+class TestPackages:
+    repository = "/etc/apt/sources.list.d/kubeadm-py-kubernetes.list"
+    ours = replace(inventory(repository, paths.KUBELET_FLAGS_ENV), packages=["kubelet", "cri-tools"])
+    there = host(repository, paths.KUBELET_FLAGS_ENV)
+
+    def test_those_that_a_run_installed_go_with_their_repository(self):
+        actions = resetting.actions(self.ours, self.there)
+        assert "remove the packages kubelet, cri-tools" in [getattr(each, "title", "") for each in actions]
+        assert self.repository in removed(actions)
+        assert paths.STATE_DIR in removed(actions)
+
+    def test_they_stay_with_what_prepared_the_host_and_stay_known(self):
+        actions = resetting.actions(self.ours, self.there, keep_artifacts=True)
+        assert not [each for each in actions if "packages" in getattr(each, "title", "")]
+        left = actions[-1]
+        assert isinstance(left, WriteFiles)
+        assert Inventory.parse(left.files[0].content).packages == ["kubelet", "cri-tools"]
+
+
 class TestNamedDirectories:
     @pytest.mark.parametrize(
         "there", [host(directories={"/srv/old-pki": 3}), host("/srv/old-pki/ca.key"), host()]

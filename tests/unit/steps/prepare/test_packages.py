@@ -18,7 +18,7 @@ from kubeadm_py.model.actions import Late, RunScript, WriteFiles
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.distributions import DEBIAN, RED_HAT
 from kubeadm_py.steps.prepare.kubelet import plan_kubelet
-from kubeadm_py.steps.prepare.packages import plan_packages
+from kubeadm_py.steps.prepare.packages import plan_packages, remove
 
 ANSWERS = Path(__file__).parents[2] / "facts" / "answers"
 KEYS = {DEBIAN.name: b"the key of debs\n", RED_HAT.name: b"the key of rpms\n"}
@@ -134,6 +134,36 @@ def test_a_kubelet_that_is_there_is_kept_brought_up_or_refused(packaged, machine
 def test_the_packages_unit_stays_and_gets_kubeadms_drop_in(packaged, machine):
     paths = set(written(plan_kubelet(packaged(machine))))
     assert paths == {"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"}
+
+
+def test_what_the_host_had_is_not_noted_as_brought(packaged, machine):
+    facts = replace(
+        machine, executables={"kubelet": "/usr/bin/kubelet"}, binary_versions={"kubelet": "v1.36.1"}
+    )
+    planned = script(plan_packages(packaged(facts)))
+    assert planned.title == "install cri-tools, kubectl, kubelet, kubernetes-cni"
+    assert set(planned.packages) == {"kubernetes-cni", "cri-tools", "kubectl"}
+
+
+DPKG = """
+echo "$*" >>dpkg-calls
+[ $(wc -l <dpkg-calls) -gt 1 ] || { echo "dpkg: error: dpkg frontend lock was locked" >&2; exit 2; }
+"""
+
+
+def test_packages_go_once_nobody_else_holds_the_lock(shell, tmp_path):
+    stands_in = {"apt-mark": 'echo "$*" >>held', "dpkg": DPKG, "sleep": "exit 0", "rpm": "exit 1"}
+    done = shell(remove(["kubelet", "cri-tools"]).script, **stands_in)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "held").read_text() == "unhold kubelet cri-tools\n"
+    assert (tmp_path / "dpkg-calls").read_text() == "--purge kubelet cri-tools\n" * 2
+
+
+def test_packages_that_others_depend_on_stay_and_that_is_told(shell):
+    refuses = 'echo "dpkg: dependency problems" >&2; echo "kubeadm depends on kubelet" >&2; exit 1'
+    text = 'kpy_warn() { echo "warning $*"; }\n' + remove(["kubelet"]).script
+    done = shell(text, **{"apt-mark": "exit 0", "dpkg": refuses})
+    assert (done.returncode, done.stdout) == (0, "warning packages stay: kubeadm depends on kubelet\n")
 
 
 def test_a_plan_fetches_no_key(packaged, machine):
