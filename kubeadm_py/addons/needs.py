@@ -95,6 +95,31 @@ class Enforcement(Conditional):
     """Say with which parameters NetworkPolicy objects have an effect."""
 
 
+Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]+$")]
+
+
+class Leaves(Strict):
+    """List what a pod network makes on hosts by itself: a reset removes it."""
+
+    cni_network: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    """The name in its CNI configuration."""
+    links: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9._?()|+*\[\]{},\\-]+$")]] = Field(
+        default_factory=list
+    )
+    """Extended regular expressions, each over a whole name."""
+    chains: list[Prefix] = Field(default_factory=list)
+    """What the names of its iptables chains begin with."""
+    comments: list[Prefix] = Field(default_factory=list)
+    """What the comments of its rules in others' chains begin with."""
+    nft_tables: list[Prefix] = Field(default_factory=list)
+    ipsets: list[Prefix] = Field(default_factory=list)
+    """What the names of its IP sets begin with."""
+    paths: list[Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+){2,}$")]] = Field(default_factory=list)
+    """Files and directories that are its alone."""
+    subnet_file: str = Field(default="", pattern=r"^(|(/[A-Za-z0-9._-]+){2,})$")
+    """In flannel's form: routes by a gateway to other nodes' shares of the network that it names are its."""
+
+
 class PodNetwork(Strict):
     """Describe what kind of pod network an add-on makes."""
 
@@ -102,6 +127,7 @@ class PodNetwork(Strict):
     """Families of the pod subnets that it can serve; both in one cluster, where both are listed."""
     cni_config: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     """Its file in /etc/cni/net.d, of which the runtime takes the first by name."""
+    leaves: Leaves = Field(default_factory=Leaves)
     network_policy: Enforcement | None = None
     """When NetworkPolicy objects are enforced; absent: never."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
@@ -18,7 +19,7 @@ from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.steps import leave
+from kubeadm_py.steps import leave, reset_network
 from kubeadm_py.steps import reset as reset_steps
 
 DRAIN_DEADLINE = timedelta(minutes=5)
@@ -241,17 +242,19 @@ class Removal:
 
     def _resets(self, targets: Sequence[Node]) -> tuple[HostPlan, ...]:
         plans = []
+        cluster = self.run.cluster
+        known = networks.traces(request.name for request in cluster.addons)
         for node in targets:
             session = self.run.sessions.get(node.name)
             if session is None:
                 continue
-            cluster = self.run.cluster
             host = reset_steps.ResetHost(
                 session.inventory,
                 session.facts,
                 cluster.reset,
                 self.wish.keep_artifacts,
                 certificates_dir=cluster.certificates_dir,
+                networks=reset_network.on_host(known, session.facts),
             )
             planned = reset_steps.plan(host)
             if planned:

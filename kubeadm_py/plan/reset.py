@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
@@ -13,6 +15,7 @@ from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.findings import Gate
+from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import CLEANUP_NODE, PREFLIGHT, REMOVE_ETCD_MEMBER, RESET, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan import leaving, phases, preflight
@@ -21,7 +24,7 @@ from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.preflight import run as preflight_run
 from kubeadm_py.preflight.checks import privilege
-from kubeadm_py.steps import etcd_birth, kubeadm_made, leave, reset_left
+from kubeadm_py.steps import etcd_birth, kubeadm_made, leave, reset_left, reset_network
 from kubeadm_py.steps import reset as steps
 from kubeadm_py.steps.reset import ResetHost
 
@@ -173,7 +176,12 @@ class _Reset:
             self.wish.keep_artifacts,
             chosen,
             certificates_dir=cluster.certificates_dir,
+            networks=reset_network.on_host(self._networks, session.facts),
         )
+
+    @cached_property
+    def _networks(self) -> tuple[NetworkTraces, ...]:
+        return networks.traces(request.name for request in self.run.cluster.addons)
 
     def _holds_anything(self, name: str) -> bool:
         session = self.run.sessions[name]

@@ -14,6 +14,7 @@ from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteF
 from kubeadm_py.model.cluster import ResetSettings
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import CLEANUP_NODE, EVERYTHING, REMOVE_ETCD_MEMBER, Selection
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps import kubeadm_made, reset_etcd, reset_network, reset_pods
@@ -35,8 +36,8 @@ _UMOUNT_OPTIONS = {"MNT_FORCE": "--force", "MNT_DETACH": "--lazy"}
 UMOUNT_NOFOLLOW needs none: what /proc/mounts names is a mount point and never a link.
 """
 # Longest paths first: what is mounted inside goes before its mount point.
-_UNMOUNT = f"""mounts=$(awk '{{print $2}}' /proc/mounts | grep '^{paths.KUBELET_DIR}/' | sort -r || true)
-[ -n "$mounts" ] || {{ echo unchanged; exit 0; }}
+_UNMOUNT = """mounts=$(awk '{print $2}' /proc/mounts | grep -E '^(@BELOW@)/' | sort -r || true)
+[ -n "$mounts" ] || { echo unchanged; exit 0; }
 printf '%s\\n' "$mounts" | while read -r mount; do umount @OPTIONS@"$(printf '%b' "$mount")"; done"""
 _LEFT_EMPTY = (
     "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
@@ -72,6 +73,8 @@ class ResetHost:
     phases: Selection = EVERYTHING
     certificates_dir: str = paths.PKI_DIR
     """The cluster's."""
+    networks: tuple[NetworkTraces, ...] = ()
+    """What pod networks may have left there."""
 
     @property
     def kubeadms(self) -> bool:
@@ -116,14 +119,14 @@ def _cleanup(host: ResetHost, socket: str) -> list[Action]:
     prepared = files - cluster
     actions: list[Action] = [
         reset_pods.stop(socket, advice=host.advice),
-        RunScript("unmount what pods had mounted", _unmount(host.settings.unmount_flags)),
-        reset_network.rules(),
+        RunScript("unmount what pods had mounted", _unmount(host.settings.unmount_flags, host.networks)),
+        reset_network.rules(host.networks),
         *reset_network.vip(inventory),
         *plan_hosts_line("", facts),
-        *reset_network.routes(facts),
-        reset_network.links(facts),
+        *reset_network.routes(host.networks, facts),
+        reset_network.links(host.networks),
         *_clusters_files(host, cluster),
-        reset_network.notes(),
+        reset_network.notes(host.networks),
         *_restore(inventory, cluster),
     ]
     if host.keeps:
@@ -150,9 +153,12 @@ def _cleanup(host: ResetHost, socket: str) -> list[Action]:
     ]
 
 
-def _unmount(flags: Sequence[str]) -> str:
+def _unmount(flags: Sequence[str], networks: Sequence[NetworkTraces]) -> str:
     options = [_UMOUNT_OPTIONS[flag] for flag in flags if flag in _UMOUNT_OPTIONS]
-    return _UNMOUNT.replace("@OPTIONS@", "".join(f"{option} " for option in dict.fromkeys(options)))
+    below = [path.replace(".", "[.]") for path in reset_network.mounted_below(networks)]
+    return _UNMOUNT.replace("@OPTIONS@", "".join(f"{option} " for option in dict.fromkeys(options))).replace(
+        "@BELOW@", "|".join((paths.KUBELET_DIR, *below))
+    )
 
 
 def _clusters(inventory: Inventory, files: set[str]) -> set[str]:
@@ -190,7 +196,7 @@ def _clusters_files(host: ResetHost, cluster: set[str]) -> list[Action]:
         made += [*_KUBELETS_OWN, paths.KUBELET_DIR]
         made += [paths.TMP_DIR] if settings.cleanup_tmp_dir else []
         emptied += _named(host)
-    network = [*reset_network.files(host.facts), reset_pods.NO_NETWORK]
+    network = [reset_pods.NO_NETWORK, *reset_network.files(host.networks, host.inventory)]
     removed = (*dict.fromkeys(made), paths.APPLIED_DIR, *network)
     actions: list[Action] = [Remove(removed, reason="the cluster's own")]
     if emptied:

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
+from collections.abc import Sequence
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.steps import proxy_rules
 
-_LINKS = ("cni0", "flannel.1", "kube-ipvs0")
-_FLANNEL_LINK = re.compile(r"flannel(-v6)?\.\d+|flannel-wg(-v6)?")
-"""Its links by backend, a VXLAN's with its identifier."""
+_PROXY = "KUBE-"
+"""What kube-proxy's and the kubelet's chains and IP sets begin with."""
+_PROXY_LINK = "kube-ipvs0"
+_PROXY_TABLE = "kube-proxy"
 _FLANNEL_NETWORK = re.compile(
     rb"^FLANNEL_(?P<family>(?:IPV6_)?)NETWORK=(?P<network>\S+)$.*?"
     rb"^FLANNEL_(?P=family)SUBNET=\S+/(?P<length>\d+)$",
     re.MULTILINE | re.DOTALL,
 )
-_CNI_NETWORK = "cbr0"
-"""The network's name in addons/flannel, by which rules and notes of its pods are known."""
-
 # What is deleted is named rule by rule, in one transaction a table: writing all rules back would take away
 # those that a firewall or a container engine adds meanwhile. A change of theirs may make ours fail, as a
-# whole: hence the turns. Chains KUBE- and FLANNEL- are kube-proxy's, the kubelet's and flannel's. Those of
-# CNI plugins (portmap, bridge) belong to all CNI networks of the host: where another one has rules, only the
-# chains go that a rule about our network leads to.
-_RULES = f"""# Where it keeps a copy of such rules, it takes that away as it ends.
-systemctl stop {proxy_rules.UNIT} 2>/dev/null || true
+# whole: hence the turns. The names of chains say whether they are kube-proxy's, the kubelet's or the pod
+# network's. Those of CNI plugins (portmap, bridge) belong to all CNI networks of the host: where another one
+# has rules, only the chains go that a rule about our network leads to.
+_RULES = """# Where it keeps a copy of such rules, it takes that away as it ends.
+systemctl stop @UNIT@ 2>/dev/null || true
 seen=
 for tool in iptables ip6tables; do
   if ! command -v $tool-save >/dev/null 2>&1; then
@@ -38,21 +39,23 @@ for tool in iptables ip6tables; do
   for turn in 1 2 3 4 5; do
     rules=$($tool-save 2>/dev/null) || break
     named=$(printf '%s\\n' "$rules" | grep -F 'name: \\"') || true
-    mine=$(printf '%s\\n' "$named" | grep -F 'name: \\"{_CNI_NETWORK}\\"' |
+    mine=$(printf '%s\\n' "$named" | grep -F @NETWORKS@ |
       sed -n 's/.* -j \\(CNI-[^ ]*\\)$/\\1/p' | sort -u | tr '\\n' ' ')
     all=1
-    if printf '%s\\n' "$named" | grep -vF 'name: \\"{_CNI_NETWORK}\\"' | grep -q .; then all=0; fi
+    if printf '%s\\n' "$named" | grep -vF @NETWORKS@ | grep -q .; then all=0; fi
     ours=$(printf '%s\\n' "$rules" | awk -v all=$all -v mine=" $mine" '
-function is_ours(name) {{
-  return name ~ /^(KUBE-|FLANNEL-)[^"]*$/ || (name ~ /^CNI-[^"]*$/ && (all || index(mine, " " name " ")))
-}}
-/^[*]/ {{ table = $0; chains = jumps = ends = "" }}
-/^:/ {{
+function is_ours(name) {
+  return name ~ /^(@CHAINS@)[^"]*$/ || (name ~ /^CNI-[^"]*$/ && (all || index(mine, " " name " ")))
+}
+/^[*]/ { table = $0; chains = jumps = ends = "" }
+/^:/ {
   name = substr($1, 2)
-  if (is_ours(name)) {{ chains = chains $1 " - [0:0]\\n"; ends = ends "-X " name "\\n" }}
-}}
-/^-A / && !is_ours($2) && $(NF - 1) ~ /^-[gj]$/ && is_ours($NF) {{ sub(/^-A/, "-D"); jumps = jumps $0 "\\n" }}
-/^COMMIT/ && chains jumps != "" {{ print table; printf "%s", chains jumps ends; print }}')
+  if (is_ours(name)) { chains = chains $1 " - [0:0]\\n"; ends = ends "-X " name "\\n" }
+}
+/^-A / && !is_ours($2) && (($(NF - 1) ~ /^-[gj]$/ && is_ours($NF)) || /--comment "?(@COMMENTS@)/) {
+  sub(/^-A/, "-D"); jumps = jumps $0 "\\n"
+}
+/^COMMIT/ && chains jumps != "" { print table; printf "%s", chains jumps ends; print }')
     [ -n "$ours" ] || break
     case $ours in *KUBE-SERVICES*) seen=1 ;; esac
     if printf '%s\\n' "$ours" | $tool-restore -w 5 --noflush; then break; fi
@@ -60,16 +63,27 @@ function is_ours(name) {{
   done
 done
 if command -v nft >/dev/null 2>&1; then
-  for table in kube-proxy flannel-ipv4 flannel-ipv6; do
+  for table in @TABLES@; do
     for family in ip ip6; do nft delete table $family $table 2>/dev/null || true; done
   done
 elif [ -z "$seen" ]; then
   kpy_warn "there is no nft: tables of kube-proxy in its mode nftables stay until a reboot"
 fi
 # kube-proxy in its mode ipvs owns the whole table; without its link the table is a load balancer's.
-if [ -e /sys/class/net/kube-ipvs0 ] && command -v ipvsadm >/dev/null 2>&1; then
+if [ -e /sys/class/net/@LINK@ ] && command -v ipvsadm >/dev/null 2>&1; then
   ipvsadm --clear 2>/dev/null || true
+fi
+# Sets of sets hold others: what is left after them goes the second time.
+if command -v ipset >/dev/null 2>&1; then
+  for turn in 1 2; do
+    for set in $(ipset list -n 2>/dev/null | grep -E '^(@SETS@)'); do
+      ipset destroy "$set" 2>/dev/null || true
+    done
+  done
 fi"""
+_LINKS = """for link in $(ls /sys/class/net | grep -xE @LINKS@); do
+  ip link delete "$link" 2>/dev/null || true
+done"""
 # A route may go meanwhile, with the link that it leads over.
 _REMOVE_ROUTES = """ip -{version} route show root {network} |
   awk '$1 ~ "/{share}$" && $2 == "via" {{print $1, $3}}' |
@@ -80,37 +94,76 @@ sed -n 's,^ *\\([0-9a-fA-F.:]*/[0-9]*\\) dev \\([^ ]*\\)$,\\1 \\2,p' {paths.KEEP
 # By network: cni-loopback is the one that containerd itself gives each pod. Other tools (podman, nerdctl)
 # keep theirs in the same directories.
 _CNI_STATE = f"""cd {paths.CNI_STATE_DIR} 2>/dev/null || {{ echo unchanged; exit 0; }}
-rm -rf --one-file-system -- flannel networks/{_CNI_NETWORK}
-for noted in results/{_CNI_NETWORK}-* results/cni-loopback-*-lo; do
+for network in @NETWORKS@; do
+  rm -rf --one-file-system -- "networks/$network"
+  for noted in "results/$network"-*; do
+    if [ -e "$noted" ]; then rm -f -- "$noted"; fi
+  done
+done
+for noted in results/cni-loopback-*-lo; do
   if [ -e "$noted" ]; then rm -f -- "$noted"; fi
 done
 cd /
 for empty in /networks /results ""; do rmdir "{paths.CNI_STATE_DIR}$empty" 2>/dev/null || true; done"""
 
 
-def rules() -> Action:
-    """Remove the rules of kube-proxy, of CNI plugins for the cluster's network, and of flannel."""
-    return RunScript("remove the rules of kube-proxy, portmap and the pod network", _RULES)
+def on_host(known: Sequence[NetworkTraces], facts: HostFacts) -> tuple[NetworkTraces, ...]:
+    """Return the pod networks that may have left something: those that the config names, or the host shows.
 
-
-def links(facts: HostFacts) -> Action:
-    """Remove the pod network's links."""
-    present = [one.name for one in facts.interfaces if _FLANNEL_LINK.fullmatch(one.name)]
-    named = dict.fromkeys([*_LINKS, *present])
-    return RunScript(
-        "remove network links", "\n".join(f"ip link delete {link} 2>/dev/null || true" for link in named)
+    Others' traces may be somebody's own: some of these run without Kubernetes, too.
+    """
+    return tuple(
+        each
+        for each in known
+        if each.asked_for
+        or f"{paths.CNI_CONF_DIR}/{each.cni_config}" in facts.files
+        or any(path in facts.directories for path in each.paths)
+        or each.subnet_file in facts.files
     )
 
 
-def routes(facts: HostFacts) -> list[Action]:
-    """Remove flannel's plain routes to other nodes, which no link of its own takes along.
+def rules(networks: Sequence[NetworkTraces]) -> Action:
+    """Remove the rules of kube-proxy, of CNI plugins for the cluster's network, and of that network."""
+    quoted = [shlex.quote(f'name: \\"{name}\\"') for name in _cni_networks(networks)]
+    filled = {
+        "@UNIT@": proxy_rules.UNIT,
+        # Of no network, nothing: grep -F finds an empty pattern everywhere.
+        "@NETWORKS@": " ".join(f"-e {each}" for each in quoted) or "-e 'name: no network'",
+        "@CHAINS@": "|".join((_PROXY, *(chain for each in networks for chain in each.chains))),
+        "@COMMENTS@": "|".join(comment for each in networks for comment in each.comments) or "no-network:",
+        "@TABLES@": " ".join((_PROXY_TABLE, *(table for each in networks for table in each.nft_tables))),
+        "@SETS@": "|".join((_PROXY, *(prefix for each in networks for prefix in each.ipsets))),
+        "@LINK@": _PROXY_LINK,
+    }
+    return RunScript("remove the rules of kube-proxy, portmap and the pod network", _fill(_RULES, filled))
 
-    Its backend host-gw makes them, and VXLAN with directRouting. They lead by a gateway to a node's share
-    of the pod network; what else leads into it is somebody else's.
+
+def links(networks: Sequence[NetworkTraces]) -> Action:
+    """Remove the pod network's links, and kube-proxy's."""
+    names = "|".join((_PROXY_LINK, *(link for each in networks for link in each.links)))
+    return RunScript("remove network links", _fill(_LINKS, {"@LINKS@": shlex.quote(f"({names})")}))
+
+
+def _cni_networks(networks: Sequence[NetworkTraces]) -> list[str]:
+    return list(dict.fromkeys(each.cni_network for each in networks if each.cni_network))
+
+
+def _fill(script: str, places: dict[str, str]) -> str:
+    for place, text in places.items():
+        script = script.replace(place, text)
+    return script
+
+
+def routes(networks: Sequence[NetworkTraces], facts: HostFacts) -> list[Action]:
+    """Remove plain routes to other nodes, which no link takes along.
+
+    flannel's backend host-gw makes them, and VXLAN with directRouting. They lead by a gateway to a node's
+    share of the pod network; what else leads into it is somebody else's.
     """
-    written = facts.files.get(paths.FLANNEL_SUBNET_ENV)
+    written = [facts.files.get(each.subnet_file) for each in networks if each.subnet_file]
+    contents = dict.fromkeys(each.content for each in written if each is not None and each.content)
     lines = []
-    for found in _FLANNEL_NETWORK.finditer((written and written.content) or b""):
+    for found in (match for content in contents for match in _FLANNEL_NETWORK.finditer(content)):
         try:
             network = ipaddress.ip_network(found["network"].decode(errors="replace"))
         except ValueError:
@@ -128,12 +181,19 @@ def vip(inventory: Inventory) -> list[Action]:
     return [RunScript("take the vip off", _REMOVE_VIP)]
 
 
-def notes() -> Action:
+def notes(networks: Sequence[NetworkTraces]) -> Action:
     """Remove what CNI plugins noted of the cluster's pods."""
-    return RunScript("remove what plugins noted of pods", _CNI_STATE)
+    names = shlex.join(_cni_networks(networks))
+    return RunScript("remove what plugins noted of pods", _fill(_CNI_STATE, {"@NETWORKS@": names}))
 
 
-def files(facts: HostFacts) -> list[str]:
-    """Return the files that the pod network wrote by itself."""
-    written = [path for path in facts.files if path.startswith(f"{paths.CNI_CONF_DIR}/10-flannel")]
-    return [*written, paths.FLANNEL_RUN_DIR]
+def files(networks: Sequence[NetworkTraces], inventory: Inventory) -> list[str]:
+    """Return the files that the pod network wrote by itself: last the one by which a rerun knows it."""
+    written = [path for each in networks for path in each.paths if path not in inventory.files]
+    known_by = [f"{paths.CNI_CONF_DIR}/{each.cni_config}" for each in networks]
+    return list(dict.fromkeys([*written, *known_by]))
+
+
+def mounted_below(networks: Sequence[NetworkTraces]) -> list[str]:
+    """Return the directories below which the pod network may have mounted something."""
+    return list(dict.fromkeys(path for each in networks for path in each.paths))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kubeadm_py.addons import load as addons
+from kubeadm_py.addons import networks
 from kubeadm_py.addons.find import LoadedAddon
 from kubeadm_py.addons.parameters import (
     BooleanParameter,
@@ -21,7 +22,7 @@ from kubeadm_py.addons.parameters import (
     RecordsParameter,
     StringParameter,
 )
-from kubeadm_py.model import host_needs, kernel
+from kubeadm_py.model import foreign, host_needs, kernel
 from kubeadm_py.model.cluster import AddonRequest
 
 from .conftest import NEEDED
@@ -200,6 +201,18 @@ def test_every_parameter_has_a_use(name):
 def test_every_pod_network_says_what_it_does_with_policies_and_which_file_it_writes():
     for addon in addons.available():
         assert ("pod-network" in addon.provides) == (addon.pod_network is not None)
+
+
+def test_every_pod_network_lists_what_a_reset_removes():
+    known = networks.traces()
+    assert {each.addon for each in known} == {each.name for each in addons.available() if each.pod_network}
+    for each in known:
+        assert each.cni_network
+        # Preflight finds what reset removes.
+        assert any(re.fullmatch(link, name) for link in each.links for name in foreign.CNI_INTERFACES)
+        text = "".join(path.read_text() for path in addons.load(each.addon).folder.rglob("*.j2"))
+        written = re.findall(r'"name": "([a-z0-9-]+)",\s+"cniVersion"', text)
+        assert set(written) <= {each.cni_network}
 
 
 def test_the_badge_run_is_for_what_node_tests_run():

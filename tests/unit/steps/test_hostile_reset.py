@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kubeadm_py.addons import networks
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Remove, RunScript, WriteFiles
 from kubeadm_py.model.facts import FileFact, HostFacts, Interface
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import files as pki_files
 from kubeadm_py.pki import requests as pki_requests
-from kubeadm_py.steps import kubelet_start
+from kubeadm_py.steps import kubelet_start, reset_network
 from kubeadm_py.steps.base import StepContext
 
 from . import resetting
@@ -59,9 +63,13 @@ COMMIT
 """
 
 
-def rules_script() -> str:
+def file_fact(path: str) -> FileFact:
+    return FileFact(path, 0o644, "root:root")
+
+
+def rules_script(known: Sequence[NetworkTraces] = resetting.TRACES) -> str:
     inventory = Inventory("demo", files={"/etc/x": {"sha256": "", "mode": "0644", "made": True}})
-    actions = resetting.actions(inventory, HostFacts(), keep_artifacts=True)
+    actions = resetting.actions(inventory, HostFacts(), keep_artifacts=True, known=known)
     script = next(
         a.script for a in actions if isinstance(a, RunScript) and a.title.startswith("remove the rules")
     )
@@ -241,6 +249,78 @@ OTHERS_ROUTES = (
 )
 
 
+CALICO = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:cali-INPUT - [0:0]
+:cali-wl-to-host - [0:0]
+:calibre - [0:0]
+-A INPUT -m comment --comment "cali:Cz_u1IQiXIMmKD4c" -j cali-INPUT
+-A INPUT -s 192.0.2.7/32 -m comment --comment "for cali: nothing" -j DROP
+-A INPUT -j calibre
+-A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT
+-A cali-INPUT -m comment --comment "cali:i7okJZpS8VxaJB3n" -j cali-wl-to-host
+COMMIT
+"""
+
+
+@pytest.mark.skipif(not _can_filter(), reason="needs iptables in a network namespace of one's own")
+def test_the_rules_of_a_pod_network_go_by_what_its_add_on_lists(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text(CALICO)
+    (tmp_path / "script").write_text(rules_script(networks.traces(["calico"])))
+    steps = "set -eu; iptables-restore <rules; sh -eu script; iptables-save -t filter"
+    done = subprocess.run(
+        ["unshare", "-rn", "sh", "-c", steps], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    left = [line for line in done.stdout.splitlines() if line.startswith(("-A", ":"))]
+    assert left == [
+        ":INPUT ACCEPT [0:0]",
+        ":FORWARD ACCEPT [0:0]",
+        ":OUTPUT ACCEPT [0:0]",
+        ":calibre - [0:0]",
+        '-A INPUT -s 192.0.2.7/32 -m comment --comment "for cali: nothing" -j DROP',
+        "-A INPUT -j calibre",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        (HostFacts(), set()),
+        (
+            HostFacts(
+                files={"/etc/cni/net.d/10-weave.conflist": file_fact("/etc/cni/net.d/10-weave.conflist")}
+            ),
+            {"weave"},
+        ),
+        (HostFacts(directories={"/var/lib/calico": 1}), {"calico", "canal"}),
+        (
+            HostFacts(files={paths.FLANNEL_SUBNET_ENV: file_fact(paths.FLANNEL_SUBNET_ENV)}),
+            {"flannel", "canal"},
+        ),
+        # Some of these run without Kubernetes, too.
+        (HostFacts(interfaces=(Interface("weave"),)), set()),
+    ],
+)
+def test_what_no_config_names_is_known_by_what_the_host_shows(facts: HostFacts, found: set[str]) -> None:
+    assert {each.addon for each in reset_network.on_host(networks.traces(), facts)} == found
+
+
+def test_what_a_pod_network_keeps_goes_and_the_file_that_tells_of_it_goes_last() -> None:
+    plugin = "/opt/cni/bin/flannel"
+    inventory = Inventory("x", {plugin: {"sha256": "", "mode": "0755", "made": True}})
+    for network in LINKS:
+        (known,) = (each for each in networks.traces([network]) if each.asked_for)
+        actions = resetting.actions(inventory, HostFacts(), keep_artifacts=True, known=[known])
+        removed = [path for a in actions if isinstance(a, Remove) for path in a.paths]
+        assert set(known.paths) - {plugin} <= set(removed)
+        assert removed[-1] == f"/etc/cni/net.d/{known.cni_config}"
+        assert plugin not in removed, "it is of the host's preparation"
+
+
 def network_script(subnet_env: bytes, interfaces: tuple[str, ...] = ()) -> str:
     known = FileFact(paths.FLANNEL_SUBNET_ENV, 0o644, "root:root", content=subnet_env)
     facts = HostFacts(files={known.path: known}, interfaces=tuple(Interface(name) for name in interfaces))
@@ -284,12 +364,33 @@ sh -eu script
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_flannels_links_go_by_whatever_name_it_gave_them() -> None:
-    present = ("lo", "eth0", "flannel.7", "flannel-v6.7", "flannel-wg", "flannel-wg-v6", "flannel-lab0")
-    script = network_script(SUBNET_ENV, present)
-    named = {line.split()[3] for line in script.splitlines() if line.startswith("ip link delete ")}
-    assert {"flannel.7", "flannel-v6.7", "flannel-wg", "flannel-wg-v6", "cni0"} <= named
-    assert not named & {"lo", "eth0", "flannel-lab0"}
+FLANNELS = ("flannel.7", "flannel-v6.7", "flannel-wg", "flannel-wg-v6")
+LINKS = {
+    "flannel": (*FLANNELS, "cni0"),
+    "calico": ("cali0123456789a", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali"),
+    "canal": (*FLANNELS, "cali0123456789a"),
+    "cilium": ("cilium_host", "cilium_net", "cilium_vxlan", "lxc0123456789ab", "lxc_health"),
+    "kube-router": ("kube-bridge", "kube-dummy-if", "tun-1009921"),
+    "weave": ("weave", "vethwe-bridge", "vethwe-datapath", "datapath", "vxlan-6784"),
+}
+OTHERS_LINKS = ("lo", "eth0", "flannel-lab0", "lxcbr0", "tun-a", "calibre0", "docker0", "weave-lab", "cni01")
+
+
+@pytest.mark.parametrize("network", LINKS)
+def test_a_pod_networks_links_go_by_whatever_name_it_gave_them(network: str, tmp_path: Path) -> None:
+    every = {link for links in LINKS.values() for link in links}
+    for name, body in (
+        ("ls", f"printf '%s\\n' {' '.join([*every, *OTHERS_LINKS])}"),
+        ("ip", f'echo "$3" >>{tmp_path}/deleted'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    actions = resetting.actions(
+        Inventory("x", units=["kubelet.service"]), HostFacts(), known=networks.traces([network])
+    )
+    script = next(a.script for a in actions if isinstance(a, RunScript) and a.title == "remove network links")
+    subprocess.run(["sh", "-euc", script], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True)
+    assert set((tmp_path / "deleted").read_text().split()) == set(LINKS[network])
 
 
 @pytest.mark.parametrize(
