@@ -372,8 +372,13 @@ class Machine(FakeHost):
             else:
                 assert "kubelet.conf" in body
                 self._put(paths.KUBELET_CONF, content, 0o600, "root:root")
-        for images in re.findall(r"^for image in (.*); do\n +(?:pull|ctr)", body, re.MULTILINE):
-            found = tuple(ImageFact(image, "sha256:1", pinned=True) for image in shlex.split(images))
+        pulled = re.findall(r"<<'KPY_IMAGES'\n(.*?)\nKPY_IMAGES", body, re.DOTALL)
+        pinned = re.findall(r"^for image in (.*); do\n +ctr", body, re.MULTILINE)
+        for images in (
+            *([line.split()[0] for line in each.splitlines()] for each in pulled),
+            *map(shlex.split, pinned),
+        ):
+            found = tuple(ImageFact(image, "sha256:1", pinned=True) for image in images)
             self.facts = replace(self.facts, images=(*self.facts.images, *found))
         for path in re.findall(r"^kpy_remove (.*)$", body, re.MULTILINE):
             self._remove(shlex.split(path)[0])

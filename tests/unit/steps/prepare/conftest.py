@@ -216,8 +216,8 @@ def _after_script(facts: HostFacts, action: RunScript) -> HostFacts:
     if verb == "pin":
         return replace(facts, images=tuple(replace(image, pinned=True) for image in facts.images))
     if verb == "pull":
-        line = next(line for line in action.script.splitlines() if line.startswith("for image in "))
-        pulled = line.removeprefix("for image in ").partition(";")[0].split()
+        listed = action.script.partition("<<'KPY_IMAGES'\n")[2].partition("\nKPY_IMAGES")[0]
+        pulled = [line.split()[0] for line in listed.splitlines()]
         return replace(facts, images=(*facts.images, *(ImageFact(name, "sha256:0") for name in pulled)))
     raise AssertionError(f"the model of a host does not know {action.title!r}")
 
