@@ -7,14 +7,15 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import yaml
-from lab import extras
+from lab import extras, nodes
 from lab.process import LabError
 
 from .cli import Cli
@@ -88,6 +89,23 @@ def until(look: Callable[[], Seen], wanted: Callable[[Seen], bool], within: floa
             found = str(error)
         assert time.monotonic() < ends, f"{what}: not after {within:.0f} s, but {found}"
         time.sleep(1)
+
+
+@contextmanager
+def round_trips(cluster: Cluster) -> Iterator[Callable[[], dict[str, int]]]:
+    """Have the nodes' own sshd count what is run on them meanwhile, by node."""
+    talkative = "/etc/ssh/sshd_config.d/00-talkative.conf"
+    asked = "journalctl -u ssh.service -o cat | grep -c '^Starting session: ' || :"
+
+    def each(script: str) -> dict[str, str]:
+        return {node.name: nodes.exec(node, ["sh", "-euc", script]).stdout for node in cluster.nodes}
+
+    each(f"echo LogLevel VERBOSE >{talkative}; systemctl reload ssh.service")
+    try:
+        before = each(asked)
+        yield lambda: {name: int(now) - int(before[name]) for name, now in each(asked).items()}
+    finally:
+        each(f"rm {talkative}; systemctl reload ssh.service")
 
 
 def apply(cluster: Cluster, *objects: dict[str, Any]) -> None:
