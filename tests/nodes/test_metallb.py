@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from lab import nodes, topology
 from lab.process import run
 
@@ -20,10 +21,26 @@ FIRST, LAST = topology.address(LAB, 200), topology.address(LAB, 209)
 WITHIN = 90.0
 
 
+CONVERSION = {
+    "strategy": "Webhook",
+    "webhook": {
+        "conversionReviewVersions": ["v1beta1", "v1beta2"],
+        "clientConfig": {
+            "service": {"name": "metallb-webhook-service", "namespace": "metallb-system", "path": "/convert"}
+        },
+    },
+}
+"""What upstream's published manifest says of BGPPeer beside its bare type: the controller insists on it."""
+
+
 @pytest.fixture(scope="module")
-def cluster(fleet: Fleet, cli: Cli) -> Iterator[Cluster]:
-    types = {"metallb": str(upstream_types("metallb"))}
-    parameters = {"addresses": [f"{FIRST}-{LAST}"], "crds": types}
+def cluster(fleet: Fleet, cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    types = [each for each in yaml.safe_load_all(upstream_types("metallb").read_text()) if each]
+    [peers] = (each for each in types if each["metadata"]["name"] == "bgppeers.metallb.io")
+    peers["spec"]["conversion"] = CONVERSION
+    published = tmp_path_factory.mktemp("types") / "metallb.yaml"
+    published.write_text(yaml.safe_dump_all(types))
+    parameters = {"addresses": [f"{FIRST}-{LAST}"], "crds": {"metallb": str(published)}}
     addon = {"name": "metallb", "parameters": parameters}
     yield with_addons(fleet, cli, "metallb", [addon], built=["metallb"], hosts=("cp1", "w1", "w2"))
     fleet.bare()
