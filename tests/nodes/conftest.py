@@ -43,6 +43,7 @@ ORDER = (
     "test_metallb",
     "test_dashboard",
     "test_registries",
+    "test_host_containerd",  # w1 anew, and anew again after it
     "test_rendered_storage",  # w1 anew with more packages, and anew again after it
     "test_shared_storage",  # on new nodes with more packages, and new ones again after it
     "test_proxy_modes",
