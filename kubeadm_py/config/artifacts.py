@@ -10,6 +10,7 @@ from kubeadm_py.config.own_files import read_local
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model.cluster import ArtifactSource
+from kubeadm_py.model.images import DEFAULT_REPOSITORY
 
 ALWAYS_PULL = "AlwaysPullImages"
 _PUBLIC_KEY: Path = ("spec", "artifacts", "publicKey")
@@ -36,7 +37,9 @@ def read_public_key(whole: Whole, problems: Problems) -> bytes:
 def _check_always_pull(whole: Whole, problems: Problems) -> None:
     """Refuse an admission plugin that has every image pulled where there is nowhere to pull from."""
     spec, shared = whole.cluster.value.spec, whole.cluster_configuration
-    if spec.artifacts.source != ArtifactSource.BUNDLE or shared.value.image_repository:
+    if spec.artifacts.source != ArtifactSource.BUNDLE:
+        return
+    if shared.value.image_repository not in ("", DEFAULT_REPOSITORY):
         return
     if any(each.mirrors or each.replace_with for each in spec.registries.values()):
         return

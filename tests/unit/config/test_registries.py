@@ -103,3 +103,8 @@ def test_always_pull_needs_a_registry_beside_a_bundle(read):
     assert read("{registry.k8s.io: {mirrors: [m.lan]}}", "bundle", ALWAYS_PULL).cluster.registries
     assert read("{}", "official", ALWAYS_PULL)
     assert read("{}", "bundle", ALWAYS_PULL + "imageRepository: m.lan/k8s\n")
+
+
+def test_the_public_registry_by_its_name_is_no_registry_of_ones_own(read):
+    with pytest.raises(ConfigError, match="AlwaysPullImages"):
+        read("{}", "bundle", ALWAYS_PULL + "imageRepository: registry.k8s.io\n")
