@@ -125,12 +125,12 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def mirror(folder: Path) -> Iterator[str]:
-    """Serve a folder on loopback; yield its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
+def mirror(folder: Path, address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve a folder on loopback, or at another address of this machine; yield its URL."""
+    server = ThreadingHTTPServer((address, 0), partial(_Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{address}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from kubeadm_py.artifacts import bundle, official
 from kubeadm_py.config.load import load
 from kubeadm_py.plan import bundles
 
-from . import registries
+from . import debs, registries
 from .conftest import LAB
 
 pytestmark = pytest.mark.long
@@ -132,26 +133,91 @@ def test_a_cluster_comes_from_its_own_bundle(cli, fleet, pair, tmp_path):
     assert image in shell(w1, "ctr -n k8s.io images ls -q")
 
 
-def test_a_cluster_comes_from_a_mirror_and_a_registry_with_a_password(cli, fleet, pair, tmp_path):
-    """Binaries from a server laid out as the official ones, images from a registry with a CA of its own."""
-    (tmp_path / "login").write_text(LOGIN)
-    (tmp_path / "login").chmod(0o600)
-    name = f"{topology.gateway(LAB)}:{PORT}"
-    files = tmp_path / "files"
+def from_elsewhere(source: str, url: str, registry: str, folder: Path):
+    """Return what makes a config of two hosts take binaries from a mirror and images from a registry."""
+    (folder / "login").write_text(LOGIN)
+    (folder / "login").chmod(0o600)
 
     def edit(documents):
         spec = of_two(documents)
-        spec["artifacts"] = {"source": "official", "path": url}
+        spec["artifacts"] = {"source": source, "path": url}
         spec["registries"] = {
-            name: {"caFile": str(tmp_path / "ca.crt"), "credentialsFile": str(tmp_path / "login")},
-            **{each: {"mirrors": [f"{name}/all"]} for each in ("registry.k8s.io", "ghcr.io", "docker.io")},
+            registry: {"caFile": str(folder / "ca.crt"), "credentialsFile": str(folder / "login")},
+            **{
+                each: {"mirrors": [f"{registry}/all"]} for each in ("registry.k8s.io", "ghcr.io", "docker.io")
+            },
         }
+
+    return edit
+
+
+def relay(node, here: str, there: str) -> None:
+    """Let what listens on this machine's loopback be reached under the same URL on a node."""
+    listen, to = (each.removeprefix("http://").rpartition(":") for each in (here, there))
+    words = f"TCP-LISTEN:{listen[2]},fork,reuseaddr,bind=127.0.0.1 TCP:{to[0]}:{to[2]}"
+    shell(node, f"systemd-run --quiet --unit=mirror-relay --collect socat {words}")
+
+
+def test_kubernetes_comes_as_packages_from_its_own_repository(cli, fleet, pair, tmp_path):
+    """By the node's own apt; what there are no packages of from a mirror, images from a registry."""
+    name = f"{topology.gateway(LAB)}:{PORT}"
+    files = tmp_path / "files"
+    fields = "${Package} ${db:Status-Abbrev}${Version}\\n"
+    status = f"dpkg-query -W -f '{fields}' cri-tools kubectl kubelet kubernetes-cni"
+
+    files.mkdir()
+    with (
+        registries.mirror(files) as url,
+        registries.mirror(files, topology.gateway(LAB)) as outside,
+        registries.registry(tmp_path, topology.gateway(LAB), PORT, LOGIN, tls=True),
+    ):
+        config = fleet.variant("packaged", from_elsewhere("packages", url, name, tmp_path))
+        cluster = load(str(config)).cluster
+        lab_bundle = bundle.read(fleet.lab.bundle)
+        registries.publish(
+            lab_bundle.view(),
+            bundles.wanted(cluster, ["amd64"]).binaries,
+            official.component_versions(cluster.kubernetes_version),
+            files,
+        )
+        debs.publish(lab_bundle.view(), cluster.kubernetes_version, "amd64", files)
+        cli.run(
+            "bundle", "push", fleet.lab.bundle, "--config", config, "--registry", f"{name}/all", within=WITHIN
+        )
+        for node in pair:
+            relay(node, url, outside)
+        cli.run("apply", "--config", config, within=WITHIN)
+        fleet.runs(config)
+        for node in pair:
+            assert shell(node, status).splitlines() == [
+                "cri-tools hi 1.9.1-1.1",
+                "kubectl hi 1.36.3-1.1",
+                "kubelet hi 1.36.3-1.1",
+                "kubernetes-cni hi 1.9.1-1.1",
+            ]
+            assert shell(node, "command -v kubelet") == "/usr/bin/kubelet"
+            drop_in = "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
+            assert shell(node, f"systemctl cat kubelet | grep -c '^# {drop_in}'") == "1"
+        assert "nothing changed" in cli.run("apply", "--config", config).out
+        cli.run("verify", "--config", config, within=WITHIN)
+
+        cli.run("reset", "--config", config, "--yes", within=WITHIN)
+        for node in pair:
+            assert shell(node, f"{status} 2>/dev/null || :") == ""
+            assert shell(node, "apt-mark showhold; ls /etc/apt/sources.list.d") == ""
+            shell(node, "systemctl stop mirror-relay")
+
+
+def test_a_cluster_comes_from_a_mirror_and_a_registry_with_a_password(cli, fleet, pair, tmp_path):
+    """Binaries from a server laid out as the official ones, images from a registry with a CA of its own."""
+    name = f"{topology.gateway(LAB)}:{PORT}"
+    files = tmp_path / "files"
 
     with (
         registries.mirror(files) as url,
         registries.registry(tmp_path, topology.gateway(LAB), PORT, LOGIN, tls=True),
     ):
-        config = fleet.variant("mirrored", edit)
+        config = fleet.variant("mirrored", from_elsewhere("official", url, name, tmp_path))
         cluster = load(str(config)).cluster
         wanted = bundles.wanted(cluster, ["amd64"])
         lab_bundle = bundle.read(fleet.lab.bundle)
