@@ -137,6 +137,17 @@ def test_a_rerun_changes_nothing(whole, cli):
     assert {node.name: managed(node) for node in whole.nodes} == before
 
 
+@pytest.mark.parametrize(("name", "role"), [("w1", "control-plane"), ("cp3", "worker")])
+def test_a_role_that_changes_is_refused_and_nothing_is_touched(whole, cli, name, role):
+    before = {node.name: managed(node) for node in whole.nodes}
+    hosts = [{**host, "role": role} if host["name"] == name else host for host in whole.hosts]
+    refused = cli.run("apply", "--config", whole.edited(f"{name}-{role}", hosts=hosts), code=3)
+    assert "RoleChange" in refused.text
+    assert f"kubeadm-py remove {name}" in refused.text
+    assert "an odd number" in refused.text, "two or four members of etcd are warned of"
+    assert {node.name: managed(node) for node in whole.nodes} == before
+
+
 def test_an_edit_changes_what_was_edited_and_a_new_host_joins(whole, cli, fleet):
     untouched = {node.name: managed(node) for node in whole.nodes}
     w2 = fleet.node("w2")
