@@ -13,6 +13,8 @@ from kubeadm_py.model.cluster import ExternalEtcd, LoadBalancer, Node, ResolvedC
 PROBE_MARKER = "##kubeadm-py facts "
 """What the probe's only line of output starts with; JSON follows."""
 
+LITTLE = ("system",)
+"""Parts to ask for where no facts are needed: reaching a host is what counts."""
 TIME_SERVICES = (
     "systemd-timesyncd",
     "chronyd",

@@ -83,12 +83,13 @@ def found(
         {name: is_ready(item) for name, item in nodes.items()},
         _endpoint(items),
         listed,
-        {name: _addresses(item) for name, item in nodes.items()},
+        {name: addresses(item) for name, item in nodes.items()},
         frozenset(name for name, item in nodes.items() if _LABEL in (item["metadata"].get("labels") or {})),
     )
 
 
-def _addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
+def addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses that a Node's kubelet gave it."""
     listed = node.get("status", {}).get("addresses") or ()
     return tuple(str(each["address"]) for each in listed if each.get("type") == "InternalIP")
 

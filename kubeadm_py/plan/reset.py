@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,15 +10,15 @@ from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
-from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import CLEANUP_NODE, PREFLIGHT, REMOVE_ETCD_MEMBER, RESET, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.plan import leaving, phases, preflight
+from kubeadm_py.plan import farewell, leaving, phases, preflight
 from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.farewell import Farewell
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.preflight import run as preflight_run
@@ -46,26 +45,32 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class ResetReport:
-    """Hold what a reset did; `untouched` hosts held nothing of a cluster."""
+    """Hold what a reset does, or did: its plan, and whom it is about."""
 
     plan: Plan
-    changed: int
+    hosts: tuple[str, ...]
+    """Those that were reached."""
     untouched: tuple[str, ...]
+    """Those that held nothing of a cluster, and have no Node that an earlier reset left."""
+    forgotten: tuple[str, ...] = ()
+    """Those that held nothing, and have one."""
+    changed: int = 0
 
-
-def affected(plan: Plan) -> list[str]:
-    """Return the hosts that a plan changes."""
-    return list(dict.fromkeys(host.host for stage in plan.stages for host in stage.hosts))
+    @property
+    def affected(self) -> list[str]:
+        """Return the hosts that are reset; a control plane that stays and deletes Nodes is none of them."""
+        changed = dict.fromkeys(host.host for stage in self.plan.stages for host in stage.hosts)
+        return [name for name in self.hosts if name in changed or name in self.forgotten]
 
 
 def reset(
-    run: Run, targets: Sequence[Node], wish: Wish, *, confirm: Callable[[Plan], bool]
+    run: Run, targets: Sequence[Node], wish: Wish, *, confirm: Callable[[ResetReport], bool]
 ) -> ResetReport | None:
     """Look, ask `confirm`, take hosts out of etcd, remove what is the cluster's; None where not confirmed.
 
     Hosts are handled at once and apart from each other; those that cannot be reached are told first, and
-    raise RunFailedError once the others are done. Where a control plane of the file stays, the removed
-    hosts' Node objects are deleted there.
+    raise RunFailedError once the others are done. Where a control plane of the file stays, the Nodes of
+    clean hosts are deleted there; also those of hosts that an earlier reset had cleaned.
     """
     return _Reset(run, targets, wish).through(confirm)
 
@@ -76,27 +81,28 @@ class _Reset:
     targets: Sequence[Node]
     wish: Wish
     unreached: list[KubeadmPyError] = field(default_factory=list)
+    reached: tuple[str, ...] = ()
+    farewell: Farewell = field(default_factory=Farewell)
 
-    def through(self, confirm: Callable[[Plan], bool]) -> ResetReport | None:
+    def through(self, confirm: Callable[[ResetReport], bool]) -> ResetReport | None:
         run, options = self.run, self.run.options
         skipped = (run.cluster.reset.skip_phases, options.skip_phases)
         chosen = phases.selection(RESET, options.only_phases, *skipped)
         self._look()
         self._name()
-        names = list(run.sessions)
+        self.reached = tuple(run.sessions)
         _refuse_foreign(run)
         if chosen.wants(PREFLIGHT):
             _check(run)
-        plan = self._plan(chosen)
-        untouched = tuple(name for name in names if not self._holds_anything(name))
-        if options.dry_run or plan.empty:
+        report = self._plan(chosen)
+        if options.dry_run or report.plan.empty:
             self._tell_unreached("nothing was removed")
-            return ResetReport(plan, 0, untouched)
-        if not confirm(plan):
+            return report
+        if not confirm(report):
             return None
-        self._carry_out(plan)
-        self._tell_unreached(f"{', '.join(affected(plan))} reset")
-        return ResetReport(plan, sum(changes(stage) for stage in plan.stages), untouched)
+        self._carry_out(report)
+        self._tell_unreached(f"{', '.join(report.affected)} reset")
+        return replace(report, changed=sum(changes(stage) for stage in report.plan.stages))
 
     def _look(self) -> None:
         """Look at the hosts; go on with those that are there."""
@@ -132,7 +138,7 @@ class _Reset:
                 error.fix = f"once it is back: kubeadm-py reset{config} --host {error.host}"
             raise RunFailedError(self.unreached)
 
-    def _plan(self, chosen: Selection) -> Plan:
+    def _plan(self, chosen: Selection) -> ResetReport:
         run = self.run
         leave_etcd = leaving.Leave()
         if chosen.wants(REMOVE_ETCD_MEMBER):
@@ -141,7 +147,7 @@ class _Reset:
         elif chosen.wants(CLEANUP_NODE):
             _warn_of_members(run)
         plans, forgets = [], []
-        for name in run.sessions:
+        for name in self.reached:
             host = self._host(name, chosen)
             if chosen.wants(CLEANUP_NODE) and leave_etcd.others_stay:
                 forgets += self._forgets(name)
@@ -157,15 +163,29 @@ class _Reset:
                     name,
                     "once these containers are gone, reset again",
                 )
-        return Plan(
+        bare = [name for name in self.reached if not self._holds_anything(name)]
+        if self.wish.whole_file and chosen.wants(CLEANUP_NODE):
+            self.farewell = self._ask_for_nodes(bare)
+        plan = Plan(
             "reset",
             (
                 # While its own API server still has an etcd to ask.
-                Stage("forget", "delete Nodes", tuple(forgets)),
+                Stage(farewell.STAGE, farewell.TITLE, tuple(forgets)),
                 Stage("leave", "leave etcd", leave_etcd.plans),
                 Stage("reset", "remove what the inventory lists", tuple(plans)),
+                self.farewell.stage(self.reached),
             ),
         )
+        forgotten = tuple(name for name in bare if name in self.farewell.names)
+        untouched = tuple(name for name in bare if name not in forgotten)
+        return ResetReport(plan, self.reached, untouched, forgotten)
+
+    def _ask_for_nodes(self, bare: Sequence[str]) -> Farewell:
+        """Ask a control plane that stays whom of the hosts it knows."""
+        targets = {node.name for node in self.targets}
+        staying = [node for node in self.run.cluster.control_planes if node.name not in targets]
+        hosts = [self.run.sessions[name] for name in self.reached]
+        return farewell.ask(self.run, staying, hosts, bare)
 
     def _host(self, name: str, chosen: Selection) -> ResetHost:
         session, cluster = self.run.sessions[name], self.run.cluster
@@ -208,54 +228,40 @@ class _Reset:
                     _removal(self.run, name),
                 )
 
-    def _carry_out(self, plan: Plan) -> None:
+    def _carry_out(self, report: ResetReport) -> None:
         run = self.run
         executor = run.executor({}, Source().open_images)
-        *before, clean = plan.stages
+        *before, clean, _ = report.plan.stages
         for stage in before:
             left = executor.run(stage)
             left.raise_first()
             run.changed += sum(left.changed.values())
         result = executor.run(clean, probe_after=True)
         run.changed += sum(result.changed.values())
-        gone = [name for name in result.changed if self._cleaned(plan, name)]
+        gone = [name for name in result.changed if _is_cleaned(clean, name)]
         for name in gone:
             self._tell_what_is_left(name)
-        if self.wish.whole_file:
-            self._forget_nodes(gone)
+        self._forget(executor, [*gone, *report.forgotten])
         if result.errors:
             raise RunFailedError([*result.errors.values(), *self.unreached])
 
-    def _forget_nodes(self, names: list[str]) -> None:
-        """Delete the Node objects on a control plane that stays; who is gone is no failure."""
-        run, targets = self.run, {node.name for node in self.targets}
-        staying = [node for node in run.cluster.control_planes if node.name not in targets]
-        if not staying or not names:
-            return
-        for node in staying:
-            try:
-                with closing(run.connect(node)) as host:
-                    host.connect()
-                    kubectl.run(
-                        host,
-                        ["delete", "node", "--ignore-not-found", *names],
-                        doing=f"deleting the nodes {', '.join(names)}",
-                    )
-            except KubeadmPyError as error:
-                why = error
-            else:
-                return
-        text = f"the Node objects of {', '.join(names)} may still be there: {why.summary}"
-        run.bus.emit(Notice("warning", text, staying[-1].name, f"kubectl delete node {' '.join(names)}"))
+    def _forget(self, executor: Executor, names: Sequence[str]) -> None:
+        """Delete the Nodes of hosts that are clean; where that fails they are clean all the same."""
+        stage = self.farewell.stage(names)
+        result = executor.run(stage)
+        self.run.changed += sum(result.changed.values())
+        for speaker, error in result.errors.items():
+            farewell.tell_doubt(self.run, names, speaker, error)
 
     def _tell_what_is_left(self, name: str) -> None:
         found = reset_left.left(self.run.sessions[name].facts)
         if found:
             self.run.warn(f"left, for it is not known to be the cluster's: {found}", name)
 
-    def _cleaned(self, plan: Plan, name: str) -> bool:
-        done = next(host for host in plan.stages[-1].hosts if host.host == name)
-        return any(step.step == CLEANUP_NODE for step in done.steps)
+
+def _is_cleaned(stage: Stage, name: str) -> bool:
+    done = next(host for host in stage.hosts if host.host == name)
+    return any(step.step == CLEANUP_NODE for step in done.steps)
 
 
 def _check(run: Run) -> None:

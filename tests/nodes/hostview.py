@@ -9,6 +9,10 @@ from lab.topology import Node
 _PRUNED = "/var/log /var/cache /var/tmp /var/lib/systemd /var/lib/apt /var/lib/containerd"
 # What comes and goes with logins, timers and this very script.
 _PASSING = r"^(sshd|sudo|sh|bash|ps|sort|awk|sed|grep|find|\(sd-pam\)|systemd|apt|dpkg)"
+# docker writes this file anew for a container that it starts again, with the same text (seen below), ...
+_TIMELESS = r"s:^(/etc/resolv\.conf .*) [0-9.]+$:\1:"
+# ... and its resolver listens at another port then, which its own chains name.
+_PORTLESS = r"/^-A DOCKER_/s:(127\.0\.0\.11\:|--sport )[0-9]+:\1PORT:"
 _LOOK = f"""
 set -u
 echo '## files'
@@ -16,7 +20,9 @@ prune=
 for path in {_PRUNED}; do prune="$prune -path $path -prune -o"; done
 find /etc /usr /opt /srv /boot /root /home /var $prune \\
   \\( -type f -printf '%p %m %U:%G %s %T@\\n' \\) -o \\( -type l -printf '%p -> %l\\n' \\) \\
-  -o -printf '%p %y %m %U:%G\\n' | sort
+  -o -printf '%p %y %m %U:%G\\n' | sed -E '{_TIMELESS}' | sort
+echo '## resolver'
+cat /etc/resolv.conf
 echo '## links'
 ip -o link | awk '{{print $2}}' | sed 's/[@:].*//' | sort
 echo '## routes'
@@ -24,7 +30,8 @@ ip route | sort
 echo '## rules'
 for tool in iptables ip6tables; do
   # Chains that the kernel always has, and counters, are no rules.
-  $tool-save | grep -E '^-|^:[^ ]+ - ' | sed 's/ \\[[0-9:]*\\]$//' | sed "s/^/$tool /"
+  $tool-save | grep -E '^-|^:[^ ]+ - ' | sed 's/ \\[[0-9:]*\\]$//' | sed -E '{_PORTLESS}' |
+    sed "s/^/$tool /"
 done | sort
 nft list tables | grep -vE '^table ip6? (filter|nat|mangle|raw|security)$' | sort
 echo '## mounts'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -30,14 +31,22 @@ def shell(node, script, *, stdin="", check=True):
 
 
 @pytest.fixture(scope="module")
-def machines(fleet, tmp_path_factory):
-    """cp1, w1 and w2, prepared and members of nothing, with kubeadm-py installed and no way to each other."""
+def machines(fleet, cli, tmp_path_factory):
+    """cp1, w1 and w2, prepared (w2 as a control plane), members of nothing, with no way to each other.
+
+    kubeadm-py is installed on each.
+    """
+    machines = [fleet.node(name) for name in ("cp1", "w1", "w2")]
+
+    def a_second_control_plane(documents):
+        documents["ClusterConfiguration"]["controlPlaneEndpoint"] = endpoint(machines[0])
+        documents["Cluster"]["spec"]["hosts"][-1]["role"] = "control-plane"
+
     # What prepared them stays: kubeadm's form finds runtime and kubelet there.
     for name in ("cp1", "w1", "w2"):
         fleet.bare(name)
-    fleet.cluster(workers=2)
+    cli.run("apply", "--config", fleet.variant("a-second-control-plane", a_second_control_plane))
     fleet.bare()
-    machines = [fleet.node(name) for name in ("cp1", "w1", "w2")]
     built = onmachine.wheel(tmp_path_factory.mktemp("wheel"))
     for node in machines:
         onmachine.install(node, built)
@@ -141,6 +150,72 @@ def test_the_first_control_plane_phase_by_phase(machines):
     as_before(before, cp1)
 
 
+def members(node):
+    """Return the names of those that have a vote."""
+    said = json.loads(typed(node, "etcd", "members", "-o", "json").out)
+    return [each["name"] for each in said["items"] if each["vote"]]
+
+
+def test_a_further_control_plane_phase_by_phase(machines):
+    """kubeadm's order; a config where a phase has to know the cluster, admin.conf once that is there."""
+    cp1, _, w2 = machines
+    before = {node.name: hostview.look(node) for node in (cp1, w2)}
+    started = typed(cp1, "init", "--config", CONFIG, "--upload-certs").out
+    (key,) = re.findall(r"^[0-9a-f]{64}$", started, re.MULTILINE)
+    printed = typed(cp1, "token", "create", "--print-join-command", "--certificate-key", key).out
+    kubeadms = shlex.split(printed.splitlines()[1])
+    assert kubeadms[-3:] == ["--control-plane", "--certificate-key", key]
+    by_name = dict(zip(kubeadms[3::2], kubeadms[4::2], strict=False))
+    document = {
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "JoinConfiguration",
+        "discovery": {
+            "bootstrapToken": {
+                "apiServerEndpoint": kubeadms[2],
+                "token": by_name["--token"],
+                "caCertHashes": [by_name["--discovery-token-ca-cert-hash"]],
+            }
+        },
+        "controlPlane": {"certificateKey": key},
+        "nodeRegistration": {"ignorePreflightErrors": ["SystemVerification"]},
+    }
+    shell(w2, f"umask 077; cat >{CONFIG}", stdin=yaml.safe_dump(document))
+
+    for words in ("download-certs", "certs", "kubeconfig"):
+        typed(
+            w2, "join", "phase", "control-plane-prepare", words, *kubeadms[2:-2], *certificate_key(words, key)
+        )
+    refused = typed(w2, "join", "phase", "etcd-join", code=2)
+    assert "which cluster is it about?" in refused.text
+    typed(w2, "join", "phase", "control-plane-prepare", "control-plane", "--control-plane")
+    typed(w2, "join", "phase", "preflight", "--config", CONFIG)
+    typed(w2, "join", "phase", "kubelet-start", "--config", CONFIG)
+    assert members(cp1) == ["cp1"]
+    typed(w2, "join", "phase", "etcd-join", "--control-plane")
+    assert members(cp1) == ["cp1", "w2"]
+    typed(w2, "join", "phase", "kubelet-wait-bootstrap", "--config", CONFIG)
+    marked = ("get", "nodes", "-l", "node-role.kubernetes.io/control-plane", "-o", "name")
+    assert kubectl(cp1, *marked).split() == ["node/cp1"]
+    typed(w2, "join", "phase", "control-plane-join", "mark-control-plane", "--control-plane")
+    assert kubectl(cp1, *marked).split() == ["node/cp1", "node/w2"]
+    typed(w2, "join", "phase", "wait-control-plane")
+    kubectl(w2, "--server", f"https://{endpoint(w2)}", "get", "--raw", "/readyz")
+    assert "nothing changed" in typed(w2, "join", "--config", CONFIG).out
+
+    shell(w2, f"rm {CONFIG}")
+    typed(w2, "reset", "--force", "--keep-artifacts")
+    assert members(cp1) == ["cp1"]
+    assert kubectl(cp1, "get", "nodes", "-o", "name").split() == ["node/cp1"]
+    typed(cp1, "reset", "--force", "--keep-artifacts")
+    for node in (cp1, w2):
+        as_before(before[node.name], node)
+
+
+def certificate_key(phase, key):
+    """kubeadm's phase `certs` is the one of these that does not take it."""
+    return () if phase == "certs" else ("--certificate-key", key)
+
+
 def test_a_machine_without_a_cluster_is_told_so(machines):
     w1 = machines[1]
     before = hostview.look(w1)
@@ -161,9 +236,15 @@ def test_a_machine_without_a_cluster_is_told_so(machines):
     hostview.assert_same(before, hostview.look(w1))
 
 
-def test_a_runtime_that_is_stopped_is_started(machines):
+def test_a_runtime_that_is_masked_is_told_and_one_that_is_stopped_is_started(machines):
     cp1 = machines[0]
-    shell(cp1, "systemctl stop containerd.service")
+    shell(cp1, "systemctl stop containerd.service; systemctl mask --quiet containerd.service")
+    before = hostview.look(cp1)
+    refused = typed(cp1, "init", "--config", CONFIG, code=3)
+    assert "containerd.service is masked" in refused.text
+    assert "systemctl unmask containerd.service" in refused.text
+    hostview.assert_same(before, hostview.look(cp1))
+    shell(cp1, "systemctl unmask --quiet containerd.service")
     said = typed(cp1, "init", "--config", CONFIG)
     assert "containerd.service started" in said.text
     nodes.exec(cp1, [*KUBECTL, "get", "--raw", "/readyz"])

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from kubeadm_py.engine.events import Event, EventBus, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.transport.connect import host_for
-
-LITTLE = ("system",)
-"""Parts of the probe that an errand asks where it needs no facts: reaching a host is what counts."""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeadm_py.cli.frame import Display
@@ -14,7 +15,9 @@ from kubeadm_py.config.flags import at_hosts, from_init_flags, from_join_flags, 
 from kubeadm_py.config.live import adopt
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
+from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.phases import JOIN, parts
 from kubeadm_py.transport.connect import Approached
 
 if TYPE_CHECKING:
@@ -43,6 +46,29 @@ def member(hosts: Sequence[str], phases: Sequence[str], flags: Mapping[str, Any]
     return replace(cluster, nodes=tuple(replace(node, role=role) for node in cluster.nodes))
 
 
+def with_own_admin(
+    flags: Mapping[str, Any], hosts: Sequence[str], phases: Sequence[str], admin_conf: str = paths.ADMIN_CONF
+) -> Mapping[str, Any]:
+    """Let a control plane's phases alone find the cluster by the machine's admin.conf, as kubeadm does.
+
+    Raise UsageError for phases that can be told of no cluster, where there is none.
+    """
+    if not phases or flags.get("discovery-file"):
+        return flags
+    if flags.get("control-plane") and not hosts and Path(admin_conf).exists():
+        return {**flags, "discovery-file": admin_conf}
+    asked = [phase for phase in JOIN if phase.name in phases]
+    if not any(
+        "token" in part.flags.split() for phase in asked for part in (phase, *parts(JOIN, phase.name))
+    ):
+        raise UsageError(
+            f"join phase {' '.join(phases).replace('/', ' ')}: which cluster is it about?",
+            fix="name it: --config FILE; on the machine itself, after join phase control-plane-prepare "
+            f"kubeconfig, --control-plane is enough: {admin_conf} tells",
+        )
+    return flags
+
+
 def run(
     display: Display,
     *,
@@ -69,6 +95,8 @@ def run(
         cluster = member(hosts, only_phases, flags)
         targets = list(cluster.nodes)
     else:
+        if not endpoint:
+            flags = with_own_admin(flags, hosts, only_phases)
         cluster = from_join_flags(endpoint, hosts=hosts, **_tokens(flags))
         targets = list(cluster.nodes)
     known = loaded is not None and loaded.has_cluster_document

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from kubeadm_py.cli.verbs import reading
-from kubeadm_py.cli.verbs.errand import LITTLE, errand, first
+from kubeadm_py.cli.verbs.errand import errand, first
 from kubeadm_py.errors import UsageError
+from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.versions import DEFAULT_VERSION, Version
 from kubeadm_py.transport.base import Host

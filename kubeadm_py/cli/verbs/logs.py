@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading
-from kubeadm_py.cli.verbs.errand import LITTLE, errand
+from kubeadm_py.cli.verbs.errand import errand
 from kubeadm_py.config.flags import at_hosts, from_init_flags
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError, worst
+from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.kube import logs
 from kubeadm_py.kube.logs import Log
 from kubeadm_py.model.cluster import Node, ResolvedCluster

@@ -11,7 +11,6 @@ from kubeadm_py.cli.verbs import asking, common, plans, reading
 from kubeadm_py.config.flags import at_hosts, from_reset_flags, ignored_by_flag
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.phases import PREFLIGHT
-from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan import reset
 from kubeadm_py.plan.run import Options, running
 
@@ -75,7 +74,7 @@ def run(
             a_run,
             targets,
             reset.Wish(keep_artifacts, whole_file),
-            confirm=lambda plan: yes or _ask(plan),
+            confirm=lambda planned: yes or _ask(planned.affected),
         )
         if report is None:
             end.verdict = "nothing was removed"
@@ -83,17 +82,16 @@ def run(
             plans.show_plan(a_run, report.plan)
             end.verdict = "nothing was removed (--dry-run)"
         elif only_phases == (PREFLIGHT,):
-            there = [name for name in a_run.sessions if name not in report.untouched]
+            there = [name for name in report.hosts if name not in report.untouched]
             found = f"a reset would clean {', '.join(there)}" if there else NOTHING
             end.verdict = f"{found}; nothing was removed"
         elif only_phases:
-            end.verdict = plans.alone("reset", only_phases, list(a_run.sessions), report.changed)
+            end.verdict = plans.alone("reset", only_phases, report.hosts, report.changed)
         elif not report.changed:
-            end.verdict = f"{', '.join(report.untouched or a_run.sessions)}: {NOTHING}"
+            end.verdict = f"{', '.join(report.untouched or report.hosts)}: {NOTHING}"
         else:
-            end.verdict = f"{', '.join(reset.affected(report.plan))} reset"
+            end.verdict = f"{', '.join(report.affected)} reset"
 
 
-def _ask(plan: Plan) -> bool:
-    names = ", ".join(reset.affected(plan))
-    return asking.ask("reset", f"This removes the node and all its data from: {names}.")
+def _ask(names: Sequence[str]) -> bool:
+    return asking.ask("reset", f"This removes the node and all its data from: {', '.join(names)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from kubeadm_py.model import images, paths, runtimes, versions
@@ -25,6 +26,18 @@ def cri(ctx: CheckContext) -> Iterator[Hit]:
             f"the container runtime is not ready: {ctx.facts.cri_message or 'it gives no reason'}",
             f"journalctl -u {_unit(socket)} -n 50 on the host says more",
         )
+
+
+def masked(ctx: CheckContext) -> Iterator[Hit]:
+    """Look for units that are to run and that somebody has forbidden systemd to start."""
+    runtime = runtimes.of_socket(ctx.node.cri_socket)
+    for name in (*([runtime.unit] if runtime else []), posixpath.basename(paths.KUBELET_UNIT)):
+        unit = ctx.facts.units.get(name)
+        if unit is not None and unit.load_state == "masked":
+            yield Hit(
+                f"{name} is masked: systemd does not start it, whoever asks",
+                f"systemctl unmask {name} on the host, once whoever masked it agrees",
+            )
 
 
 def _unit(socket: str) -> str:
@@ -84,6 +97,16 @@ def image_pull(ctx: CheckContext) -> Iterator[Hit]:
 
 
 CHECKS = (
+    Check(
+        "MaskedUnits",
+        Severity.ERROR,
+        Gate.HOST,
+        EVERYWHERE,
+        "The units of the container runtime and of the kubelet are not masked.",
+        masked,
+        tested="node",
+        kubeadm=False,
+    ),
     Check(
         "CRI",
         Severity.ERROR,

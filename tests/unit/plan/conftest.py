@@ -96,6 +96,8 @@ class API:
     deleted: list[str] = field(default_factory=list)
     nodes: dict[str, bool] = field(default_factory=dict)
     """Node name -> whether it is Ready."""
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Node name -> what its kubelet said; nothing where none ran."""
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     """Node name -> what it was labelled with."""
     taints: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
@@ -122,7 +124,12 @@ class API:
             "kind": "Node",
             "metadata": {"name": name, "labels": self.labels.get(name, {})},
             "spec": {"taints": list(self.taints.get(name, {}).values())},
-            "status": {"conditions": [{"type": "Ready", "status": str(self.nodes[name])}]},
+            "status": {
+                "conditions": [{"type": "Ready", "status": str(self.nodes[name])}],
+                "addresses": [
+                    {"type": "InternalIP", "address": address} for address in self.addresses.get(name, ())
+                ],
+            },
         }
 
     def mark(self, command: str) -> None:
@@ -219,6 +226,7 @@ class Machine(FakeHost):
         self.answer("# ask for the cluster's objects", self._objects)
         self.answer("# ask who is in the cluster", self._who)
         self.answer(re.compile(r"^umask 077\nPATH=(?!(?s:.)*##kubeadm-py held)"), self._look)
+        self.answer("# ask which nodes are known", self._known_nodes)
 
     @property
     def fact_line(self) -> bytes:
@@ -230,6 +238,15 @@ class Machine(FakeHost):
 
     def _look(self, call: Call) -> Result:
         return Result(0, self.fact_line, b"")
+
+    def _known_nodes(self, call: Call) -> Result:
+        """Tell of the nodes that are asked for what kubectl prints: nothing, one object, or a list."""
+        asked = re.search(r"get nodes --ignore-not-found -o json ([a-z0-9 ]+)", call.text)
+        assert asked is not None
+        items = [self.api.node(name) for name in asked[1].split() if name in self.api.nodes]
+        found = "" if not items else items[0] if len(asked[1].split()) == 1 else {"items": items}
+        here = f"{paths.KUBERNETES_DIR}/admin.conf" in self.facts.files
+        return Result(0, self.fact_line + said({"nodes": found if here else Said(66, b"")}), b"")
 
     def _members(self, call: Call) -> Result:
         listed, health = self._member_list()
@@ -400,6 +417,11 @@ class Machine(FakeHost):
             self.api.mark(command)
         if "delete secret" in body:
             self._delete(Call("run", body))
+        for names in re.findall(
+            r"kubectl .* delete node --ignore-not-found (?:--wait=false )?(.*)$", body, re.M
+        ):
+            for name in shlex.split(names.rstrip("; then")):
+                self.api.nodes.pop(name, None)
         if "kpy_until()" in body:
             self._wait(body)
             return False

@@ -207,7 +207,7 @@ def test_a_dry_run_and_a_no_do_nothing(cluster):
 
 def test_again_there_is_nothing_to_do(cluster):
     cluster.remove("cp3")
-    del cluster.members["cp3"], cluster.world.api.nodes["cp3"]
+    del cluster.members["cp3"]
     cluster.world.forget()
     report = cluster.remove("cp3")
     assert report.changed == 0

@@ -10,7 +10,7 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, UnreachableError
 from kubeadm_py.model import paths
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.plan.reset import Wish, affected, reset
+from kubeadm_py.plan.reset import Wish, reset
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.transport.base import Result
 
@@ -19,7 +19,7 @@ def run_reset(world, *names: str, keep_artifacts: bool = False, confirmed: bool 
     run = world.a_run("reset", **options)
     targets = [node for node in run.cluster.nodes if node.name in names]
     try:
-        return reset(run, targets, Wish(keep_artifacts), confirm=lambda plan: confirmed)
+        return reset(run, targets, Wish(keep_artifacts), confirm=lambda _: confirmed)
     finally:
         run.close()
 
@@ -40,7 +40,9 @@ def test_a_worker_goes_and_its_node_with_it(up):
     report = run_reset(up, "w1")
     w1, cp1 = up.machines["w1"], up.machines["cp1"]
     assert w1.trips == ["hold", "reset"]
-    assert [script for script in cp1.scripts if "delete node --ignore-not-found w1" in script]
+    assert cp1.trips == ["run", "forget"]
+    assert "w1" not in up.api.nodes
+    assert report.affected == ["w1"], "who is asked to forget a Node loses nothing"
     assert report.changed
     assert ours(w1) == []
     assert w1.facts.inventory is None, "the inventory goes last"
@@ -53,7 +55,74 @@ def test_a_second_reset_finds_nothing(up):
     report = run_reset(up, "w1")
     assert (report.changed, report.untouched) == (0, ("w1",))
     assert up.machines["w1"].trips == ["hold"]
-    assert up.machines["cp1"].calls == [], "no node is deleted for a host that held nothing"
+    assert up.machines["cp1"].trips == ["run"]
+
+
+class TestANodeThatIsLeft:
+    """A reset was killed once the host was clean, and before its Node was deleted."""
+
+    @pytest.fixture
+    def left(self, up):
+        run_reset(up, "w1")
+        up.forget()
+        up.api.nodes["w1"] = False
+        up.api.addresses["w1"] = ("10.0.0.21",)
+        return up
+
+    def notices(self, world, level):
+        return [event for event in world.event(Notice) if event.level == level]
+
+    def test_it_goes_with_the_next_one(self, left):
+        report = run_reset(left, "w1")
+        assert "w1" not in left.api.nodes
+        assert (report.changed, report.untouched, report.affected) == (1, (), ["w1"])
+        assert left.machines["w1"].trips == ["hold"]
+        (notice,) = self.notices(left, "info")
+        assert (notice.host, notice.text) == ("w1", "it holds nothing, and the cluster still has its Node")
+
+    def test_a_dry_run_says_so(self, left):
+        report = run_reset(left, "w1", dry_run=True)
+        (stage,) = [stage for stage in report.plan.stages if not stage.empty]
+        assert [(host.host, host.steps[0].actions[0].title) for host in stage.hosts] == [
+            ("cp1", "delete Node w1")
+        ]
+        assert "w1" in left.api.nodes
+
+    def test_it_is_asked_before(self, left):
+        assert run_reset(left, "w1", confirmed=False) is None
+        assert "w1" in left.api.nodes
+
+    def test_another_host_of_that_name_stays(self, left):
+        left.api.nodes["w1"] = True
+        left.api.addresses["w1"] = ("10.0.0.99",)
+        report = run_reset(left, "w1")
+        assert "w1" in left.api.nodes
+        assert report.untouched == ("w1",)
+        (warning,) = self.notices(left, "warning")
+        assert warning.text == "the cluster's Node w1 is not this host, but 10.0.0.99: it stays"
+
+    def test_one_that_no_kubelet_ever_told_of_goes(self, left):
+        left.api.addresses.clear()
+        run_reset(left, "w1")
+        assert "w1" not in left.api.nodes
+
+    def test_whoever_cannot_be_asked_is_told(self, left):
+        left.machines["cp1"].unreachable = UnreachableError("no route to host", host="cp1")
+        assert run_reset(left, "w1").untouched == ("w1",)
+        (warning,) = self.notices(left, "warning")
+        assert warning.text == "the Node objects of w1 may still be there: no route to host"
+
+    def test_a_control_plane_of_no_cluster_knows_none(self, left):
+        run_reset(left, "cp1")
+        left.forget()
+        run_reset(left, "w1")
+        assert self.notices(left, "warning") == []
+
+    def test_cleaning_is_what_it_is_for(self, left):
+        run_reset(left, "w1", only_phases=("remove-etcd-member",))
+        assert "w1" in left.api.nodes
+        run_reset(left, "w1", only_phases=("cleanup-node",))
+        assert "w1" not in left.api.nodes
 
 
 def test_after_a_reset_everything_starts_over(up):
@@ -107,9 +176,7 @@ def test_one_host_fails_and_the_others_go(make_world):
         run_reset(world, "w1", "w2")
     assert [error.host for error in caught.value.errors] == ["w1"]
     assert ours(world.machines["w2"]) == []
-    deleted = [script for script in world.machines["cp1"].scripts if "delete node" in script]
-    assert "--ignore-not-found w2" in deleted[-1]
-    assert "w1" not in deleted[-1]
+    assert sorted(world.api.nodes) == ["w1"]
     world.machines["w1"].failing.clear()
     run_reset(world, "w1")
     assert ours(world.machines["w1"]) == []
@@ -252,9 +319,11 @@ class TestDeadHosts:
     def test_nodes_are_deleted_by_a_control_plane_that_lives(self, make_world):
         world = make_world(up=True, control_planes=2, control_plane_endpoint="api.demo.internal:6443")
         world.join("cp2", "w1")
+        world.forget()
         world.machines["cp1"].unreachable = UnreachableError("no route to host", host="cp1")
         run_reset(world, "w1")
-        assert [s for s in world.machines["cp2"].scripts if "delete node --ignore-not-found w1" in s]
+        assert world.machines["cp2"].trips == ["run", "forget"]
+        assert "w1" not in world.api.nodes
 
 
 class TestAHostByItself:
@@ -288,7 +357,7 @@ class TestAHostByItself:
         run = up.a_run("reset", cluster=cluster)
         report = reset(run, cluster.nodes, Wish(whole_file=False), confirm=lambda _: True)
         run.close()
-        assert affected(report.plan) == [up.machines["cp1"].facts.hostname]
+        assert report.affected == [up.machines["cp1"].facts.hostname]
 
     def test_with_the_kubeconfig_that_is_named(self, up):
         up.api.etcd_members.append("cp2=https://10.0.0.12:2380")
