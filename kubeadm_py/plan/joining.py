@@ -251,7 +251,7 @@ class Joining:
     def _key_pairs(self, session: Session) -> dict[str, bool]:
         if session.node.role is not Role.CONTROL_PLANE:
             return {}
-        return key_pairs.look(self.run.cluster, session)
+        return key_pairs.look(self.run.cluster, session, halves=False)
 
     def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
         run = self.run

@@ -12,11 +12,12 @@ from kubeadm_py.pki.requests import key_pair_requests, kubeconfig_requests, leaf
 from kubeadm_py.plan.producers import read_files
 
 
-def look(cluster: ResolvedCluster, session: Session) -> dict[str, bool]:
+def look(cluster: ResolvedCluster, session: Session, *, halves: bool = True) -> dict[str, bool]:
     """Return whether each key that the inventory does not know goes with its certificate, by the key's path.
 
     A kubeconfig holds both. One round trip where there is such a key, none where there is not. The keys are
-    dropped at once. Raise KubeadmPyError where a bare public key is not the half of the private one.
+    dropped at once. Raise KubeadmPyError where a bare public key is not the half of the private one; without
+    `halves` these are not looked at: a joining host's are held against the cluster's.
     """
     facts, known = session.facts.files, session.inventory.files
     pairs: dict[str, str] = {}
@@ -30,10 +31,10 @@ def look(cluster: ResolvedCluster, session: Session) -> dict[str, bool]:
             pairs[wanted.path] = wanted.path
     foreign = [path for path in pairs if facts[path].sha256 != _recorded(known, path)]
     bare: list[str] = []
-    for pair in key_pair_requests(cluster, session.node):
-        halves = [path for path in (pair.key_path, pair.public_key_path) if path in facts]
-        if len(halves) > 1 and any(facts[path].sha256 != _recorded(known, path) for path in halves):
-            bare += halves
+    for pair in key_pair_requests(cluster, session.node) if halves else ():
+        both = [path for path in (pair.key_path, pair.public_key_path) if path in facts]
+        if len(both) > 1 and any(facts[path].sha256 != _recorded(known, path) for path in both):
+            bare += both
     wanted_paths = list(dict.fromkeys([*foreign, *(pairs[path] for path in foreign), *bare]))
     if not wanted_paths:
         return {}
