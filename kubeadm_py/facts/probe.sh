@@ -257,7 +257,7 @@ images() {
 
 # Who else uses containerd: only a reset needs to know, so it is asked by name only.
 containers() {
-  section '!containers'
+  section '!others-containers'
   # What runs there is known of a containerd that is dead, too.
   for task in /run/containerd/io.containerd.runtime.v2.task/*/*; do
     case $task in
@@ -267,10 +267,23 @@ containers() {
   done
   [ -S "$socket" ] && has ctr || return
   for namespace in $(timeout 5 ctr -a "$socket" namespaces ls -q); do
-    timeout 5 ctr -a "$socket" -n "$namespace" containers ls -q | sed "s|^|$namespace/|"
+    [ "$namespace" = k8s.io ] || ctr_containers "$namespace" ls -q | sed "s|^|$namespace/|"
   done
-  section '!containers-of-kubelets'
-  timeout 5 ctr -a "$socket" -n k8s.io containers ls -q 'labels."io.kubernetes.pod.uid"' | sed 's|^|k8s.io/|'
+  listed=$(ctr_containers k8s.io ls -q)
+  kubelets=$(ctr_containers k8s.io ls -q 'labels."io.kubernetes.pod.uid"')
+  for id in $listed; do
+    case $nl$kubelets$nl in
+      *"$nl$id$nl"*) ;;
+      # One of a kubelet's that has ended meanwhile is in the first list only.
+      *) ctr_containers k8s.io info "$id" >/dev/null && printf 'k8s.io/%s\n' "$id" ;;
+    esac
+  done
+}
+
+ctr_containers() {
+  namespace_asked=$1
+  shift
+  timeout 5 ctr -a "$socket" -n "$namespace_asked" containers "$@"
 }
 
 # The runtime's answer holds its whole config, registry passwords included: a few keys pass.

@@ -104,5 +104,4 @@ def _etcd_answer(lines: list[str]) -> EtcdAnswer:
 
 def read_others(answer: Answer) -> tuple[str, ...]:
     """Return the containers that no kubelet made, as NAMESPACE/ID."""
-    made = set(answer.lines("!containers-of-kubelets"))
-    return tuple(dict.fromkeys(name for name in answer.lines("!containers") if name not in made))
+    return tuple(dict.fromkeys(answer.lines("!others-containers")))

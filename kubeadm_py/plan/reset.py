@@ -8,6 +8,7 @@ from functools import cached_property
 
 from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
+from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import paths

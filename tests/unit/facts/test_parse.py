@@ -181,8 +181,9 @@ def test_files_keep_mode_owner_and_content() -> None:
     assert "a line that is none of ours" not in str(messy.files)
 
 
-def test_others_containers_are_those_that_no_kubelet_made() -> None:
-    answer = {"!containers": "moby/c\nk8s.io/a\nk8s.io/b\nmoby/c\n", "!containers-of-kubelets": "k8s.io/a\n"}
+def test_others_containers_are_told_once() -> None:
+    """What runs and what the runtime lists are asked for apart."""
+    answer = {"!others-containers": "moby/c\nmoby/c\nk8s.io/b\n"}
     assert facts_of(answer).others_containers == ("moby/c", "k8s.io/b")
     assert facts_of({}).others_containers == ()
 

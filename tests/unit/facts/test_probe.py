@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -376,6 +377,38 @@ def test_nobody_asks_an_etcd_without_etcdctl_or_without_such_an_etcd(tmp_path: P
     ):
         done = subprocess.run([*PRESENT[0], "-s"], input=script, capture_output=True, text=True, timeout=60)
         assert parse(done.stdout, round_trip=0.0, operator_clock=0.0).external_etcd == {}
+
+
+CTR = """\
+#!/bin/sh
+case "$*" in
+  *"namespaces ls -q") printf 'k8s.io\\nmoby\\n' ;;
+  *"-n k8s.io containers ls -q") printf 'gone\\npod\\nforeign\\n' ;;
+  *"-n k8s.io containers ls -q labels."*) echo pod ;;
+  *"-n k8s.io containers info foreign") echo '{}' ;;
+  *"-n moby containers ls -q") echo other ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("shell", PRESENT, ids=" ".join)
+def test_a_container_that_ends_while_the_runtime_is_asked_is_nobodys(
+    tmp_path: Path, shell: list[str]
+) -> None:
+    """It is in the list of all, and no more in that of the kubelet's, which is asked for next."""
+    program = tmp_path / "ctr"
+    program.write_text(CTR)
+    program.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "c.sock"))
+        script = probe_script(cri_socket=str(tmp_path / "c.sock"), parts=["system", "containers"])
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            [*shell, "-s"], input=script, env=environment, capture_output=True, text=True, timeout=60
+        )
+    facts = parse(done.stdout, round_trip=0.0, operator_clock=0.0)
+    assert sorted(facts.others_containers) == ["k8s.io/foreign", "moby/other"]
 
 
 def test_only_control_planes_ask_it() -> None:
