@@ -16,6 +16,7 @@ from kubeadm_py import assets
 from kubeadm_py.addons import plain
 from kubeadm_py.addons.schema import Addon
 from kubeadm_py.errors import UsageError
+from kubeadm_py.local_path import expanded
 
 DEFINITION = "addon.yaml"
 
@@ -41,7 +42,7 @@ def load(name_or_path: str) -> LoadedAddon:
     A value with a slash is a path; raise UsageError where nothing is there or it is wrong.
     """
     if is_path(name_or_path):
-        return _at(Path(name_or_path).expanduser(), name_or_path)
+        return _at(expanded(name_or_path), name_or_path)
     if name_or_path in names():
         return _shipped(name_or_path)
     if name_or_path in aliases():

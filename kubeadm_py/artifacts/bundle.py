@@ -14,6 +14,7 @@ from kubeadm_py.artifacts import cache, images
 from kubeadm_py.artifacts.images import BundleError as BundleError
 from kubeadm_py.artifacts.plan import ArtifactView
 from kubeadm_py.artifacts.unpack import unpack
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource
@@ -84,7 +85,7 @@ def read(path: str | Path, cache_folder: Path | None = None, *, public_key: byte
     incomplete, or not signed by `public_key` where that is given. Sizes of all files are compared; hashes
     only by `verify`.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if folder.is_file():
         folder = unpack(folder, cache_folder or cache.default_folder(), DOCUMENT)
     if not folder.is_dir():

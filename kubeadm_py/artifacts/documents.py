@@ -8,6 +8,7 @@ from pathlib import Path
 from kubeadm_py.artifacts import cache, checked, download
 from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.digest import sha256
 
@@ -31,7 +32,7 @@ def fetch(
         held = bundled[where]
         return b"".join(checked.chunks(Path(held.path), held.size, held.sha256))
     if "://" not in where:
-        return _read(folder / Path(where).expanduser())
+        return _read(folder / expanded(where))
     store = (cache_folder or cache.default_folder()) / "documents"
     known = lock.pins.get(where)
     if known:

@@ -13,9 +13,9 @@ import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from kubeadm_py.errors import HostKeyError
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import HostKeys
 from kubeadm_py.transport.script import join
 
@@ -85,7 +85,7 @@ def lookup(files: Iterable[str], label: str) -> list[Entry]:
     """Return the entries for a host, in order of file and line; unreadable lines are passed over."""
     found = []
     for name in files:
-        path = Path(name).expanduser()
+        path = expanded(name)
         try:
             text = path.read_text(errors="replace")
         except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError):
@@ -229,7 +229,7 @@ class Verifier:
         """Append the key unless another thread or process has learnt one for this host meanwhile."""
         if not self.files:
             raise self._unknown(offered, [])
-        path = Path(self.files[0]).expanduser()
+        path = expanded(self.files[0])
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _append_lock:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -20,6 +20,7 @@ from kubeadm_py.artifacts.supply import FromBundle, Official, Supplier
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.registry_values import repository
 from kubeadm_py.errors import UsageError
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.registries import endpoints
 from kubeadm_py.model.secret import Secret
@@ -136,7 +137,7 @@ def _open(path: str, cluster: ResolvedCluster | None, key: bytes) -> Bundle:
 
 def _file(path: str) -> bytes:
     try:
-        return Path(path).expanduser().read_bytes()
+        return expanded(path).read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error
 

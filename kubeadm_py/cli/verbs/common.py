@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kubeadm_py.cli.frame import Display, told
 from kubeadm_py.engine.events import EventBus, Notice
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.plan.run import Options, Run
 from kubeadm_py.report.runlog import RunLog
@@ -17,12 +18,17 @@ from kubeadm_py.transport.connect import Approached, host_for
 
 KEPT_LOGS = 50
 """Run logs that are kept; the oldest go first."""
+_ELSEWHERE = "make room there, or name another folder in $XDG_STATE_HOME"
 
 
 def state_folder() -> Path:
-    """Return the folder of local state, made 0700 where it is missing."""
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    folder = Path(base).expanduser() / "kubeadm-py"
+    """Return the folder of local state; it need not be there."""
+    return expanded(os.environ.get("XDG_STATE_HOME") or "~/.local/state") / "kubeadm-py"
+
+
+def make_state_folder() -> Path:
+    """Return the folder of local state, made 0700 where it is missing; raise OSError where it cannot be."""
+    folder = state_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -50,12 +56,13 @@ def a_run(
             bus.subscribe(stack.enter_context(_run_log(verb, cluster.name)))
         except OSError as error:
             # A full or read-only home is no reason not to mend a cluster.
-            bus.emit(Notice("warning", f"this run is not logged: {error}"))
+            what = f"{error.filename or state_folder()}: {error.strerror}"
+            bus.emit(Notice("warning", f"this run is not logged: {what}", fix=_ELSEWHERE))
         yield Run(verb, cluster, bus, connect or host_for, options, config_name=config)
 
 
 def _run_log(verb: str, cluster: str) -> RunLog:
-    folder = state_folder() / "runs"
+    folder = make_state_folder() / "runs"
     for old in sorted(folder.glob("*.jsonl"))[: -KEPT_LOGS + 1]:
         old.unlink(missing_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())

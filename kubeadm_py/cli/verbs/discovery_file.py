@@ -10,6 +10,7 @@ from typing import Any
 
 from kubeadm_py.artifacts.redirects import Redirects
 from kubeadm_py.errors import UnreachableError, UsageError
+from kubeadm_py.local_path import expanded
 from kubeadm_py.pki import kubeconfig
 
 TIMEOUT_SECONDS = 30.0
@@ -28,7 +29,7 @@ def read(where: str) -> bytes:
     """
     if where.startswith("https://"):
         return _fetch(where)
-    path = Path(where).expanduser()
+    path = expanded(where)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
 from kubeadm_py.pki import kubeconfig, kubeconfig_merge, pem
@@ -58,13 +59,22 @@ def get(
             + "\n"
         )
     elif output:
-        _write(Path(output).expanduser(), content)
+        _write(expanded(output), content)
     elif path:
-        target = _kept(name, content)
-        _write(target, content)
-        sys.stdout.write(f"{target}\n")
+        sys.stdout.write(f"{keep(name, content)}\n")
     else:
         sys.stdout.write(content.decode())
+
+
+def keep(name: str, content: bytes) -> Path:
+    """Keep a cluster's kubeconfig in local state and return its file."""
+    target = _kept(name, content)
+    try:
+        common.make_state_folder()
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    _write(target, content)
+    return target
 
 
 def follow(cluster: ResolvedCluster, host: Host) -> Path | None:
@@ -90,7 +100,7 @@ def _of_operator(cluster: ResolvedCluster | None, host: Host) -> bytes:
 def _own_kubeconfig() -> Path:
     """Return the file that kubectl would write to: the first of $KUBECONFIG, else ~/.kube/config."""
     named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return Path(named[0] if named else "~/.kube/config").expanduser()
+    return expanded(named[0] if named else "~/.kube/config")
 
 
 @contextlib.contextmanager
@@ -156,7 +166,6 @@ def _kept(name: str, content: bytes) -> Path:
     ca_pem = kubeconfig.cluster_of(content).ca_pem or b""
     digest = pem.public_key_hashes(ca_pem)[0].removeprefix("sha256:")[:12] if ca_pem else "unknown"
     folder = common.state_folder() / f"{name}-{digest}"
-    folder.mkdir(mode=0o700, exist_ok=True)
     return folder / "admin.conf"
 
 
@@ -177,4 +186,8 @@ def _write(target: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}", fix="name another file") from error
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> UsageError:
+    return UsageError(f"{target} cannot be written: {error.strerror}", fix="name another file with --output")

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from kubeadm_py.cli.verbs import reading, subject
+from kubeadm_py.cli.verbs import reading, secrets_given, subject
 from kubeadm_py.cli.verbs.errand import errand, first
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.engine.session import Session
@@ -40,7 +39,9 @@ def user(
     if token and token_file:
         raise UsageError("--token and --token-file exclude each other", fix="keep --token-file")
     validity = _validity(validity_period)
-    secret = Secret(_read(token_file) if token_file else token) if token or token_file else None
+    secret = (
+        Secret(secrets_given.content(token_file) if token_file else token) if token or token_file else None
+    )
     about = subject.of_cluster(config, hosts, control_planes=True, allow_unknown_fields=allow_unknown_fields)
     reading.tell_warnings(about.loaded)
     with errand("kubeconfig", about.cluster, config) as run:
@@ -111,11 +112,3 @@ def _validity(text: str) -> timedelta | None:
         return parse_duration(text) if text else None
     except ValueError as error:
         raise UsageError(f"--validity-period {text!r}: {error}", fix="write it like 8760h0m0s") from error
-
-
-def _read(path: str) -> str:
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", fix="check the path") from error
-    return text.strip()

@@ -15,6 +15,7 @@ from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.complete import complete
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.facts.profiles import load_saved, plain_debian_12
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.plan.render import Rendered, RenderedHost, described_artifacts, render
@@ -42,7 +43,7 @@ def run(
         _tell(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}")
     cluster = loaded.cluster
     chosen = [node.name for node in reading.choose(cluster, hosts)] or [node.name for node in cluster.nodes]
-    target = Path(output).expanduser()
+    target = expanded(output)
     _refuse_unless_empty(target)
     known = _facts(cluster, chosen, facts)
     if not loaded.has_cluster_document:
@@ -81,14 +82,16 @@ def _facts(cluster: ResolvedCluster, chosen: Sequence[str], file: str) -> dict[s
             fix=f"say which of them it is: --host {chosen[0]}",
         )
     try:
-        content = Path(file).expanduser().read_bytes()
+        content = expanded(file).read_bytes()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}", fix="check the path") from error
     try:
         facts[chosen[0]] = load_saved(content)
     except KubeadmPyError as error:
         raise UsageError(
-            f"{file} is no saved answer of a probe: {error.summary}", details=error.details
+            f"{file} is no saved answer of a probe",
+            details=[error.summary, *error.details],
+            fix="save one: kubeadm-py preflight --config FILE --save-facts DIR",
         ) from error
     return facts
 

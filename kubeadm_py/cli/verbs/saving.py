@@ -8,11 +8,12 @@ from pathlib import Path
 from kubeadm_py.artifacts.cache import write_atomically
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import UsageError
+from kubeadm_py.local_path import expanded
 
 
 def open_folder(name: str) -> Path:
     """Return the folder of this name, made 0700 where there is none; raise UsageError where that fails."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kubeadm_py.errors import UsageError
+from kubeadm_py.local_path import expanded
 
 
 def read(flags: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -26,16 +26,18 @@ def read(flags: Mapping[str, Any], *names: str) -> dict[str, Any]:
         flag = _flag(name)
         if name in chosen:
             raise UsageError(f"{flag} and {flag}-file exclude each other", fix=f"keep {flag}-file")
-        chosen[name] = (sys.stdin.read() if file == "-" else _read(file)).strip()
+        chosen[name] = content(file)
     return chosen
+
+
+def content(file: str) -> str:
+    """Return what a file holds, - being standard input; raise UsageError where it cannot be read."""
+    try:
+        found = sys.stdin.buffer.read() if file == "-" else expanded(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", fix="check the path") from error
+    return found.decode(errors="replace").strip()
 
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).expanduser().read_bytes().decode(errors="replace")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", fix="check the path") from error

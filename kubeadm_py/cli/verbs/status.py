@@ -43,7 +43,12 @@ def last(display: Display, *, timing: bool = False) -> None:
     logs = sorted((common.state_folder() / "runs").glob("*.jsonl"))
     if not logs:
         raise UsageError("there is no log of any run", fix="runs are logged as they go: kubeadm-py apply")
-    lines = logs[-1].read_text(encoding="utf-8").splitlines()
+    try:
+        lines = logs[-1].read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UsageError(
+            f"{logs[-1]} cannot be read: {error.strerror}", fix="it belongs to whoever ran kubeadm-py then"
+        ) from error
     if display.format == "json" and not timing:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         return

@@ -13,6 +13,7 @@ from fabric import Config, Connection
 from paramiko import SSHConfig
 
 from kubeadm_py.errors import UsageError
+from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import SSH, HostKeys
 from kubeadm_py.transport.known_hosts import Key, Verifier
 
@@ -66,9 +67,9 @@ def ssh_config(user: str, port: int | None) -> SSHConfig:
     given += [f"  Port {port}"] if port else []
     config.parse(["Host *", *given])
     for name, base in ((USER_CONFIG, "~/.ssh"), (SYSTEM_CONFIG, "/etc/ssh")):
-        path = Path(name).expanduser()
+        path = expanded(name)
         try:
-            config.parse(_expanded(path, Path(base).expanduser()).splitlines())
+            config.parse(_expanded(path, expanded(base)).splitlines())
         except FileNotFoundError:
             continue
         except Exception as error:
@@ -88,7 +89,7 @@ def _expanded(path: Path, base: Path, depth: int = 0) -> str:
             raise UsageError(f"{path} includes itself")
         for pattern in shlex.split(words[1]):
             # Not Path.glob, which takes no absolute pattern.
-            names = sorted(glob.glob(str(base / Path(pattern).expanduser())))  # noqa: PTH207
+            names = sorted(glob.glob(str(base / expanded(pattern))))  # noqa: PTH207
             lines += [_expanded(Path(name), base, depth + 1) for name in names]
     return "\n".join(lines)
 
@@ -127,7 +128,7 @@ def connection_for(name: str, ssh: SSH) -> tuple[Connection, Settings]:
 
 def sudo_password(name: str, ssh: SSH) -> bytes:
     """Return the sudo password from its file, without the line's end; raise KubeadmPyError if unfit."""
-    path = Path(ssh.sudo_password_file).expanduser()
+    path = expanded(ssh.sudo_password_file)
     try:
         if path.stat().st_mode & 0o007:
             raise UsageError(
@@ -172,12 +173,12 @@ def _known_hosts_files(ssh: SSH, given: dict[str, Any]) -> tuple[str, ...]:
 def _identities(name: str, ssh: SSH, given: dict[str, Any]) -> Identities:
     only = str(given.get("identitiesonly", "no")).lower() == "yes"
     if ssh.identity_file:
-        path = Path(ssh.identity_file).expanduser()
+        path = expanded(ssh.identity_file)
         if not path.is_file():
             raise UsageError(f"ssh.identityFile {path} is not a file", host=name)
         return Identities((str(path),), only)
     files = given.get("identityfile") or list(DEFAULT_IDENTITIES)
-    paths = (Path(file).expanduser() for file in files)
+    paths = (expanded(file) for file in files)
     return Identities(tuple(str(path) for path in paths if path.is_file()), only)
 
 
