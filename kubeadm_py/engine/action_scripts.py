@@ -62,7 +62,7 @@ def body(
         case Guard():
             return _guard(action)
         case Settle():
-            return "kpy_settle\necho unchanged\n"
+            return "kpy_let_go\necho unchanged\n"
 
 
 def _removable(path: str) -> str:

@@ -55,8 +55,8 @@ kpy_guard_arm() {
   : >"$kpy_tmp/armed"
 }
 
-# kpy_settle: nothing is put back any more. Without its list nobody takes the rest for a guard.
-kpy_settle() {
+# kpy_let_go: nothing is put back any more. Without its list nobody takes the rest for a guard.
+kpy_let_go() {
   rm -f "$kpy_kept_dir/list" "$kpy_tmp/armed"
   rm -rf "$kpy_kept_dir"
   rmdir "${kpy_kept_dir%/*}" 2>/dev/null || :
@@ -97,7 +97,7 @@ kpy_roll_back() {
     kpy_recover >"$kpy_tmp/out" 2>&1 8>&-
     if [ $? -eq 0 ]; then
       kpy_mark rolled-back
-      kpy_settle
+      kpy_let_go
       return
     fi
   fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from kubeadm_py.engine import compile as compile_module
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, Guard, RunScript, Settle, Unit, Wait, WriteFiles
 
+SCRIPTS = ("runtime.sh", "guard.sh")
 BREAKS = RunScript("break", "echo 'it is broken'; exit 7")
 
 
@@ -45,6 +48,11 @@ def test_what_goes_well_is_settled_and_leaves_nothing(sandbox, pair, kept):
     assert sandbox.markers[1] == "done 0 unchanged"
     assert (old.read_bytes(), new.read_bytes()) == (b"changed\n", b"made\n")
     assert not kept.exists()
+
+
+def test_a_guarded_stage_notes_that_the_host_is_as_its_inventory_says(sandbox, pair, kept):
+    assert sandbox.run(*change(sandbox, Settle()), inventory=b"{}\n", settled=b"abc\n").ok
+    assert Path(paths.SETTLED).read_text() == "abc\n"
 
 
 def test_a_failure_puts_everything_back(sandbox, pair, kept):
@@ -321,3 +329,10 @@ def test_what_fell_is_nothing_to_the_pod_that_comes_back(sandbox, runtime):
     sandbox.run(guard, write, script, wait, settle)
     assert "failed 3 10" in sandbox.markers
     assert sandbox.markers[-1] == "rolled-back"
+
+
+def test_the_guards_functions_replace_none_of_the_frames():
+    folder = Path(compile_module.__file__).parent
+    names = [re.findall(r"^(\w+)\(\) \{", (folder / file).read_text(), re.M) for file in SCRIPTS]
+    assert all(names)
+    assert not set(names[0]) & set(names[1])
