@@ -80,12 +80,13 @@ def forget_itself(name: str, kubeconfig: str, timeout: timedelta) -> Action:
         f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(kubeconfig)}"
         f" --request-timeout {seconds}s delete node --ignore-not-found --wait=false {shlex.quote(name)}"
     )
+    still = f"the Node object {name} may still be there; on a control plane: kubectl delete node {name}"
     return RunScript(
         f"delete Node {name}",
         # Its kubelet must not report meanwhile.
         f"""systemctl stop kubelet.service 2>/dev/null || true
 if ! {command}; then
-  kpy_warn "the Node object {name} may still be there; on a control plane: kubectl delete node {name}"
+  kpy_warn {shlex.quote(still)}
 fi""",
         reason="it is no part of the cluster any more",
     )

@@ -13,7 +13,7 @@ from kubeadm_py.model.actions import RunScript, Wait
 from kubeadm_py.model.cluster import Arg, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
-from kubeadm_py.steps import kubelet_finalize, waits
+from kubeadm_py.steps import kubelet_finalize, leave, waits
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import runtime
 from kubeadm_py.steps.waits import Workload
@@ -37,6 +37,13 @@ def scripts(word: str) -> list[str]:
     finalize = [a.script for a in kubelet_finalize.plan(context(in_flag)) if isinstance(a, RunScript)]
     assert finalize
     texts: list[str] = [*finalize, f"kpy_last() {{ :; }}\n{wait.diagnose}"]
+    forget = leave.forget_itself(word, f"/etc/{word}", timedelta(seconds=1))
+    assert isinstance(forget, RunScript)
+    # Where the Node cannot be deleted, a person is told its name.
+    texts.append(f"kpy_warn() {{ :; }}\n{forget.script}")
+    drain = leave.drain(word, "https://x", timedelta(seconds=1), force=False)
+    assert isinstance(drain, RunScript)
+    texts.append(drain.script)
     for each in (runtime.ready(context(in_socket)),):
         assert isinstance(each, Wait)
         texts += [each.until, each.diagnose]
