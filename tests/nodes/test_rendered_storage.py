@@ -187,6 +187,8 @@ def test_rendered_pods_lack_nothing_but_their_images(objects, cluster):
 def server(cluster: Cluster) -> Iterator[Node]:
     """An NFS server on the worker, in user space, with a directory of its disk."""
     [worker] = cluster.workers
+    # As the package starts it, it serves nothing.
+    nodes.exec(worker, ["systemctl", "stop", "nfs-ganesha.service"], check=False)
     nodes.exec(worker, ["mkdir", "-p", EXPORT])
     nodes.exec(worker, ["sh", "-c", "mkdir -p /run/ganesha; cat >/run/ganesha.conf"], stdin=GANESHA)
     start = "ganesha.nfsd -f /run/ganesha.conf -L /run/ganesha.log -p /run/ganesha.pid -N NIV_EVENT"
