@@ -19,7 +19,7 @@ from lab.topology import Node
 from .cli import Cli
 from .conftest import LAB
 from .fleet import Cluster, Fleet
-from .workloads import BUSYBOX, apply, until, upstream_types, with_addons
+from .workloads import BUSYBOX, apply, claim, until, upstream_types, with_addons
 
 pytestmark = pytest.mark.long
 
@@ -225,17 +225,7 @@ def test_rendered_nfs_volume_is_bound_to_its_claim_and_its_server_serves(cluster
         "claimName": "papers",
     }
     apply(cluster, *rendered(cli, "nfs-volumes", volumes=[volume]))
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "papers", "namespace": "default"},
-        "spec": {
-            "accessModes": ["ReadWriteMany"],
-            "storageClassName": "",
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    }
-    apply(cluster, claim)
+    apply(cluster, claim("papers", "", mode="ReadWriteMany"))
     asked = ("get", "pvc", "papers", "-o", "jsonpath={.status.phase} {.spec.volumeName}")
     until(lambda: cluster.kubectl(*asked), lambda seen: seen == "Bound papers", WITHIN, "the claim is bound")
 

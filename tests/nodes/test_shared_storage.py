@@ -11,7 +11,7 @@ from lab.topology import Node
 
 from .cli import Cli
 from .fleet import Cluster, Fleet
-from .workloads import BUSYBOX, apply, until, with_addons
+from .workloads import BUSYBOX, apply, claim, until, with_addons
 
 pytestmark = pytest.mark.long
 
@@ -19,16 +19,7 @@ PACKAGES = ("glusterfs-server", "glusterfs-client")
 MOUNT = "/var/lib/shared-volumes"
 BRICK = "/var/lib/glusterfs-bricks/shared"
 MINUTE = 60.0
-CLAIM = {
-    "apiVersion": "v1",
-    "kind": "PersistentVolumeClaim",
-    "metadata": {"name": "data", "namespace": "default"},
-    "spec": {
-        "accessModes": ["ReadWriteMany"],
-        "storageClassName": "shared",
-        "resources": {"requests": {"storage": "64Mi"}},
-    },
-}
+CLAIM = claim("data", "shared", "64Mi", "ReadWriteMany")
 # Content that nobody could have made up, and what it must be when it is read again.
 WRITE = "head -c 3000000 /dev/urandom >/data/$1 && sync && sha256sum /data/$1 | cut -d' ' -f1"
 

@@ -10,7 +10,7 @@ from lab import nodes
 
 from .cli import Cli
 from .fleet import Cluster, Documents, Fleet
-from .workloads import BUSYBOX, apply, until
+from .workloads import BUSYBOX, apply, claim, until
 
 pytestmark = pytest.mark.long
 
@@ -45,19 +45,6 @@ def cluster(fleet: Fleet, cli: Cli) -> Iterator[Cluster]:
     nodes.exec(worker, ["rm", "-rf", LOCAL, MADE])
 
 
-def claim(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "static",
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    }
-
-
 def pod(name: str, script: str) -> dict[str, Any]:
     mounts = [{"name": each, "mountPath": f"/{each}"} for each in ("free", "kept")]
     volumes = [{"name": each, "persistentVolumeClaim": {"claimName": each}} for each in ("free", "kept")]
@@ -79,7 +66,12 @@ def ended(cluster: Cluster, name: str) -> str:
 
 def test_what_a_pod_writes_lies_in_the_directories_of_its_node(cluster):
     [worker] = cluster.workers
-    apply(cluster, claim("free"), claim("kept"), pod("writer", "echo one >/free/a && echo two >/kept/b"))
+    apply(
+        cluster,
+        claim("free", "static"),
+        claim("kept", "static"),
+        pod("writer", "echo one >/free/a && echo two >/kept/b"),
+    )
     ended(cluster, "writer")
     assert nodes.exec(worker, ["cat", f"{LOCAL}/a", f"{MADE}/b"]).stdout.split() == ["one", "two"]
     bound = cluster.kubectl("get", "pvc", "-o", "jsonpath={range .items[*]}{.spec.volumeName} {end}").split()

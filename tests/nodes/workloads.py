@@ -150,6 +150,20 @@ def web(
     ]
 
 
+def claim(name: str, class_name: str, size: str = "1Gi", mode: str = "ReadWriteOnce") -> dict[str, Any]:
+    """Return a claim of the namespace default; class "" is for volumes of no class."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "accessModes": [mode],
+            "storageClassName": class_name,
+            "resources": {"requests": {"storage": size}},
+        },
+    }
+
+
 def rolled_out(cluster: Cluster, name: str, namespace: str = "default", seconds: int = 180) -> None:
     """Wait until a Deployment's pods are there."""
     words = ("rollout", "status", f"deployment/{name}", "-n", namespace, f"--timeout={seconds}s")
