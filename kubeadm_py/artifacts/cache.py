@@ -9,13 +9,15 @@ import os
 import tempfile
 from pathlib import Path
 
+from kubeadm_py.local_path import expanded
+
 _CHUNK = 1 << 20
 
 
 def default_folder() -> Path:
     """Return the operator's cache folder: $XDG_CACHE_HOME/kubeadm-py, else ~/.cache/kubeadm-py."""
     home = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(home if home.startswith("/") else Path.home() / ".cache") / "kubeadm-py"
+    return Path(home if home.startswith("/") else expanded("~/.cache")) / "kubeadm-py"
 
 
 def sha256_file(path: Path) -> str:

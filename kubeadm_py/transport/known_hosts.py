@@ -174,7 +174,14 @@ class Verifier:
         if plain:
             raise self._changed(offered, plain)
         if self.mode is HostKeys.ACCEPT_NEW:
-            self._remember(offered)
+            try:
+                self._remember(offered)
+            except OSError as error:
+                raise self._refuse(
+                    f"host key {offered} is new and cannot be remembered",
+                    (f"{self.files[0]}: {error.strerror}",),
+                    "let that file be written, name another in ssh.knownHosts, or set ssh.hostKey",
+                ) from error
             return
         raise self._unknown(offered, entries)
 

@@ -154,6 +154,13 @@ class TestPinned:
 
 
 class TestAcceptNew:
+    def test_a_key_that_cannot_be_remembered_is_not_accepted(self, verifier, tmp_path):
+        one = verifier(mode=HostKeys.ACCEPT_NEW)
+        (tmp_path / "known_hosts").mkdir()
+        with pytest.raises(HostKeyError, match="is new and cannot be remembered") as caught:
+            one.check(A)
+        assert caught.value.details == (f"{tmp_path}/known_hosts: Is a directory",)
+
     def test_it_remembers_once_privately(self, verifier, tmp_path):
         one = verifier(mode=HostKeys.ACCEPT_NEW, port=2222)
         one.check(A)
