@@ -19,7 +19,8 @@ from kubeadm_py.engine.events import (
 )
 from kubeadm_py.engine.interrupt import Interrupt
 from kubeadm_py.engine.markers import MarkerReader
-from kubeadm_py.engine.schedule import Outcome, Part, Schedule
+from kubeadm_py.engine.parts import Outcome, Part
+from kubeadm_py.engine.schedule import Schedule
 from kubeadm_py.engine.session import Session
 from kubeadm_py.engine.stage_script import OpenImages, StageScript
 from kubeadm_py.errors import KubeadmPyError, UnreachableError

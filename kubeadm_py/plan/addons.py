@@ -32,7 +32,8 @@ from kubeadm_py.steps import (
     addons_ready,
     cluster_objects,
     custom_resources,
-    waits,
+    node_waits,
+    object_groups,
 )
 from kubeadm_py.steps.base import Step, StepContext
 from kubeadm_py.steps.prepare.images import plan_images
@@ -65,7 +66,7 @@ def install(run: Run, names: Sequence[str]) -> Plan:
     members.gate_host()
     types = RemoteTypes(run.cluster, source.documents)
     leader = members.leader.name
-    only = Selection(only=tuple(cluster_objects.addon_phase(item.name) for item in chosen))
+    only = Selection(only=tuple(object_groups.addon_phase(item.name) for item in chosen))
     ctx = replace(members.context(leader, CONTROL_PLANES), addons=chosen, phases=only)
     there = replace(ctx, marked=tuple(run.cluster.workers))
     stages = (
@@ -88,10 +89,10 @@ def install(run: Run, names: Sequence[str]) -> Plan:
 def _actions(ctx: StepContext) -> tuple[Action, ...]:
     server, kubeconfig = f"https://{ctx.node.local_endpoint}", paths.ADMIN_CONF
     workloads = [
-        waits.Workload(ready.kind, ready.namespace, ready.name) for ready in addons.readiness(ctx.addons)
+        node_waits.Workload(ready.kind, ready.namespace, ready.name) for ready in addons.readiness(ctx.addons)
     ]
     wait = (
-        [waits.workloads_ready("wait for add-ons", workloads, kubeconfig, server, addons_ready.DEADLINE)]
+        [node_waits.workloads_ready("wait for add-ons", workloads, kubeconfig, server, addons_ready.DEADLINE)]
         if workloads
         else []
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Producer
-from kubeadm_py.engine.schedule import Outcome, Part
+from kubeadm_py.engine.parts import Outcome, Part
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.findings import Gate

@@ -35,8 +35,8 @@ from kubeadm_py.steps import (
     addon_objects,
     addons_ready,
     applied,
-    cluster_objects,
     kubelet_serving,
+    object_groups,
     upload_certs,
 )
 from kubeadm_py.steps.base import StepContext
@@ -190,7 +190,7 @@ class _Init:
         if self.phases.wants(model_phases.PREFLIGHT):
             self._gate(Gate.HOST)
             self._gate(Gate.PREPARED)
-        chosen = [item for item in self.addons if self.phases.wants(cluster_objects.addon_phase(item.name))]
+        chosen = [item for item in self.addons if self.phases.wants(object_groups.addon_phase(item.name))]
         if chosen:
             installed.tell(self.run, chosen)
             installed.refuse_another_network(self._live_addons, chosen)
@@ -207,7 +207,7 @@ class _Init:
 
     def objects(self) -> list[Mapping[str, Any]]:
         """Return the objects of the phases, with what only the cluster knows as it would be at first."""
-        found = [item for group in cluster_objects.of_phases(self._context()) for item in group.objects]
+        found = [item for group in object_groups.of_phases(self._context()) for item in group.objects]
         return [item.args if isinstance(item, Late) else item for item in found]
 
     def _executor(self) -> Executor:

@@ -39,7 +39,7 @@ from kubeadm_py.steps import (
     kubelet_serving,
     kubelet_start,
     mark_node,
-    waits,
+    node_waits,
 )
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import text
@@ -314,7 +314,7 @@ class Joining:
         ready = addons_ready.applied(ctx)
         if ready and workers:
             actions.append(
-                waits.workloads_ready(
+                node_waits.workloads_ready(
                     "wait for network, DNS and storage",
                     ready,
                     paths.ADMIN_CONF,

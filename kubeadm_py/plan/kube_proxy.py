@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubeadm_py.engine.schedule import Part
+from kubeadm_py.engine.parts import Part
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.plan import moving
 from kubeadm_py.plan.build import build_stage

@@ -54,7 +54,7 @@ from kubeadm_py.plan.workflows import (
 from kubeadm_py.preflight.context import CheckContext, Reach
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
-from kubeadm_py.steps import applied, cluster_objects, control_plane_prepare
+from kubeadm_py.steps import applied, control_plane_prepare, object_groups
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 
@@ -184,7 +184,7 @@ class Members:
         if not self.running:
             return None
         ctx = replace(self._bare_context(self.leader), phases=self.phases(self.leader.node))
-        wanted, changed = cluster_objects.comparable(ctx)
+        wanted, changed = object_groups.comparable(ctx)
         nodes = [node.name for node in self.run.cluster.members if node.name not in self.births.late]
         refs = installed.asked_for(self.run.cluster, self.leader, self.addons)
         found = None

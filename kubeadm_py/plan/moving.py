@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from kubeadm_py.engine.schedule import Part
+from kubeadm_py.engine.parts import Part
 from kubeadm_py.model import paths
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.plan.build import build_stage, changes

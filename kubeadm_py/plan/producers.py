@@ -27,7 +27,13 @@ from kubeadm_py.pki.node_request import GROUP, KEY_ALGORITHM, user_of
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
 from kubeadm_py.plan import key_holders
 from kubeadm_py.render import objects
-from kubeadm_py.steps import applied, cluster_objects, kubelet_finalize, kubelet_start, upload_certs
+from kubeadm_py.steps import (
+    applied,
+    kubelet_finalize,
+    kubelet_start,
+    object_groups,
+    upload_certs,
+)
 from kubeadm_py.token import bootstrap
 
 BOOTSTRAP_USER = "tls-bootstrap-token-user"
@@ -92,9 +98,9 @@ class ControlPlaneProducers:
         """Return the producers by name."""
         return {
             **{name: self._pki(name) for name in PKI_PRODUCERS},
-            cluster_objects.CLUSTER_INFO_PRODUCER: self._cluster_info,
-            cluster_objects.TOKEN_PRODUCER: self._token_secret,
-            cluster_objects.COREDNS_PRODUCER: _coredns,
+            object_groups.CLUSTER_INFO_PRODUCER: self._cluster_info,
+            object_groups.TOKEN_PRODUCER: self._token_secret,
+            object_groups.COREDNS_PRODUCER: _coredns,
             applied.PRODUCER: lambda _host, late: applied.authority_note(self._noted(late.args)),
             kubelet_finalize.PRODUCER: self._rotating_kubeconfig,
             upload_certs.PRODUCER: self._kubeadm_certs,

@@ -32,7 +32,7 @@ from kubeadm_py.plan import before as known
 from kubeadm_py.plan import file_changes, live_objects
 from kubeadm_py.plan.before import Before
 from kubeadm_py.render import yaml_text
-from kubeadm_py.steps import applied, cluster_objects
+from kubeadm_py.steps import applied, object_groups
 
 Why = Callable[[str, Change], str]
 """Say why a host's change is planned, where the config tells; else an empty string."""
@@ -121,7 +121,7 @@ def _of_action(action: Action, before: Before | None, kind: str) -> Iterator[Cha
         case ApplyObjects():
             for item in action.objects:
                 found = before.live if before is not None else None
-                name = cluster_objects.name(item)
+                name = object_groups.name(item)
                 # What goes along with its group and is as it shall be is no change.
                 if found is None or name not in found.there or found.differs(name):
                     yield _of_object(item, action, before)
@@ -158,7 +158,7 @@ def _of_unit(unit: Unit, before: Before | None) -> Change:
 
 
 def _of_object(item: Mapping[str, Any] | Late, action: ApplyObjects, before: Before | None) -> Change:
-    name = cluster_objects.name(item)
+    name = object_groups.name(item)
     because = action.why.get(name, action.reason)
     there = before.live.there.get(name) if before is not None and before.live is not None else None
     merged = before.live.merged.get(name) if before is not None and before.live is not None else None

@@ -10,8 +10,8 @@ from kubeadm_py.addons.shape import LABEL
 from kubeadm_py.model.actions import Action, ApplyObjects, Remove, RunScript
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.cluster_objects import addon_phase, marker_path
 from kubeadm_py.steps.custom_resources import custom_resources_marker, deletion
+from kubeadm_py.steps.object_groups import addon_phase, marker_path
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 REMOVED = "removed"

@@ -9,11 +9,11 @@ from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.addons.schema import POD_NETWORK
 from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Role
-from kubeadm_py.steps import waits
+from kubeadm_py.steps import node_waits
 from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.cluster_objects import COREDNS, KUBE_PROXY, addon_phase, marker_path, skipped
+from kubeadm_py.steps.node_waits import Workload
+from kubeadm_py.steps.object_groups import COREDNS, KUBE_PROXY, addon_phase, marker_path, skipped
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
-from kubeadm_py.steps.waits import Workload
 
 DEADLINE = timedelta(minutes=5)
 
@@ -77,7 +77,9 @@ def plan(ctx: StepContext) -> list[Action]:
     if not ready:
         return []
     server = f"https://{ctx.node.local_endpoint}"
-    return [waits.workloads_ready("wait for network and DNS", ready, admin_kubeconfig(ctx), server, DEADLINE)]
+    return [
+        node_waits.workloads_ready("wait for network and DNS", ready, admin_kubeconfig(ctx), server, DEADLINE)
+    ]
 
 
 def plan_all(ctx: StepContext) -> list[Action]:
@@ -91,8 +93,8 @@ def plan_all(ctx: StepContext) -> list[Action]:
     nodes = [node.name for node in ctx.cluster.control_planes]
     deadline = ctx.cluster.init_timeouts.kubelet_health_check
     return [
-        waits.nodes_ready(nodes, kubeconfig, server, deadline),
-        waits.workloads_ready("wait for network, DNS and storage", ready, kubeconfig, server, DEADLINE),
+        node_waits.nodes_ready(nodes, kubeconfig, server, deadline),
+        node_waits.workloads_ready("wait for network, DNS and storage", ready, kubeconfig, server, DEADLINE),
     ]
 
 

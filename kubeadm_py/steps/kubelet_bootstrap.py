@@ -7,7 +7,7 @@ import shlex
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Remove, RunScript, Wait
 from kubeadm_py.render import kubelet
-from kubeadm_py.steps import addons_ready, waits
+from kubeadm_py.steps import addons_ready, node_waits, waits
 from kubeadm_py.steps.base import Step, StepContext
 
 _DROP_TOKEN = Remove((paths.BOOTSTRAP_KUBELET_CONF,), reason="its token is not needed any more")
@@ -25,9 +25,9 @@ def plan_ready(ctx: StepContext) -> list[Action]:
     name, deadline = ctx.node.name, ctx.cluster.join_timeouts.kubelet_health_check
     # Of a cluster that is all in the file it is known whether a pod network comes.
     if ctx.verb == "apply" and not addons_ready.has_network(ctx):
-        return [waits.node_registered(name, paths.KUBELET_CONF, deadline)]
+        return [node_waits.node_registered(name, paths.KUBELET_CONF, deadline)]
     network_comes = addons_ready.has_network(ctx)
-    return [waits.node_ready(name, paths.KUBELET_CONF, "", deadline, network_comes=network_comes)]
+    return [node_waits.node_ready(name, paths.KUBELET_CONF, "", deadline, network_comes=network_comes)]
 
 
 def _left_behind(ctx: StepContext) -> bool:

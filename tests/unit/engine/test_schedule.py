@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from kubeadm_py.engine.events import HostDone, HostStarted, StageDone, StageStarted
-from kubeadm_py.engine.schedule import Outcome, Part
+from kubeadm_py.engine.parts import Outcome, Part
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.actions import Guard, RunScript
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage

@@ -50,11 +50,12 @@ from kubeadm_py.steps import (
     kubelet_finalize,
     kubelet_start,
     mark_node,
+    object_groups,
     static_pods,
     wait_control_plane,
 )
 from kubeadm_py.steps.base import differing, is_so
-from kubeadm_py.steps.waits import Workload
+from kubeadm_py.steps.node_waits import Workload
 
 CA = f"{paths.PKI_DIR}/ca.crt"
 TOKEN = Secret("abcdef.0123456789abcdef")
@@ -330,7 +331,7 @@ def tokens(actions) -> list[Late]:
         for action in actions
         if isinstance(action, ApplyObjects)
         for item in action.objects
-        if isinstance(item, Late) and item.producer == cluster_objects.TOKEN_PRODUCER
+        if isinstance(item, Late) and item.producer == object_groups.TOKEN_PRODUCER
     ]
 
 
@@ -397,7 +398,7 @@ class TestObjects:
         (late,) = [
             item
             for item in apply.objects
-            if isinstance(item, Late) and item.producer == cluster_objects.COREDNS_PRODUCER
+            if isinstance(item, Late) and item.producer == object_groups.COREDNS_PRODUCER
         ]
         assert late.args["kind"] == "Deployment"
         assert not [
@@ -447,7 +448,7 @@ class TestObjects:
     )
     def test_skipped_phases(self, control_plane, skip, gone):
         def names(ctx) -> set[str]:
-            return {group.phase for group in cluster_objects.groups(ctx)}
+            return {group.phase for group in object_groups.groups(ctx)}
 
         ctx = with_addons(control_plane, "flannel")
         left = names(with_cluster(ctx, init_skip_phases=skip))
@@ -457,13 +458,13 @@ class TestObjects:
     def test_what_is_switched_off(self, control_plane):
         ctx = with_cluster(control_plane, dns=Dns(disabled=True), proxy_disabled=True)
         assert not {"addon/coredns", "addon/kube-proxy"} & {
-            group.phase for group in cluster_objects.groups(ctx)
+            group.phase for group in object_groups.groups(ctx)
         }
 
     def test_the_kubelet_clients_rights_come_with_their_release(self, control_plane):
         def bindings(version: str) -> int:
             ctx = with_cluster(control_plane, kubernetes_version=Version.parse(version))
-            return len(next(g for g in cluster_objects.groups(ctx) if g.phase == "bootstrap-token").objects)
+            return len(next(g for g in object_groups.groups(ctx) if g.phase == "bootstrap-token").objects)
 
         assert bindings("v1.36.3") > bindings("v1.35.4")
 
@@ -476,8 +477,8 @@ class TestObjects:
         assert cluster_objects.plan(both)[0].kubeconfig == paths.SUPER_ADMIN_CONF
 
     def test_markers_tell_contents_apart(self, control_plane):
-        group = cluster_objects.Group("p", ({"kind": "A"},))
-        other = cluster_objects.Group("p", ({"kind": "B"},))
+        group = object_groups.Group("p", ({"kind": "A"},))
+        other = object_groups.Group("p", ({"kind": "B"},))
         assert group.marker != other.marker
         assert group.marker.path == other.marker.path
         assert json.loads(json.dumps(group.objects[0])) == {"kind": "A"}
@@ -522,7 +523,7 @@ class TestAddOns:
         ctx = with_addons(control_plane, "flannel", "local-path-storage")
         assert addons_ready.applied(ctx) == []
         for phase in ("addon/coredns", "addons/flannel"):
-            ctx = with_file(ctx, cluster_objects.marker_path(phase), b"x")
+            ctx = with_file(ctx, object_groups.marker_path(phase), b"x")
         assert addons_ready.applied(ctx) == [self.DNS, self.FLANNEL]
 
 

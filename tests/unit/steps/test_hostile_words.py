@@ -13,10 +13,10 @@ from kubeadm_py.model.actions import RunScript, Wait
 from kubeadm_py.model.cluster import Arg, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
-from kubeadm_py.steps import kubelet_finalize, leave, waits
+from kubeadm_py.steps import kubelet_finalize, leave, node_waits
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.node_waits import Workload
 from kubeadm_py.steps.prepare import runtime
-from kubeadm_py.steps.waits import Workload
 
 NODE = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",), advertise_address="10.0.0.11")
 HOSTILE = ["; touch {0}; :", "$(touch {0})", "`touch {0}`", "' ; touch {0}; '", '"; touch {0}; "']
@@ -31,7 +31,7 @@ def scripts(word: str) -> list[str]:
     """Return the shell text of every step that takes such a word."""
     in_socket = replace(NODE, cri_socket=f"unix:///run/{word}/containerd.sock")
     in_flag = replace(NODE, kubelet_extra_args=(Arg("cert-dir", f"/var/{word}"),))
-    wait = waits.workloads_ready(
+    wait = node_waits.workloads_ready(
         "t", [Workload("DaemonSet", word, "x")], "/etc/x", "https://x", timedelta(seconds=1)
     )
     finalize = [a.script for a in kubelet_finalize.plan(context(in_flag)) if isinstance(a, RunScript)]

@@ -10,7 +10,7 @@ from kubeadm_py.model import live
 from kubeadm_py.model.actions import ApplyObjects, Late, RunScript
 from kubeadm_py.model.cluster import CONTROL_PLANE_TAINT, Taint
 from kubeadm_py.model.live import LiveObjects
-from kubeadm_py.steps import applied, certs, cluster_objects, mark_node
+from kubeadm_py.steps import applied, certs, cluster_objects, mark_node, object_groups
 
 PROXY = "ConfigMap kube-system/kube-proxy"
 
@@ -27,7 +27,7 @@ def after(control_plane, carry):
 @pytest.fixture
 def there(after):
     """All objects as they were applied."""
-    wanted, changed = cluster_objects.comparable(after)
+    wanted, changed = object_groups.comparable(after)
     assert not changed
     return {live.key(item): item for item in wanted}
 
@@ -50,7 +50,7 @@ class TestObjects:
 
     def test_one_that_was_changed_is_applied_alone(self, after, there):
         [action] = planned(replace(after, live=LiveObjects(there, {PROXY: {}})))
-        assert [cluster_objects.name(item) for item in action.objects] == [PROXY]
+        assert [object_groups.name(item) for item in action.objects] == [PROXY]
         assert action.why == {PROXY: cluster_objects.BY_HAND}
 
     def test_pods_that_may_have_read_it_are_replaced(self, after, there):
@@ -74,7 +74,7 @@ class TestObjects:
     def test_of_a_changed_group_only_what_differs(self, after, there):
         args = {"mode": "nftables"}
         changed = replace(after, cluster=replace(after.cluster, kube_proxy_config=args))
-        _, which = cluster_objects.comparable(changed)
+        _, which = object_groups.comparable(changed)
         assert PROXY in which
         assert "ConfigMap kube-system/kubelet-config" not in which
         [action] = planned(replace(changed, live=LiveObjects(there, {PROXY: {}})))
@@ -91,7 +91,7 @@ class TestObjects:
         assert "replicas" not in there["Deployment kube-system/coredns"]["spec"]
         [action] = planned(replace(after, live=LiveObjects({}, {}, frozenset(there))))
         assert any(isinstance(item, Late) for item in action.objects)
-        assert {cluster_objects.name(item) for item in action.objects} == set(there)
+        assert {object_groups.name(item) for item in action.objects} == set(there)
 
 
 class TestMarks:

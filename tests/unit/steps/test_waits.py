@@ -18,8 +18,8 @@ from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.render.probes import Probe
-from kubeadm_py.steps import kubelet_bootstrap, waits
-from kubeadm_py.steps.waits import Workload
+from kubeadm_py.steps import kubelet_bootstrap, node_waits, waits
+from kubeadm_py.steps.node_waits import Workload
 
 MINUTE = timedelta(minutes=1)
 RUNTIME = resources.files("kubeadm_py.engine").joinpath("runtime.sh").read_text()
@@ -309,7 +309,7 @@ class TestWorkloads:
 
     def until(self, shell, *lines: str) -> tuple[int, list[str]]:
         shell.answers("".join(f"{line}\n" for line in lines))
-        wait = waits.workloads_ready("w", self.WANTED, "/k", "https://a:6443", MINUTE)
+        wait = node_waits.workloads_ready("w", self.WANTED, "/k", "https://a:6443", MINUTE)
         return shell(wait.until)
 
     def test_all_there(self, shell):
@@ -338,12 +338,12 @@ class TestWorkloads:
 
     def test_an_api_server_that_does_not_answer(self, shell):
         shell.command("kubectl", "echo 'The connection to the server was refused' >&2; exit 1")
-        wait = waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
+        wait = node_waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
         assert shell(wait.until) == (1, ["The connection to the server was refused"])
 
     def test_the_diagnosis_names_each_namespace_once(self, shell):
         shell.command("kubectl", 'echo "answer to $*"')
-        wait = waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
+        wait = node_waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
         _, said = shell(wait.diagnose)
         assert len(said) == 2
         assert all("-n kube-system" in line for line in said)
@@ -351,7 +351,7 @@ class TestWorkloads:
 
 class TestNodeReady:
     def until(self, shell):
-        return shell(waits.node_ready("w1", "/k", "", MINUTE).until)
+        return shell(node_waits.node_ready("w1", "/k", "", MINUTE).until)
 
     def test_ready(self, shell):
         shell.answers("True kubelet is posting ready status")
@@ -366,15 +366,15 @@ class TestNodeReady:
 
     def test_without_a_pod_network_it_is_done_after_a_while(self, shell):
         self.command(shell, "False container runtime network not ready: NetworkPluginNotReady", watched=1)
-        wait = waits.node_ready("w1", "/k", "", MINUTE, network_comes=False)
+        wait = node_waits.node_ready("w1", "/k", "", MINUTE, network_comes=False)
         until = f'kpy_warn() {{ echo "warning $*"; }}\n{wait.until}'
         assert shell(until)[0] == 1
         (shell.folder / "no-network").write_text("1000")
-        assert shell(until) == (0, [f"warning w1 {waits.NO_NETWORK}"])
+        assert shell(until) == (0, [f"warning w1 {node_waits.NO_NETWORK}"])
 
     def test_something_else_is_waited_for_without_a_pod_network_too(self, shell):
         self.command(shell, "False kubelet is starting", watched=1)
-        wait = waits.node_ready("w1", "/k", "", MINUTE, network_comes=False)
+        wait = node_waits.node_ready("w1", "/k", "", MINUTE, network_comes=False)
         (shell.folder / "no-network").write_text("1000")
         assert shell(wait.until) == (1, ["not Ready: kubelet is starting"])
 
@@ -396,7 +396,7 @@ class TestNodeReady:
 
 def test_hostile_words_stay_words(shell):
     shell.command("kubectl", 'for each; do printf "<%s>" "$each"; done; exit 1')
-    _, said = shell(waits.node_ready("w1; touch x", "/k $(id)", "https://a b", MINUTE).until)
+    _, said = shell(node_waits.node_ready("w1; touch x", "/k $(id)", "https://a b", MINUTE).until)
     assert "<w1; touch x>" in said[-1]
     assert "</k $(id)>" in said[-1]
     assert "<https://a b>" in said[-1]
