@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import time
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the nodes up")
     chosen = parser.parse_args()
     parts = (chosen.part,) if chosen.part else PARTS
+    load = os.getloadavg()[0]
     # As pip does when it installs a program: where the environment forbids it, each start would compile anew.
     run([sys.executable, "-m", "compileall", "-q", "kubeadm_py"])
     figures: list[Figure] = []
@@ -54,7 +56,7 @@ def main() -> int:
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
-    _report(figures, chosen.rounds)
+    _report(figures, chosen.rounds, load)
     return 0 if all(each.met for each in figures) else 1
 
 
@@ -66,14 +68,23 @@ def _on_nodes(measure: Callable[[int], Sequence[Figure]], rounds: int, *, keep: 
             nodes.down(beside.LAB)
 
 
-def _report(figures: list[Figure], rounds: int) -> None:
+def _report(figures: list[Figure], rounds: int, load: float) -> None:
     commit = run(["git", "rev-parse", "--short", "HEAD"]).strip()
-    heading = f"{rounds} rounds, {platform.machine()}, commit {commit}"
+    # Where others were at work beside it, seconds say little, and ratios less than they seem to.
+    heading = (
+        f"{rounds} rounds, {platform.machine()}, {os.cpu_count()} processors, load {load:.1f} before,"
+        f" commit {commit}"
+    )
     text = "\n".join([heading, *(each.line() for each in figures)])
     print(text)
     RESULTS.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    document = {"rounds": rounds, "commit": commit, "figures": [asdict(each) for each in figures]}
+    document = {
+        "rounds": rounds,
+        "load": load,
+        "commit": commit,
+        "figures": [asdict(each) for each in figures],
+    }
     (RESULTS / f"{stamp}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     (RESULTS / f"{stamp}.txt").write_text(text + "\n", encoding="utf-8")
 

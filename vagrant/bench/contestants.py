@@ -85,7 +85,8 @@ class Kubeadm:
             self.lab.node(name), f"sudo {join_command} --ignore-preflight-errors=SystemVerification"
         )
 
-    def reset(self, *names: str) -> None:
+    def reset(self, *names: str, more: str = "") -> None:
         """Take hosts back to prepared, CNI's traces included, which kubeadm leaves."""
         for name in names:
-            self.ssh(self.lab.node(name), f"sudo kubeadm reset --force && sudo sh -c '{_LEFTOVERS}'")
+            command = f"sudo kubeadm reset --force {more} && sudo sh -c '{_LEFTOVERS}'"
+            self.ssh(self.lab.node(name), command)
