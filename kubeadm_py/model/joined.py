@@ -46,8 +46,8 @@ class JoinedCluster:
     """By node name, for those whose certificate was signed already; the others' kubelets bootstrap."""
     shared: tuple[SharedFile, ...] = ()
     """What a joining control plane takes over; empty for workers."""
-    ready_nodes: frozenset[str] | None = None
-    """The nodes that are Ready; None: nobody has asked."""
+    nodes: Mapping[str, bool] | None = None
+    """The cluster's nodes, and whether they are Ready; None: nobody has asked."""
     helper: str = ""
     """URL of the API server of a control plane that runs, where it is known apart from `server`."""
 

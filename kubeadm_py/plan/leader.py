@@ -70,7 +70,7 @@ class Leader:
             self.token or Secret(""),
             kubelet,
             live,
-            ready_nodes=self.ready_nodes,
+            nodes=dict.fromkeys(self.ready_nodes, True),
             helper=f"https://{self.session.node.local_endpoint}",
         )
 

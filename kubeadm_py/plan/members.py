@@ -85,8 +85,8 @@ class Members:
     producers: ControlPlaneProducers = field(init=False)
     moving: bool = field(init=False, default=False)
     """Whether the running cluster's endpoint becomes another one in this run."""
-    ready_nodes: frozenset[str] | None = None
-    """The nodes that are Ready, once the cluster was asked; None: it was not."""
+    nodes: Mapping[str, bool] | None = None
+    """The cluster's nodes, and whether they are Ready, once it was asked; None: it was not."""
     _answers: list[live_objects.Answer | None] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -281,7 +281,7 @@ class Members:
             cluster_configuration(cluster),
             kubelet_credentials=self.producers.kubelets(self.joining),
             helper=f"https://{self.leader.node.local_endpoint}",
-            ready_nodes=self.ready_nodes,
+            nodes=self.nodes,
         )
 
     @cached_property

@@ -45,7 +45,7 @@ class Pruning:
                 raise
             return
         if found.nodes:
-            self.members.ready_nodes = frozenset(name for name, ready in found.nodes.items() if ready)
+            self.members.nodes = found.nodes
         self.hosts = strangers.find(cluster, found)
         joining = self.members.births.late
         if self.confirm is None or not self.hosts:

@@ -20,20 +20,23 @@ def plan(ctx: StepContext) -> list[Action]:
 
 def plan_ready(ctx: StepContext) -> list[Action]:
     """Wait until the new node is Ready, and the node of a host whose join was cut off before that."""
-    if _is_member(ctx) and not _left_behind(ctx):
-        return []
     name, deadline = ctx.node.name, ctx.cluster.join_timeouts.kubelet_health_check
-    # Of a cluster that is all in the file it is known whether a pod network comes.
-    if ctx.verb == "apply" and not addons_ready.has_network(ctx):
-        return [node_waits.node_registered(name, paths.KUBELET_CONF, deadline)]
     network_comes = addons_ready.has_network(ctx)
+    # Of a cluster that is all in the file it is known whether a pod network comes.
+    may_be_ready = network_comes or ctx.verb != "apply"
+    if _is_member(ctx) and not _left_behind(ctx, may_be_ready=may_be_ready):
+        return []
+    if not may_be_ready:
+        return [node_waits.node_registered(name, paths.KUBELET_CONF, deadline)]
     return [node_waits.node_ready(name, paths.KUBELET_CONF, "", deadline, network_comes=network_comes)]
 
 
-def _left_behind(ctx: StepContext) -> bool:
-    """Say whether the cluster is known not to have this member as a Ready node."""
-    ready = ctx.joined.ready_nodes if ctx.joined is not None else None
-    return ready is not None and ctx.node.name not in ready
+def _left_behind(ctx: StepContext, *, may_be_ready: bool) -> bool:
+    """Say whether the cluster is known to lack this member: as a Ready node, where it may be one."""
+    nodes = ctx.joined.nodes if ctx.joined is not None else None
+    if nodes is None:
+        return False
+    return not nodes.get(ctx.node.name) if may_be_ready else ctx.node.name not in nodes
 
 
 def _is_member(ctx: StepContext) -> bool:
