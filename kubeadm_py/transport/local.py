@@ -145,6 +145,7 @@ class _Process:
         for descriptor in self._pipes:
             poll.register(descriptor, select.POLLIN)
         silent_since = time.monotonic()
+        ended = False
         while self._pipes:
             for descriptor, _ in poll.poll(200):
                 data = os.read(descriptor, 1 << 16)
@@ -156,7 +157,10 @@ class _Process:
                     del self._pipes[descriptor]
             if until():
                 return True
-            if self._process.poll() is not None and time.monotonic() - silent_since > _LINGER:
+            if self._process.poll() is not None and not ended:
+                # What it printed last may lie there still, however long it was silent before.
+                ended, silent_since = True, time.monotonic()
+            if ended and time.monotonic() - silent_since > _LINGER:
                 break
             self._check_deadline(deadline)
         return until()

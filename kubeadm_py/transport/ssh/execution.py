@@ -76,6 +76,7 @@ class Execution:
         Raise WaitTimeoutError at `deadline` (time.monotonic).
         """
         silent_since = time.monotonic()
+        ended = False
         while True:
             if self._collect():
                 silent_since = time.monotonic()
@@ -85,7 +86,9 @@ class Execution:
                 # What came before the end may have arrived since we looked.
                 self._collect()
                 return until()
-            ended = self._channel.exit_status_ready()
+            if self._channel.exit_status_ready() and not ended:
+                # What it printed last may come after that, however long it was silent before.
+                ended, silent_since = True, time.monotonic()
             if ended and time.monotonic() - silent_since > _LINGER:
                 return False
             # Data and the end wake us; an exit status alone does not.

@@ -80,6 +80,12 @@ def test_an_error_of_the_source_of_the_input_is_raised(here):
         here.run("cat", stdin=broken(), timeout=20)
 
 
+def test_what_comes_right_after_the_end_counts_however_long_it_was_silent_before(here, monkeypatch):
+    """A script may end between two looks at what it prints."""
+    monkeypatch.setattr(local, "_LINGER", 1.5)
+    assert here.run("sleep 2; { sleep 0.8; echo last; } &", timeout=20).stdout == b"last\n"
+
+
 def test_children_left_behind_do_not_keep_us_waiting(here, monkeypatch):
     monkeypatch.setattr(local, "_LINGER", 0.2)
     started = time.monotonic()

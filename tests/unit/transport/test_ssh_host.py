@@ -101,6 +101,12 @@ def test_a_deadline_names_what_was_running(server, host):
     assert caught.value.host == "n1"
 
 
+def test_what_comes_right_after_the_end_counts_however_long_it_was_silent_before(server, host, monkeypatch):
+    """sshd may tell how a script ended before it has sent the last of what that printed."""
+    monkeypatch.setattr(execution, "_LINGER", 1.5)
+    assert host(server).run("sleep 2; { sleep 0.8; echo last; } &", timeout=20).stdout == b"last\n"
+
+
 def test_children_left_behind_do_not_keep_us_waiting(server, host, monkeypatch):
     monkeypatch.setattr(execution, "_LINGER", 0.2)
     started = time.monotonic()
