@@ -19,6 +19,8 @@ SCHEDULER_CONF = "/etc/kubernetes/scheduler.conf"
 HAPROXY_CONFIG = "/etc/kubernetes/haproxy/haproxy.cfg"
 KEEPALIVED_CONFIG = "/etc/kubernetes/keepalived/keepalived.conf"
 KEEPALIVED_CHECK = "/etc/kubernetes/keepalived/check"
+KEEPALIVED_AWAY = "/etc/kubernetes/keepalived/away"
+"""Until when (Unix seconds) a host that is worked on leaves the vip to another one."""
 HOSTS_FILE = "/etc/hosts"
 
 KUBELET_DIR = "/var/lib/kubelet"

@@ -134,7 +134,9 @@ def _keepalived(
     balanced = endpoint.runs_haproxy(cluster, node)
     local = f"http://{endpoint.LOOPBACK}:{ports.BALANCER_HEALTH}/readyz"
     check = engine.render_text(
-        "endpoint/check.j2", url=local if balanced else f"https://{node.local_endpoint}/readyz"
+        "endpoint/check.j2",
+        away=paths.KEEPALIVED_AWAY,
+        url=local if balanced else f"https://{node.local_endpoint}/readyz",
     )
     config = engine.render_text(
         "endpoint/keepalived.conf.j2",

@@ -15,7 +15,7 @@ from kubeadm_py.pki.files import KUBECONFIG, SECRET_MODE, certificate_files
 from kubeadm_py.pki.presence import Presence
 from kubeadm_py.pki.requests import CertificateRequest, etcd_client_requests, leaf_requests
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import etcd_host, kubelet_certificate, wait_control_plane
+from kubeadm_py.steps import etcd_host, kubelet_certificate, vip, wait_control_plane
 from kubeadm_py.steps.base import Step, StepContext
 
 RENEWED_KUBECONFIG = f"{KUBECONFIG}.renewed"
@@ -138,6 +138,8 @@ def plan(ctx: StepContext, decision: Decision) -> list[Action]:
     if decision.kubelet:
         # It is who starts the others again.
         actions += kubelet_certificate.plan(ctx, decision.kubelet)
+    handed_over = vip.leaves(ctx, users)
+    actions += handed_over
     for group in (_TOGETHER, _AFTER):
         restarted = [component for component in group if component in users]
         actions += [
@@ -145,7 +147,7 @@ def plan(ctx: StepContext, decision: Decision) -> list[Action]:
             for component in restarted
         ]
         actions += _waits(ctx, restarted)
-    return actions
+    return [*actions, *vip.returns(handed_over)]
 
 
 def step(decision: Decision) -> Step:

@@ -37,6 +37,7 @@ from kubeadm_py.steps import (
     renew,
     rolling_waits,
     static_pods,
+    vip,
     wait_control_plane,
 )
 from kubeadm_py.steps import endpoint as endpoints
@@ -87,9 +88,11 @@ def guarded(ctx: StepContext, planned: Sequence[PlannedStep]) -> tuple[PlannedSt
         return tuple(planned)
     etcd = [name for name in COMPONENTS if name == "etcd"]
     later = [*(name for name in COMPONENTS if name not in etcd), *_BALANCERS]
+    handed_over = vip.leaves(ctx, change.pods + change.restarted)
     opening: list[Action] = [
         *rolling_waits.others_healthy(ctx, change.pods + change.restarted),
-        _guard(ctx, change),
+        *handed_over,
+        _guard(ctx, change, vip.returns(handed_over)),
     ]
     closing: list[Action] = []
     if change.kubelet:
@@ -98,7 +101,7 @@ def guarded(ctx: StepContext, planned: Sequence[PlannedStep]) -> tuple[PlannedSt
                 Unit(kubelet_start.UNIT, state="restarted", reason="a run before this one was cut off")
             )
         closing.append(kubelet_works(ctx))
-    closing.append(Settle())
+    closing += [*vip.returns(handed_over), Settle()]
     listed = [
         _step("keep what changes", opening),
         *(step for step in planned if step.step in _BEFORE_ETCD),
@@ -213,7 +216,7 @@ def _users(ctx: StepContext, files: Iterable[str]) -> set[str]:
     return {user for name in names for user in table().used_by(name)}
 
 
-def _guard(ctx: StepContext, change: _Change) -> Guard:
+def _guard(ctx: StepContext, change: _Change, last: Sequence[Action]) -> Guard:
     recover: list[Action] = [_restart(name, "what it reads is put back") for name in change.restarted]
     if change.pods and ctx.node.role is Role.CONTROL_PLANE and not static_pods.is_served(ctx):
         recover.append(RunScript("replace pods", static_pods.replacing(change.pods)))
@@ -224,6 +227,7 @@ def _guard(ctx: StepContext, change: _Change) -> Guard:
     recover += [rolling_waits.replaced(ctx, name, written=False) for name in change.removed]
     if change.kubelet:
         recover.append(kubelet_works(ctx))
+    recover += last
     return Guard(change.files, change.pods + change.removed, recover=tuple(recover))
 
 

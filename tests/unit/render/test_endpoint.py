@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -225,3 +230,34 @@ def test_nothing_moves_where_all_is_as_it_should_be() -> None:
         facts = present(of, name)
         moving = endpoint.files(of, of.node(name), facts, moving=True)
         assert moving == endpoint.files(of, of.node(name), facts)
+
+
+class TestCheck:
+    """keepalived's check, with a stand-in for curl."""
+
+    @pytest.fixture
+    def check(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], int]:
+        monkeypatch.setattr(paths, "KEEPALIVED_AWAY", str(tmp_path / "away"))
+        script = written(VIP, "cp1")[paths.KEEPALIVED_CHECK].encode()
+
+        def run(answer: str, away: str = "") -> int:
+            curl = tmp_path / "curl"
+            curl.write_text(f"#!/bin/sh\nprintf %s {answer}\n")
+            curl.chmod(0o755)
+            if away:
+                (tmp_path / "away").write_text(away)
+            path = f"{tmp_path}:{os.environ['PATH']}"
+            return subprocess.run(["sh"], input=script, env={"PATH": path}, check=False).returncode
+
+        return run
+
+    @pytest.mark.parametrize(("answer", "code"), [("200", 0), ("401", 0), ("000", 1), ("503", 1)])
+    def test_what_the_api_says_counts(self, check, answer, code):
+        assert check(answer) == code
+
+    def test_a_host_that_is_worked_on_gives_the_address_away(self, check):
+        assert check("200", away=f"{int(time.time()) + 60}\n") == 1
+
+    @pytest.mark.parametrize("away", ["1\n", "nonsense\n", " "])
+    def test_what_a_run_that_was_cut_off_has_left_ends_by_itself(self, check, away):
+        assert check("200", away=away) == 0

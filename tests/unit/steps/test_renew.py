@@ -9,9 +9,10 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late, RestartStaticPod, Wait, WriteFiles
+from kubeadm_py.model.cluster import LoadBalancer, Node, Role
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import certs, kubeconfigs, renew
+from kubeadm_py.steps import certs, kubeconfigs, renew, vip
 
 PKI = paths.PKI_DIR
 
@@ -154,3 +155,17 @@ def test_what_is_not_in_the_inventory_stays_out_of_it(made):
     assert known.files == {
         f"{PKI}/apiserver.key": {"sha256": "new", "mode": "0600", "made": True, "cluster": True}
     }
+
+
+def test_the_address_that_moves_is_elsewhere_while_the_api_server_restarts(made, with_file):
+    peer = Node("cp2", Role.CONTROL_PLANE, ("10.0.0.12",))
+    cluster = replace(
+        made.cluster,
+        nodes=(made.node, peer),
+        control_plane_endpoint="10.0.0.100:6443",
+        load_balancer=LoadBalancer.VIP,
+    )
+    ctx = with_file(replace(made, cluster=cluster), paths.KEEPALIVED_CONFIG, b"x")
+    titles = [getattr(each, "title", each) for each in planned(ctx, "apiserver")[1]]
+    assert titles.index(vip.LEAVES) < titles.index("wait for kube-apiserver") < titles.index(vip.RETURNS)
+    assert vip.LEAVES not in [getattr(each, "title", "") for each in planned(ctx, "scheduler.conf")[1]]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,12 +22,12 @@ from kubeadm_py.model.actions import (
     Wait,
     WriteFiles,
 )
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.cluster import LoadBalancer, Node, Role
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import Listener, UnitFact
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import PlannedStep
-from kubeadm_py.steps import rolling
+from kubeadm_py.steps import rolling, vip
 from tests.unit.steps.conftest import seen
 
 
@@ -155,3 +158,93 @@ def test_a_stage_without_work_of_its_own_is_no_place_to_finish_what_was_cut_off(
     ctx = replace(working, facts=replace(working.facts, files={**working.facts.files, path: left}))
     assert rolling.guarded_work(ctx, ()) == ()
     assert rolling.guarded(ctx, ()) != ()
+
+
+class TestTheAddressThatMoves:
+    """While what answers at the vip is replaced on a host, another control plane has it."""
+
+    @pytest.fixture
+    def holding(self, working):
+        peer = Node("cp2", Role.CONTROL_PLANE, ("10.0.0.12",))
+        cluster = replace(
+            working.cluster,
+            nodes=(working.node, peer),
+            control_plane_endpoint="10.0.0.100:6443",
+            load_balancer=LoadBalancer.VIP,
+        )
+        kept = {
+            **working.facts.files,
+            paths.KEEPALIVED_CONFIG: seen(paths.KEEPALIVED_CONFIG, b"    10.0.0.99/32 dev eth0\n"),
+        }
+        return replace(working, cluster=cluster, facts=replace(working.facts, files=kept))
+
+    def around(self, ctx, *files: str) -> tuple[list[str], list[str]]:
+        """Return the titles of what is done, and of what is done where it fails."""
+        found = actions(ctx, writing("control-plane", *files))
+        (guard,) = [each for each in found if isinstance(each, Guard)]
+        return [getattr(each, "title", "") for each in found], [
+            getattr(each, "title", "") for each in guard.recover
+        ]
+
+    @pytest.mark.parametrize("name", ["kube-apiserver", "etcd"])
+    def test_it_goes_before_and_may_come_back_after(self, holding, name):
+        done, recover = self.around(holding, f"{paths.MANIFESTS_DIR}/{name}.yaml")
+        assert done.index(vip.LEAVES) < done.index("keep what changes")
+        assert done.index(vip.RETURNS) > done.index(f"wait for {name} to be replaced")
+        assert recover[-1] == vip.RETURNS
+
+    def test_every_address_that_is_there_goes(self, holding):
+        """An endpoint that is moving has an old one and a new one."""
+        found = actions(holding, writing("control-plane", f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml"))
+        (leaves,) = [each for each in found if getattr(each, "title", "") == vip.LEAVES]
+        assert "10.0.0.100/" in leaves.script
+        assert "10.0.0.99/" in leaves.script
+
+    def test_behind_a_balancer_only_the_balancer_counts(self, holding):
+        kept = {**holding.facts.files, paths.HAPROXY_CONFIG: seen(paths.HAPROXY_CONFIG, b"x")}
+        balanced = replace(holding, facts=replace(holding.facts, files=kept))
+        assert vip.LEAVES not in self.around(balanced, f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml")[0]
+        assert vip.LEAVES in self.around(balanced, f"{paths.MANIFESTS_DIR}/haproxy.yaml")[0]
+
+    def test_where_nothing_that_answers_is_replaced_it_stays(self, holding):
+        assert vip.LEAVES not in self.around(holding, f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml")[0]
+
+    def test_nobody_else_could_take_it(self, holding):
+        alone = replace(holding, cluster=replace(holding.cluster, nodes=(holding.node,)))
+        assert vip.LEAVES not in self.around(alone, f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml")[0]
+
+    def test_a_host_without_a_keeper_has_nothing_to_hand_over(self, working):
+        assert vip.LEAVES not in self.around(working, f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml")[0]
+
+
+class TestHandingOver:
+    """The scripts themselves, with a stand-in for `ip`."""
+
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(paths, "KEEPALIVED_AWAY", str(tmp_path / "away"))
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+        def run(held: int) -> tuple[str, int]:
+            """`held` is how often the address is still there when it is looked for."""
+            (tmp_path / "held").write_text("x" * held)
+            fake = tmp_path / "ip"
+            fake.write_text(
+                f"#!/bin/sh\ncd {tmp_path}\n[ -s held ] || exit 0\n"
+                'left=$(cat held); printf %s "${left#x}" >held\n'
+                "echo '2: eth0 inet 10.0.0.100/32 scope global eth0'\n"
+            )
+            fake.chmod(0o755)
+            script = vip.leaving(["10.0.0.100"]).replace("sleep 0.2", "sleep 0")
+            subprocess.run(["sh", "-eu", "-c", script], check=True, timeout=20)
+            return (tmp_path / "away").read_text(), len((tmp_path / "held").read_text())
+
+        return run
+
+    def test_it_waits_until_the_address_is_gone(self, run):
+        until, left = run(7)
+        assert left == 0
+        assert 0 < int(until) - time.time() <= vip.AWAY_SECONDS
+
+    def test_an_address_that_nobody_takes_stops_nothing(self, run):
+        assert run(10_000)[1] > 9000
