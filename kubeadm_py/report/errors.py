@@ -16,6 +16,8 @@ from kubeadm_py.report import alike
 from kubeadm_py.report.text import ASCII, UNICODE, Glyphs, advice, between, pad, plural, width_of, wrap
 
 _FINDING = re.compile(r"^(?P<host>\S+)  (?P<check>\S+)  (?P<found>.+)$")
+_PROBLEM = re.compile(r"^(?P<where>\S+:\d+:\d+ {2,}\S+) {2,}(?P<what>\S.*)$")
+"""A problem of a config: place, key and what is wrong, in columns."""
 _WIDE = 100
 """Columns from which findings stand in columns of their own."""
 _NAMES_MOST = 32
@@ -114,6 +116,12 @@ def glyphs_for(stream: TextIO) -> Glyphs:
 def _detail(line: str, width: int | None, indent: str) -> Iterator[str]:
     text = line.lstrip(" ")
     start = indent + line[: len(line) - len(text)]
+    problem = _PROBLEM.match(text)
+    if problem and width is not None and width_of(start + text) > width:
+        # Columns that do not fit are none: what is wrong stands below its place.
+        yield from wrap(" ".join(problem["where"].split()), width, start)
+        yield from wrap(problem["what"], width, f"{start}  ")
+        return
     yield from advice(text, width, start, f"{start}  ") if text else [""]
 
 

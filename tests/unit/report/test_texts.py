@@ -172,3 +172,18 @@ class TestErrors:
         stream = Stream()
         stream.encoding = encoding
         assert glyphs_for(stream) is glyphs
+
+
+def test_a_problem_that_does_not_fit_stands_below_its_place():
+    lines = (
+        "cluster.yaml:5:9    spec.ssh.usr         unknown key; did you mean user?",
+        'cluster.yaml:7:17   spec.hosts[0].role   "workr": one of control-plane, worker, etcd; is it worker?',
+    )
+    error = KubeadmPyError("cluster.yaml has 2 problems", details=lines)
+    assert format_error(error, width=80, glyphs=UNICODE).splitlines()[1:] == [
+        "    cluster.yaml:5:9    spec.ssh.usr         unknown key; did you mean user?",
+        "    cluster.yaml:7:17 spec.hosts[0].role",
+        '      "workr": one of control-plane, worker, etcd; is it worker?',
+    ]
+    assert all(line in format_error(error, width=140, glyphs=UNICODE) for line in lines)
+    assert max(map(len, format_error(error, width=50, glyphs=UNICODE).splitlines())) <= 50
