@@ -69,7 +69,7 @@ def _complete_node(node: Node, facts: HostFacts) -> Node:
     is_control_plane = node.role is Role.CONTROL_PLANE
     return replace(
         node,
-        name=_name(facts) if node.name_from_host or not node.name else node.name,
+        name=_name(facts) if node.unnamed else node.name,
         name_from_host=False,
         addresses=addresses,
         advertise_address=(node.advertise_address or addresses[0]) if is_control_plane else "",

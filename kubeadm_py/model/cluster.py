@@ -342,6 +342,11 @@ class Node:
     """`name` only stands in until the host's own name is known (config.load.complete)."""
 
     @property
+    def unnamed(self) -> bool:
+        """Say whether nobody has named it: it goes by its host's own name."""
+        return self.name_from_host or not self.name
+
+    @property
     def address(self) -> str:
         """Return the node's first address."""
         return self.addresses[0]

@@ -124,7 +124,7 @@ class _Reset:
         names = [known.get(node.name) or node.name for node in run.cluster.nodes]
         if not self.wish.whole_file and len(set(names)) == len(names):
             nodes = tuple(
-                replace(node, name=name) if node.name_from_host else node
+                replace(node, name=name) if node.unnamed else node
                 for node, name in zip(run.cluster.nodes, names, strict=True)
             )
             run.use(replace(run.cluster, nodes=nodes))

@@ -263,7 +263,7 @@ def _for_requests(
 def _completed(cluster: ResolvedCluster) -> tuple[ResolvedCluster, Node]:
     """Fill in what only this machine knows, where the config does not say it."""
     (node,) = cluster.nodes
-    if not (node.name and not node.name_from_host and node.addresses and node.advertise_address):
+    if node.unnamed or not (node.addresses and node.advertise_address):
         with errand("certs", cluster) as run:
             run.look([node], lock=False, parts=("system", "network", "resolve"))
             cluster = complete(cluster, {name: session.facts for name, session in run.sessions.items()})

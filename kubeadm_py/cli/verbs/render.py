@@ -98,11 +98,11 @@ def _facts(cluster: ResolvedCluster, chosen: Sequence[str], file: str) -> dict[s
 
 def _profile(node: Node) -> HostFacts:
     address = node.advertise_address or (node.addresses[0] if node.addresses else "")
-    if node.name_from_host or not node.name:
+    if node.unnamed:
         _tell(f"warning: the config does not name the host: {STAND_IN_NAME} stands in for its own name")
     if not address:
         _tell(f"warning: the config gives the host no address: {STAND_IN_ADDRESS} stands in for its own")
-    name = STAND_IN_NAME if node.name_from_host or not node.name else node.name
+    name = STAND_IN_NAME if node.unnamed else node.name
     return plain_debian_12(name, address or STAND_IN_ADDRESS)
 
 

@@ -350,8 +350,10 @@ class TestAHostByItself:
         assert up.machines["cp1"].stages == ["forget", "leave", "reset"]
         assert f"--kubeconfig {paths.ADMIN_CONF} --request-timeout 60s delete node" in script
 
-    def test_it_goes_by_its_own_name(self, up):
-        cluster = replace(up.cluster, nodes=(replace(up.cluster.node("cp1"), name="", name_from_host=True),))
+    @pytest.mark.parametrize("flags", [True, False], ids=["by flags", "by kubeadm's documents"])
+    def test_it_goes_by_its_own_name(self, up, flags):
+        unnamed = replace(up.cluster.node("cp1"), name="", name_from_host=flags)
+        cluster = replace(up.cluster, nodes=(unnamed,))
         up.machines[""] = up.machines["cp1"]
         up.api.etcd_members.append("cp2=https://10.0.0.12:2380")
         run = up.a_run("reset", cluster=cluster)
