@@ -90,7 +90,7 @@ def read(path: str | Path, cache_folder: Path | None = None, *, public_key: byte
         folder = unpack(folder, cache_folder or cache.default_folder(), DOCUMENT)
     if not folder.is_dir():
         raise BundleError(
-            f"there is no bundle at {folder}", fix="name its folder or tar: spec.artifacts.path in the config"
+            f"there is no bundle at {folder}", fix="name its folder or tar, here or in spec.artifacts.path"
         )
     if public_key:
         _check_signature(folder, public_key)
@@ -174,7 +174,7 @@ def _read_document(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise BundleError(
             f"{path} cannot be read: {error.strerror}",
-            fix="name the folder that holds bundle.yaml: spec.artifacts.path in the config",
+            fix="name the folder that holds bundle.yaml, here or in spec.artifacts.path",
         ) from error
     try:
         document = yaml.load(text, Loader=yaml.CSafeLoader)

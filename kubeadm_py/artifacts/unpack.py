@@ -45,8 +45,10 @@ def unpack(archive: Path, cache_folder: Path, document: str) -> Path:
         except (tarfile.TarError, KeyError, OSError, EOFError) as error:
             if target.is_dir():  # Another run was first.
                 return _root(target, document)
+            # What each way of reading it came upon is of no use to a person.
+            why = "it is no tar archive, or not all of one" if isinstance(error, tarfile.ReadError) else error
             raise BundleError(
-                f"{archive} cannot be unpacked: {error}", fix="copy the bundle again; it is not complete"
+                f"{archive} cannot be unpacked: {why}", fix="copy the bundle again; it is not complete"
             ) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

@@ -257,3 +257,12 @@ def test_digests_are_remembered_and_a_broken_cache_only_costs_time(made, tmp_pat
     assert json.loads((cache_folder / "digests.json").read_bytes()) == remembered
     (tmp_path / "file").touch()
     bundle.verify(read, *everything(read), cache_folder=tmp_path / "file")
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar\n", bytes(511)])
+def test_what_is_no_tar_is_said_in_a_line(tmp_path, content):
+    archive = tmp_path / "bundle.tar"
+    archive.write_bytes(content)
+    said = refusal(archive, cache_folder=tmp_path / "cache")
+    assert "is no tar archive, or not all of one" in said
+    assert "gz" not in said
