@@ -189,8 +189,11 @@ kpy_restore() {
   kpy_kept=$kpy_state/prior$1
   if [ -e "$kpy_kept" ] || [ -L "$kpy_kept" ]; then
     mkdir -p "${1%/*}"
-    cp -aT "$kpy_kept" "${1%/*}/.${1##*/}.kubeadm-py-new"
-    mv -fT "${1%/*}/.${1##*/}.kubeadm-py-new" "$1"
+    kpy_new=${1%/*}/.${1##*/}.kubeadm-py-new
+    # The directory may be somebody else's: nothing of theirs is written through.
+    rm -rf -- "$kpy_new"
+    cp -aT --remove-destination "$kpy_kept" "$kpy_new"
+    mv -fT "$kpy_new" "$1"
     kpy_relabel "$1"
   fi
 }

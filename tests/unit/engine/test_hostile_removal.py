@@ -64,6 +64,25 @@ def test_a_link_comes_back_as_a_link(sandbox, target):
     assert os.readlink(link) == "other.toml"
 
 
+@pytest.mark.parametrize("planted", ["link", "directory"])
+def test_what_others_put_in_the_way_of_a_file_that_is_put_back_is_not_followed(sandbox, planted):
+    """The directory of a file may be somebody else's: root must not write through a link of theirs."""
+    path = Path(sandbox.path("home/jane/app.conf"))
+    secret = Path(sandbox.path("shadow"))
+    path.parent.mkdir(parents=True)
+    path.write_text("jane's\n")
+    secret.write_text("root's\n")
+    assert sandbox.write(sandbox.file("home/jane/app.conf", b"ours\n"), existing=frozenset({str(path)})).ok
+    trap = path.with_name(".app.conf.kubeadm-py-new")
+    if planted == "link":
+        trap.symlink_to(secret)
+    else:
+        (trap / "x").mkdir(parents=True)
+    assert sandbox.run(RunScript("put back", f"kpy_restore '{path}'")).ok
+    assert (path.read_text(), secret.read_text()) == ("jane's\n", "root's\n")
+    assert os.listdir(path.parent) == ["app.conf"]
+
+
 def test_what_is_put_back_gets_its_directory_back(sandbox):
     path = Path(sandbox.path("var/lib/kubelet/config.yaml"))
     path.parent.mkdir(parents=True)
