@@ -27,7 +27,7 @@ _OURS = (
 # Where /etc/hosts is mounted by itself (a container's is), it cannot be replaced, only overwritten.
 _EDIT = """file=$(readlink -f {file})
 new=${{file%/*}}/.${{file##*/}}.kubeadm-py-new
-touch "$file"
+[ -e "$file" ] || (umask 022 && : >"$file")
 cp -p "$file" "$new"
 {{ grep -v -e {ours} "$file" || [ $? -eq 1 ]; }} >"$new"
 {add}if mv -fT "$new" "$file" 2>/dev/null; then

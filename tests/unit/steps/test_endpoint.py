@@ -107,3 +107,15 @@ def test_edits_the_file_and_nothing_else_in_it(before: str, line: str, after: st
     assert file.stat().st_mode & 0o777 == 0o640
     assert sorted(tmp_path.iterdir()) == [file, link]
     assert endpoint.plan_hosts_line(line, HostFacts(hosts_file=after)) == []
+
+
+def test_a_hosts_file_that_was_missing_can_be_read_by_all(tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    (edit,) = endpoint.plan_hosts_line(LINE, HostFacts())
+    assert isinstance(edit, RunScript)
+    # As a stage runs it.
+    frame = "umask 077\nkpy_relabel() { :; }\nset -eu\n"
+    subprocess.run(
+        ["sh"], input=frame + edit.script.replace(paths.HOSTS_FILE, str(file)), text=True, check=True
+    )
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (f"{LINE}\n", 0o644)
