@@ -26,13 +26,14 @@ _RESTORE_FSTAB = f"sed -i --follow-symlinks 's,^{MARKER},,' {host_settings.FSTAB
 _SERVICES = ("zramswap.service", "zram-config.service", "dphys-swapfile.service")
 """What makes swap at boot without a swap unit: Debian's and Ubuntu's zram, Raspberry Pi OS's swap file."""
 
-# Reset starts what is recorded, so only what was on is: what was disabled or masked before us stays so.
+# Reset starts what is recorded, so only what was on is: what was disabled or masked before us stays so. It is
+# recorded before it is done: a run that is killed in between must not leave what nobody knows to undo.
 _SWITCH_OFF = f"""record={host_settings.MASKED_SWAP_UNITS}
 mkdir -p -m 0700 {paths.STATE_DIR}
 off() {{
   if systemctl is-enabled --quiet -- "$1"; then
-    systemctl disable --quiet -- "$1"
     echo "disable $1" >>"$record"
+    systemctl disable --quiet -- "$1"
   fi
 }}
 # /etc/fstab is edited by itself; units that follow another one are names of the same device.
@@ -40,9 +41,9 @@ systemctl list-units --all --type=swap --plain --no-legend --no-pager | while re
   [ "$(systemctl show -p LoadState --value -- "$unit")" != masked ] || continue
   [ "$(systemctl show -p SourcePath --value -- "$unit")" = /etc/fstab ] && continue
   [ -z "$(systemctl show -p Following --value -- "$unit")" ] || continue
-  if systemctl mask --quiet -- "$unit" 2>/dev/null; then
-    echo "mask $unit" >>"$record"
-  else
+  echo "mask $unit" >>"$record"
+  if ! systemctl mask --quiet -- "$unit" 2>/dev/null; then
+    sed -i '$d' "$record"
     off "$unit"
   fi
 done

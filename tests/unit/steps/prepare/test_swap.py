@@ -152,5 +152,21 @@ def test_units_that_bring_swap_back_are_masked_and_unmasked(cluster, machine, bu
     assert not record.exists()
 
 
+@pytest.mark.parametrize(
+    ("at", "noted"),
+    [("mask --quiet -- dev-zram0.swap", "mask dev-zram0.swap"), ("disable *", "disable swapfile.swap")],
+)
+def test_what_a_killed_run_has_switched_off_is_noted(
+    cluster, machine, bundle, on, shell, tmp_path, at, noted
+):
+    (off,) = plan_swap(on(cluster, "w1", replace(machine, swaps=("/dev/zram0",)), bundle))
+    record = tmp_path / "swap-units"
+    script = off.script.replace(host_settings.MASKED_SWAP_UNITS, str(record))
+    # Killed in the very moment in which it is done.
+    killed = f"case $* in {at.replace(' ', chr(92) + ' ')}) kill -s KILL $PPID; sleep 1 ;; esac"
+    shell(script.replace("/var/lib/kubeadm-py", str(tmp_path)), systemctl=SYSTEMCTL + killed, swapoff=":")
+    assert record.read_text().splitlines()[-1] == noted
+
+
 def test_nothing_is_restored_where_nothing_was_changed(machine):
     assert plan_restore_swap(machine) == []
