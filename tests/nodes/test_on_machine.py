@@ -45,7 +45,8 @@ def machines(fleet, cli, tmp_path_factory):
     # What prepared them stays: kubeadm's form finds runtime and kubelet there.
     for name in ("cp1", "w1", "w2"):
         fleet.bare(name)
-    cli.run("apply", "--config", fleet.variant("a-second-control-plane", a_second_control_plane))
+    config = fleet.variant("a-second-control-plane", a_second_control_plane)
+    cli.run("apply", "--config", config, within=600)
     fleet.bare()
     built = onmachine.wheel(tmp_path_factory.mktemp("wheel"))
     for node in machines:
@@ -181,6 +182,7 @@ def test_a_further_control_plane_phase_by_phase(machines):
     }
     shell(w2, f"umask 077; cat >{CONFIG}", stdin=yaml.safe_dump(document))
 
+    typed(w2, "join", "phase", "preflight", "--config", CONFIG)
     for words in ("download-certs", "certs", "kubeconfig"):
         typed(
             w2, "join", "phase", "control-plane-prepare", words, *kubeadms[2:-2], *certificate_key(words, key)
@@ -188,7 +190,6 @@ def test_a_further_control_plane_phase_by_phase(machines):
     refused = typed(w2, "join", "phase", "etcd-join", code=2)
     assert "which cluster is it about?" in refused.text
     typed(w2, "join", "phase", "control-plane-prepare", "control-plane", "--control-plane")
-    typed(w2, "join", "phase", "preflight", "--config", CONFIG)
     typed(w2, "join", "phase", "kubelet-start", "--config", CONFIG)
     assert members(cp1) == ["cp1"]
     typed(w2, "join", "phase", "etcd-join", "--control-plane")
