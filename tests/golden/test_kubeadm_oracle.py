@@ -53,6 +53,26 @@ def test_equals_kubeadm_but_for_the_wanted_differences(case: str) -> None:
     assert compare.unwanted(found_differences(case), case, config(case)) == []
 
 
+@pytest.mark.parametrize(
+    ("where", "path", "newer", "older"),
+    [
+        ("/etc/kubernetes/manifests/etcd.yaml", "spec.containers[0].image", "etcd:3.6.8-0", "etcd:3.6.6-0"),
+        (
+            "Deployment kube-system/coredns",
+            "spec.template.spec.containers[0].image",
+            "coredns:v1.14.2",
+            "coredns:v1.13.1",
+        ),
+    ],
+)
+def test_a_releases_components_differ_in_every_registry(
+    where: str, path: str, newer: str, older: str
+) -> None:
+    found = (where, path, f"registry.test:5000/a/{newer}", f"registry.test:5000/a/{older}")
+    assert compare.unwanted([found], config="kubernetesVersion: v1.35.4\n") == []
+    assert compare.unwanted([found], config="kubernetesVersion: v1.36.3\n") == [found]
+
+
 def test_every_wanted_difference_occurs() -> None:
     for entry in compare.wanted():
         any_of = [case for case in CASES if entry.concerns(case, config(case))]

@@ -20,7 +20,7 @@ from oracle.record import MASK
 DIFFERENCES = CASES / "differences.yaml"
 ABSENT = object()
 ANY = "*"
-"""Stands in the list for any value, and at a path's end for any rest of it."""
+"""Stands in the list for any value, at a path's end for any rest of it, and before the end of a text."""
 ANY_OR_NONE = "*?"
 """Stands in the list for any value, or none at all."""
 EMPTY = "empty"
@@ -69,6 +69,8 @@ def _fits(listed: Any, value: Any) -> bool:
         return True
     if value is ABSENT or listed is ABSENT:
         return value is listed
+    if isinstance(listed, str) and isinstance(value, str) and listed.startswith(ANY):
+        return value.endswith(listed[len(ANY) :])
     return (
         listed == ANY or (listed == EMPTY and not value) or (type(listed) is type(value) and listed == value)
     )
