@@ -222,11 +222,24 @@ kpy_restart_pod() {
     return 0
   fi
   for kpy_pod in $kpy_pods; do
-    kpy_ids=$(crictl ps --pod "$kpy_pod" -q)
-    [ -z "$kpy_ids" ] || crictl --timeout "$(($2 + 30))s" stop --timeout "$2" $kpy_ids
-    crictl --timeout 60s stopp "$kpy_pod"
-    crictl --timeout 60s rmp -f "$kpy_pod"
+    kpy_left=5
+    # The kubelet may be starting a container in it, or taking the pod away itself.
+    until kpy_end_pod "$kpy_pod" "$2" 2>"$kpy_tmp/refused" || [ -z "$(crictl pods --id "$kpy_pod" -q)" ]; do
+      kpy_left=$((kpy_left - 1))
+      if [ "$kpy_left" -eq 0 ]; then
+        cat "$kpy_tmp/refused" >&2
+        return 1
+      fi
+      sleep 1
+    done
   done
+}
+
+# kpy_end_pod POD SECONDS: end its containers, by force after that time, and the pod itself.
+kpy_end_pod() {
+  kpy_ids=$(crictl ps --pod "$1" -q) || return 1
+  [ -z "$kpy_ids" ] || crictl --timeout "$(($2 + 30))s" stop --timeout "$2" $kpy_ids || return 1
+  crictl --timeout 60s stopp "$1" && crictl --timeout 60s rmp -f "$1"
 }
 
 kpy_relabel() {

@@ -29,6 +29,7 @@ from kubeadm_py.model.actions import (
     LocalFile,
     MakeDirectories,
     Remove,
+    RestartStaticPod,
     RunScript,
     Unit,
     Wait,
@@ -885,3 +886,32 @@ def test_a_stage_that_ends_well_settles_its_inventory(sandbox):
 def test_where_there_is_no_inventory_nothing_is_noted(sandbox):
     sandbox.run(RunScript("label a node", "true"), settled=b"abc\n")
     assert not Path(paths.SETTLED).exists()
+
+
+CRICTL = """echo "$*" >>$LOG
+case "$*" in
+  *rmp*)
+    echo "container is in starting state, can't be removed" >&2
+    [ "$(grep -c rmp $LOG)" -ge {turns} ] ;;
+  "pods --id"*) [ "$(grep -c rmp $LOG)" -ge {gone} ] || echo pod ;;
+  pods*) echo pod ;;
+  ps*) echo container ;;
+esac"""
+
+
+class TestAPodThatRestarts:
+    @pytest.mark.parametrize(("turns", "gone"), [(1, 9), (3, 9), (9, 2)], ids=["ends", "starts", "goes"])
+    def test_while_its_kubelet_is_at_work_too(self, sandbox, turns, gone):
+        sandbox.command("systemctl", "exit 0")
+        sandbox.command("sleep", "exec /bin/sleep 0.02")
+        sandbox.command("crictl", CRICTL.format(turns=turns, gone=gone))
+        assert sandbox.run(RestartStaticPod("kube-scheduler")).ok
+        assert sandbox.log.count("rmp -f pod") == min(turns, gone)
+        assert sandbox.log.count("stop --timeout") == min(turns, gone)
+
+    def test_one_that_stays_is_told(self, sandbox):
+        sandbox.command("systemctl", "exit 0")
+        sandbox.command("sleep", "exec /bin/sleep 0.02")
+        sandbox.command("crictl", CRICTL.format(turns=99, gone=99))
+        assert not sandbox.run(RestartStaticPod("kube-scheduler")).ok
+        assert "output container is in starting state, can't be removed" in sandbox.markers
