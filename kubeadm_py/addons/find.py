@@ -36,6 +36,11 @@ def is_path(name: str) -> bool:
     return "/" in name or name.startswith(("~", "."))
 
 
+def is_known(name_or_path: str) -> bool:
+    """Say whether it is a path, or a name or alias of what comes with the product; cheaper than a refusal."""
+    return is_path(name_or_path) or name_or_path in names() or name_or_path in aliases()
+
+
 def load(name_or_path: str) -> LoadedAddon:
     """Return the add-on of that name or alias, or the one at that path.
 

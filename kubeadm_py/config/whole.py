@@ -93,8 +93,10 @@ class Whole:
         """Return the add-ons that can be read; what is wrong with others is said elsewhere."""
         found = []
         for addon in self.cluster.value.spec.addons:
-            with contextlib.suppress(UsageError):
-                found.append(find.load(addon.located(self.folder)))
+            place = addon.located(self.folder)
+            if find.is_known(place):
+                with contextlib.suppress(UsageError):
+                    found.append(find.load(place))
         return tuple(found)
 
     @property
