@@ -15,7 +15,6 @@ import pytest
 
 from kubeadm_py.cli.verbs import reset
 from kubeadm_py.engine.interrupt import Interrupt, InterruptedRunError
-from kubeadm_py.model.stages import HostPlan, Plan, Stage
 
 CLUSTER = """\
 apiVersion: kubeadm-py.io/v1alpha1
@@ -164,6 +163,6 @@ def test_at_the_question_of_reset(monkeypatch):
     with Interrupt().handling():
         ours = signal.getsignal(signal.SIGINT)
         with pytest.raises(InterruptedRunError):
-            reset._ask(Plan("reset", (Stage("reset", "", (HostPlan("cp1", ()),)),)))
+            reset._ask(["cp1"])
         assert signal.getsignal(signal.SIGINT) is ours
     assert signal.getsignal(signal.SIGINT) is before
