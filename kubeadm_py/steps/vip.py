@@ -13,8 +13,12 @@ from kubeadm_py.steps.base import StepContext
 
 LEAVES = "another control plane takes the API's address"
 RETURNS = "this host may have the API's address again"
-AWAY_SECONDS = 900
-"""After this time a host of which nobody has said so may have the address again all the same."""
+AWAY_SECONDS = 300
+"""After this time a host of which nobody has said so may have the address again all the same.
+
+A run that is killed while it works on all control planes leaves the address to nobody for that long. A stage
+that takes longer is seen by keepalived's check, as it would be without the hand-over.
+"""
 _LOOKS = 50
 """Two looks of keepalived's check and three of its silences take less than these, 0.2 s apart."""
 
