@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+DISABLED = "disabled"
+
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
@@ -15,14 +17,17 @@ class HostStatus:
     problem: str = ""
     """Why nothing is known of it: it was not reached."""
     ready: bool | None = None
-    """Whether its node is Ready; None where the cluster has no such node, or could not be asked."""
+    """Whether its node is Ready; None where the cluster has no such node, or could not be asked.
+
+    A host of role etcd is no node.
+    """
     why: str = ""
     """Why it is not Ready."""
     version: str = ""
     """Its kubelet's."""
     runtime: str = ""
     proxy_mode: str = ""
-    """What kube-proxy does, asked of itself; empty where none answers."""
+    """What kube-proxy does, asked of itself; empty where none answers, `disabled` where the file has none."""
     api: bool | None = None
     """Whether its API server is ready; None where it has none."""
     etcd: str = ""

@@ -14,7 +14,7 @@ from kubeadm_py.kube import asking, etcd
 from kubeadm_py.kube.asking import NOTHING, Said
 from kubeadm_py.model import paths, times
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
-from kubeadm_py.model.status import ClusterStatus, HostStatus, OldPod, WorkloadStatus
+from kubeadm_py.model.status import DISABLED, ClusterStatus, HostStatus, OldPod, WorkloadStatus
 from kubeadm_py.pki import expiry
 from kubeadm_py.plan import status_questions as ask
 from kubeadm_py.plan.run import Run, RunFailedError
@@ -91,19 +91,29 @@ def _of_host(
     files = session.facts.files
     host = replace(
         host,
-        proxy_mode=said.get(ask.PROXY_MODE, NOTHING).output.decode(errors="replace").strip()[:20],
+        proxy_mode=_proxy_mode(cluster, node, said),
         under_way=session.under_way,
         unsettled=any(path.startswith(f"{paths.KEPT_DIR}/") for path in files),
     )
-    if node.role is not Role.CONTROL_PLANE:
+    if node.role is Role.WORKER:
         return host
-    listed = [each for each in expiry.certificates(cluster, node, files) if each.expires is not None]
-    host = replace(host, api=said.get(ask.READY, NOTHING).output.strip() == b"ok")
+    here = cluster.at(node)
+    listed = [each for each in expiry.certificates(here, node, files) if each.expires is not None]
+    if node.role is Role.CONTROL_PLANE:
+        host = replace(host, api=said.get(ask.READY, NOTHING).output.strip() == b"ok")
     if not listed:
         return host
     first = min(listed, key=lambda each: each.expires or now)
     ends = first.expires or now
     return replace(host, certificate=first.name, ends=times.rfc3339(ends), days=(ends - now).days)
+
+
+def _proxy_mode(cluster: ResolvedCluster, node: Node, said: Mapping[str, Said]) -> str:
+    if node.role is Role.ETCD:
+        return ""
+    if not ask.runs_proxy(cluster):
+        return DISABLED
+    return said.get(ask.PROXY_MODE, NOTHING).output.decode(errors="replace").strip()[:20]
 
 
 def _of_cluster(

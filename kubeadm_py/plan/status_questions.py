@@ -7,6 +7,7 @@ import shlex
 from kubeadm_py.kube import asking, etcd
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.steps.object_groups import KUBE_PROXY, skipped
 
 PROXY_MODE = "proxy-mode"
 READY, VERSION, NODES, PODS, CONFIG_MAP = "readyz", "version", "nodes", "pods", "kube-proxy"
@@ -27,19 +28,26 @@ _SECONDS = 10
 
 def questions(cluster: ResolvedCluster, node: Node) -> str:
     """Return the script."""
-    asked = {PROXY_MODE: _proxy_mode(cluster)}
+    asked = {}
+    if node.role is not Role.ETCD and runs_proxy(cluster):
+        asked[PROXY_MODE] = _proxy_mode(cluster)
     if node.role is Role.CONTROL_PLANE:
         kubectl = (
             f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {paths.ADMIN_CONF}"
             f" --server https://{node.local_endpoint} --request-timeout {_SECONDS}s get --raw"
         )
         asked |= {name: f"{kubectl} {shlex.quote(path)}" for name, path in _PATHS.items()}
-        if cluster.etcd.local is not None:
-            pki = cluster.certificates_dir
-            asked[ETCD_MEMBERS] = etcd.command(["member", "list", "-w", "json"], certificates_dir=pki)
-            words = ["endpoint", "status", "--cluster", "-w", "json"]
-            asked[ETCD_STATUS] = etcd.command(words, certificates_dir=pki)
+    if node in cluster.etcd_members:
+        pki = cluster.certificates_dir
+        asked[ETCD_MEMBERS] = etcd.command(["member", "list", "-w", "json"], certificates_dir=pki)
+        words = ["endpoint", "status", "--cluster", "-w", "json"]
+        asked[ETCD_STATUS] = etcd.command(words, certificates_dir=pki)
     return asking.script(asked)
+
+
+def runs_proxy(cluster: ResolvedCluster) -> bool:
+    """Say whether the file has kube-proxy on its nodes."""
+    return not cluster.proxy_disabled and not skipped(KUBE_PROXY, cluster)
 
 
 def _proxy_mode(cluster: ResolvedCluster) -> str:

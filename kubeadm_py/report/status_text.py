@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from kubeadm_py.model import typed
+from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.status import ClusterStatus, HostStatus
 from kubeadm_py.report.text import Glyphs, advice, cut, pad, plural, width_of, wrap
 
@@ -48,8 +49,9 @@ def lines(status: ClusterStatus, width: int | None, glyphs: Glyphs, config: str 
 
 
 def _verdict(status: ClusterStatus) -> str:
-    ready = sum(bool(host.ready) for host in status.hosts)
-    parts = [f"{ready} of {plural(len(status.hosts), 'node')} Ready"]
+    nodes = [host for host in status.hosts if not _runs_etcd_alone(host)]
+    ready = sum(bool(host.ready) for host in nodes)
+    parts = [f"{ready} of {plural(len(nodes), 'node')} Ready"]
     members = [host for host in status.hosts if host.etcd]
     if members:
         well = sum(host.etcd in ("leader", "member") for host in members)
@@ -79,7 +81,14 @@ def _table(status: ClusterStatus, width: int | None, glyphs: Glyphs) -> Iterator
 def _ready(host: HostStatus) -> str:
     if host.problem:
         return "not reached"
+    if _runs_etcd_alone(host):
+        return "-"
     return {None: "unknown", True: "yes", False: "NO"}[host.ready]
+
+
+def _runs_etcd_alone(host: HostStatus) -> bool:
+    """Say whether a host is none of the cluster's nodes."""
+    return host.role == Role.ETCD.value
 
 
 def _certificates(status: ClusterStatus) -> str:
@@ -124,7 +133,11 @@ def _of_host(host: HostStatus, config: str) -> Iterator[tuple[str, str, str]]:
     elif host.unsettled:
         text = "a change was cut off; the next run finishes it or takes it back"
         yield host.name, text, f"kubeadm-py apply{named}"
-    if host.ready is None:
+    if _runs_etcd_alone(host):
+        if not host.etcd:
+            text = "its etcd member does not answer, or is none of the cluster's"
+            yield host.name, text, f"kubeadm-py etcd status{named}"
+    elif host.ready is None:
         yield host.name, "the cluster has no such node, or no API server answers", "kubectl get nodes"
     elif not host.ready:
         yield host.name, f"its node is not Ready: {host.why}", f"kubectl describe node {host.name}"

@@ -14,7 +14,7 @@ from kubeadm_py.kube.asking import Said
 from kubeadm_py.model import paths
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.inventory import Inventory
-from kubeadm_py.plan import status
+from kubeadm_py.plan import status, status_questions
 from kubeadm_py.transport.fake import FakeHost
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -187,3 +187,56 @@ def test_every_host_is_asked_once(make_world):
     }
     assert found.errors == ()
     assert not [call for call in world.machines["cp1"].calls if call.kind == "hold"], "nothing is locked"
+
+
+class TestEtcdApart:
+    """Hosts of role etcd are no nodes of the cluster; who the members are they say themselves."""
+
+    @pytest.fixture
+    def found(self, make_world):
+        world = make_world(control_planes=1, workers=1, etcd_hosts=3, control_plane_endpoint="10.0.0.11:6443")
+        world.apply()
+        members = [
+            {"ID": number, "name": f"e{number}", "clientURLs": [f"https://10.0.0.3{number}:2379"]}
+            for number in (1, 2, 3)
+        ]
+        answered = [
+            {"Endpoint": "x", "Status": {"header": {"member_id": number}, "leader": 2}} for number in (1, 2)
+        ]
+        answers = {name: {} for name in world.machines}
+        answers["cp1"] = said()
+        answers["e1"] = {
+            name: each
+            for name, each in said(etcd_members={"members": members}, etcd_status=answered).items()
+            if name.startswith("etcd")
+        }
+        sessions = {
+            each.name: Session(each, FakeHost(each.name), world.machines[each.name].facts, Inventory(), "")
+            for each in world.cluster.nodes
+        }
+        return status.status(world.cluster, sessions, answers, (), NOW)
+
+    def test_their_members_are_told(self, found):
+        told = {host.name: host.etcd for host in found.hosts if host.role == "etcd"}
+        assert told == {"e1": "member", "e2": "leader", "e3": "does not answer"}
+
+    def test_their_certificates_count(self, found):
+        assert {host.name for host in found.hosts if host.certificate} == {"cp1", "e1", "e2", "e3"}
+
+    def test_they_are_asked_and_know_no_api(self, make_world):
+        world = make_world(control_planes=1, workers=1, etcd_hosts=1, control_plane_endpoint="10.0.0.11:6443")
+        asked = {node.name: status_questions.questions(world.cluster, node) for node in world.cluster.nodes}
+        assert {name for name, script in asked.items() if "member list" in script} == {"e1"}
+        assert "kubectl" not in asked["e1"]
+        assert "proxyMode" not in asked["e1"]
+
+
+def test_where_the_file_has_no_kube_proxy_nobody_waits_for_its_answer(make_world):
+    world = make_world(workers=1, proxy_disabled=True, up=True)
+    sessions = {
+        each.name: Session(each, FakeHost(each.name), world.machines[each.name].facts, Inventory(), "")
+        for each in world.cluster.nodes
+    }
+    found = status.status(world.cluster, sessions, {"cp1": said(), "w1": {}}, (), NOW)
+    assert {host.proxy_mode for host in found.hosts} == {"disabled"}
+    assert "proxyMode" not in status_questions.questions(world.cluster, world.cluster.nodes[0])

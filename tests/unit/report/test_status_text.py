@@ -47,6 +47,17 @@ def test_a_cluster_that_is_well():
     ]
 
 
+def test_a_host_of_role_etcd_is_no_node():
+    e1 = HostStatus("e1", "etcd", etcd="leader", certificate="etcd-server", ends="2027-01-01", days=32)
+    cp1 = replace(CP1, etcd="")
+    told = text(replace(WELL, hosts=(cp1, e1, W1)))
+    assert told.startswith("✓ demo · Kubernetes v1.36.3 · 2 of 2 nodes Ready, 1 of 1 etcd member well")
+    [line] = [line for line in told.splitlines() if line.startswith("  e1")]
+    assert line.split() == ["e1", "etcd", "-", "-", "-", "leader", "-", "32d", "-"]
+    silent = text(replace(WELL, hosts=(cp1, replace(e1, etcd=""), W1)))
+    assert "e1: its etcd member does not answer, or is none of the cluster's" in silent
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_no_line_is_wider_than_the_terminal(width):
     worse = replace(W1, name="worker-with-a-long-name-0001", ready=False, why="word " * 40)
