@@ -1,4 +1,4 @@
-"""Run etcdctl on a control-plane host, with the certificates that lie there."""
+"""Run etcdctl on a host, with the certificates that lie there."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model import paths, ports
+from kubeadm_py.model import ports
+from kubeadm_py.model.cluster import ExternalEtcd
 from kubeadm_py.model.quorum import Member
-from kubeadm_py.transport.base import Host, Result
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-TIMEOUT_SECONDS = 60.0
 LOCAL = f"https://127.0.0.1:{ports.ETCD_CLIENT}"
 
 
@@ -37,51 +36,44 @@ class Endpoint:
     error: str = ""
 
 
-def command(
-    arguments: Sequence[str],
-    *,
-    certificates_dir: str = paths.PKI_DIR,
-    endpoint: str = LOCAL,
-    timeout: str = "10s",
-    program: str = "etcdctl",
-) -> str:
-    """Return an etcdctl command line for a script on a host; `endpoint` may be several, with commas.
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Say how a host reaches etcd: where it answers, and with which files of the host; none where empty."""
 
-    `program` are shell words that stand for etcdctl.
-    """
-    certificates = f"{certificates_dir}/etcd"
-    flags = [
-        *("--endpoints", endpoint),
-        *("--cacert", f"{certificates}/ca.crt"),
-        *("--cert", f"{certificates}/healthcheck-client.crt"),
-        *("--key", f"{certificates}/healthcheck-client.key"),
-        *("--dial-timeout", "3s"),
-        *("--command-timeout", timeout),
-    ]
+    endpoints: tuple[str, ...]
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    @classmethod
+    def of_member(cls, certificates_dir: str, *endpoints: str) -> Access:
+        """Return the access of a host that runs a member which we made, by default to that one."""
+        folder = f"{certificates_dir}/etcd"
+        client = f"{folder}/healthcheck-client"
+        return cls(endpoints or (LOCAL,), f"{folder}/ca.crt", f"{client}.crt", f"{client}.key")
+
+    @classmethod
+    def of_others(cls, external: ExternalEtcd) -> Access:
+        """Return the access of a control plane to an etcd that others run: that of its API server."""
+        return cls(external.endpoints, external.ca_file, external.cert_file, external.key_file)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return etcdctl's flags for it."""
+        files = {"--cacert": self.ca, "--cert": self.certificate, "--key": self.key}
+        given = (word for flag, path in files.items() if path for word in (flag, path))
+        return ("--endpoints", ",".join(self.endpoints), *given)
+
+
+def command(
+    arguments: Sequence[str], access: Access, *, timeout: str = "10s", program: str = "etcdctl"
+) -> str:
+    """Return an etcdctl command line for a script on a host; `program` are shell words that stand for it."""
+    flags = (*access.flags, "--dial-timeout", "3s", "--command-timeout", timeout)
     # The variables of a login would be taken for flags of ours.
     return (
         "unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_USER ETCDCTL_API;"
         f" PATH=$PATH:/usr/local/bin; {program} {shlex.join([*flags, *arguments])}"
-    )
-
-
-def run(host: Host, script: str, *, doing: str, timeout: float = TIMEOUT_SECONDS) -> bytes:
-    """Run an etcdctl command in one round trip and return its output; raise KubeadmPyError if it fails."""
-    result = host.run(script, timeout=timeout)
-    if not result.ok:
-        raise failed(host, result, doing)
-    return result.stdout
-
-
-def failed(host: Host, result: Result, doing: str) -> KubeadmPyError:
-    """Return the error for an etcdctl that failed."""
-    lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
-    missing = result.exit_code == 127
-    return KubeadmPyError(
-        f"{doing} failed" + (": there is no etcdctl on the host" if missing else ""),
-        host=host.name,
-        details=[line[:300] for line in lines[-5:]],
-        fix="install etcdctl there" if missing else "does etcd run there? crictl ps -a --name etcd",
     )
 
 

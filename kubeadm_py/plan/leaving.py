@@ -152,10 +152,7 @@ def _etcdctl(session: Session, endpoints: Sequence[str], timeout: str) -> str:
     # .../pki/etcd/ca.crt
     authority = flags.get("trusted-ca-file", f"{paths.PKI_DIR}/etcd/ca.crt")
     program = "etcdctl" if "etcdctl" in session.facts.executables else _IN_ITS_POD
+    folder = posixpath.dirname(posixpath.dirname(authority))
     return etcd.command(
-        (),
-        certificates_dir=posixpath.dirname(posixpath.dirname(authority)),
-        endpoint=",".join(dict.fromkeys(endpoints)),
-        timeout=timeout,
-        program=program,
+        (), etcd.Access.of_member(folder, *dict.fromkeys(endpoints)), timeout=timeout, program=program
     )

@@ -123,7 +123,7 @@ def _cannot_say(session: Session, said: Said) -> KubeadmPyError:
 
 def etcdctl(cluster: ResolvedCluster, *words: str) -> str:
     """Return an etcdctl command line for a control plane of this cluster."""
-    return etcd.command(words, certificates_dir=cluster.certificates_dir, timeout="5s")
+    return etcd.command(words, etcd.Access.of_member(cluster.certificates_dir), timeout="5s")
 
 
 def etcd_questions(cluster: ResolvedCluster) -> dict[str, str]:

@@ -38,10 +38,9 @@ def questions(cluster: ResolvedCluster, node: Node) -> str:
         )
         asked |= {name: f"{kubectl} {shlex.quote(path)}" for name, path in _PATHS.items()}
     if node in cluster.etcd_members:
-        pki = cluster.certificates_dir
-        asked[ETCD_MEMBERS] = etcd.command(["member", "list", "-w", "json"], certificates_dir=pki)
-        words = ["endpoint", "status", "--cluster", "-w", "json"]
-        asked[ETCD_STATUS] = etcd.command(words, certificates_dir=pki)
+        access = etcd.Access.of_member(cluster.certificates_dir)
+        asked[ETCD_MEMBERS] = etcd.command(["member", "list", "-w", "json"], access)
+        asked[ETCD_STATUS] = etcd.command(["endpoint", "status", "--cluster", "-w", "json"], access)
     return asking.script(asked)
 
 

@@ -144,6 +144,16 @@ def test_etcd_verbs_work_there(apart):
     assert all(f"{name}: " in apart.etcd("defrag").out for name in MEMBERS)
 
 
+def test_status_tells_of_members_and_certificates_and_takes_their_hosts_for_no_nodes(apart):
+    done = apart.cli.run("status", "--config", apart.config)
+    assert "3 of 3 nodes Ready, 3 of 3 etcd members well" in done.out
+    told = json.loads(apart.cli.run("status", "--config", apart.config, "--format", "json").out)
+    found = {host["name"]: host for host in told["hosts"]}
+    assert sorted(found[name]["etcd"] for name in MEMBERS) == ["leader", "member", "member"]
+    assert all(found[name]["days"] for name in (*MEMBERS, *CONTROL_PLANES))
+    assert {found[name]["proxy_mode"] for name in (*CONTROL_PLANES, "w1")} == {"iptables"}
+
+
 def test_certificates_are_listed_and_renewed(apart):
     listed = apart.cli.run("certs", "check-expiration", "--config", apart.config).out
     for name in ("etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"):

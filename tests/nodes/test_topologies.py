@@ -180,6 +180,13 @@ def test_an_etcd_that_others_run(cli, fleet):
             f"--cert {CLIENT}/client.crt --key {CLIENT}/client.key get /registry/minions --prefix --keys-only"
         )
         assert shell(cp1, asked).split() == ["/registry/minions/cp1", "/registry/minions/w1"]
+        told = json.loads(cli.run("etcd", "status", "--config", config, "-o", "json").out)["items"]
+        assert [(each["name"], each["health"], each["leader"]) for each in told] == [
+            ("others", "healthy", True)
+        ]
+        keys = cli.run("etcd", "keys", "/registry/minions/", "--config", config).out
+        assert keys.split() == ["/registry/minions/cp1", "/registry/minions/w1"]
+        assert cli.run("etcd", "defrag", "--config", config).out.startswith("others: ")
         cli.run("verify", "--config", config, "--level", "cluster")
         assert cluster.node_names() == ["cp1", "w1"]
         fleet.reset("w1", "cp1")

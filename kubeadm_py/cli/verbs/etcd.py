@@ -1,39 +1,28 @@
-"""Run `kubeadm-py etcd ...`: etcdctl on a host that runs a member, with the certificates that lie there."""
+"""Run `kubeadm-py etcd ...`: etcdctl on a host that can ask it, with the certificates that lie there."""
 
 from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from kubeadm_py.cli.verbs import printing
-from kubeadm_py.cli.verbs.leader import etcd_host
+from kubeadm_py.cli.verbs.etcd_host import EtcdHost, etcd_host
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import etcd
 from kubeadm_py.model.quorum import Member, quorum
-from kubeadm_py.transport.base import Host
 
 STATUS_COLUMNS = ("NAME", "ID", "VERSION", "SIZE", "IN USE", "LEADER", "VOTE", "TERM", "INDEX", "HEALTH")
 MEMBER_COLUMNS = ("ID", "NAME", "STATUS", "PEERS", "CLIENTS", "VOTE")
-DEFRAG_TIMEOUT_SECONDS = 300.0
-
-
-@contextmanager
-def _reached(
-    config: str, hosts: Sequence[str], allow_unknown_fields: bool, *, lock: bool = False
-) -> Iterator[tuple[Host, str]]:
-    """Yield a host that runs a member, and where its certificates lie."""
-    with etcd_host(config, hosts, lock=lock, allow_unknown_fields=allow_unknown_fields) as (cluster, host):
-        yield host, cluster.certificates_dir
+DEFRAG_SECONDS, HEALTH_SECONDS = 240, 10
 
 
 def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
     """Print what each member says of itself."""
     form = printing.form(output)
-    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
-        found, health, said = _survey(host, folder)
+    with etcd_host(config, hosts, allow_unknown_fields=allow_unknown_fields) as there:
+        found, health, said = _survey(there)
     by_id = {each.member_id: each for each in said}
     rows = [_status(member, by_id.get(member.id), health) for member in found]
     if form.is_text:
@@ -53,8 +42,8 @@ def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fiel
 def members(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fields: bool = False) -> None:
     """Print the members."""
     form = printing.form(output)
-    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
-        found = etcd.members(_ask(host, folder, "member", "list", "-w", "json", doing="listing the members"))
+    with etcd_host(config, hosts, allow_unknown_fields=allow_unknown_fields) as there:
+        found = etcd.members(there.ask("member", "list", "-w", "json", doing="listing the members"))
     rows: list[dict[str, Any]] = [
         {
             "id": member.id,
@@ -91,8 +80,8 @@ def keys(
     """Print the keys below a prefix."""
     form = printing.form(output)
     words = ("get", prefix, "--prefix", "--keys-only", "-w", "json")
-    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
-        raw = _ask(host, folder, *words, doing="listing keys")
+    with etcd_host(config, hosts, allow_unknown_fields=allow_unknown_fields) as there:
+        raw = there.ask(*words, doing="listing keys")
     found = [
         base64.b64decode(item["key"]).decode(errors="replace") for item in etcd.document(raw).get("kvs") or ()
     ]
@@ -107,8 +96,8 @@ def get(
 ) -> None:
     """Print a key's value; raise KubeadmPyError where there is no such key."""
     form = printing.form(output)
-    with _reached(config, hosts, allow_unknown_fields) as (host, folder):
-        raw = _ask(host, folder, "get", key, "-w", "json", doing=f"reading {key}")
+    with etcd_host(config, hosts, allow_unknown_fields=allow_unknown_fields) as there:
+        raw = there.ask("get", key, "-w", "json", doing=f"reading {key}")
     found = etcd.document(raw).get("kvs") or ()
     if not found:
         raise KubeadmPyError(f"etcd has no key {key}", fix="list them: kubeadm-py etcd keys PREFIX")
@@ -136,14 +125,14 @@ def defrag(
     A member does not answer meanwhile, so all of them must be well before the next one's turn, and no other
     run may take one away: their hosts are locked.
     """
-    with _reached(config, hosts, allow_unknown_fields, lock=not dry_run) as (host, folder):
-        found, health, said = _survey(host, folder)
+    with etcd_host(config, hosts, lock=not dry_run, allow_unknown_fields=allow_unknown_fields) as there:
+        found, health, said = _survey(there)
         by_id = {each.member_id: each for each in said}
         sick = [member.name or member.id for member in found if not member.healthy]
         if sick:
             raise KubeadmPyError(
                 f"not all members are well: {', '.join(sick)}",
-                host=host.name,
+                host=there.host.name,
                 details=[f"{url}: {why}" for url, why in health.items()],
                 fix="mend them first: a member that is defragmented does not answer meanwhile",
             )
@@ -154,37 +143,21 @@ def defrag(
             if dry_run:
                 sys.stdout.write(f"{member.name}: would give back {_unused(before)}\n")
                 continue
-            words = ("defrag",)
-            script = etcd.command(words, certificates_dir=folder, endpoint=url, timeout="240s")
-            etcd.run(host, script, doing=f"defragmenting {member.name}", timeout=DEFRAG_TIMEOUT_SECONDS)
-            check = etcd.command(("endpoint", "health"), certificates_dir=folder, endpoint=url)
-            etcd.run(host, check, doing=f"looking whether {member.name} is well")
+            there.ask_at(url, "defrag", doing=f"defragmenting {member.name}", seconds=DEFRAG_SECONDS)
+            doing = f"looking whether {member.name} is well"
+            there.ask_at(url, "endpoint", "health", doing=doing, seconds=HEALTH_SECONDS)
             sys.stdout.write(f"{member.name}: {_unused(before)} given back\n")
             sys.stdout.flush()
 
 
-def _survey(host: Host, folder: str) -> tuple[list[Member], dict[str, str], list[etcd.Endpoint]]:
+def _survey(there: EtcdHost) -> tuple[list[Member], dict[str, str], list[etcd.Endpoint]]:
     """Return the members, why endpoints are not well, and what the others say."""
-    raw = _ask(host, folder, "member", "list", "-w", "json", doing="listing the members")
+    raw = there.ask("member", "list", "-w", "json", doing="listing the members")
     # Both fail where any member is silent, and tell of the others all the same.
-    health = host.run(
-        etcd.command(
-            ("endpoint", "health", "--cluster", "-w", "json"), certificates_dir=folder, timeout="5s"
-        ),
-        timeout=etcd.TIMEOUT_SECONDS,
-    )
-    said = host.run(
-        etcd.command(
-            ("endpoint", "status", "--cluster", "-w", "json"), certificates_dir=folder, timeout="5s"
-        ),
-        timeout=etcd.TIMEOUT_SECONDS,
-    )
+    health = there.try_to("endpoint", "health", "--cluster", "-w", "json")
+    said = there.try_to("endpoint", "status", "--cluster", "-w", "json")
     found = etcd.members(raw, etcd.healthy(health.stdout))
     return found, etcd.unhealthy(health.stdout), etcd.endpoints(said.stdout)
-
-
-def _ask(host: Host, folder: str, *words: str, doing: str) -> bytes:
-    return etcd.run(host, etcd.command(words, certificates_dir=folder), doing=doing)
 
 
 def _status(member: Member, said: etcd.Endpoint | None, health: dict[str, str]) -> dict[str, Any]:

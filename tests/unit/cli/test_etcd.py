@@ -196,11 +196,67 @@ def test_a_dry_run_of_defrag(host, capsys):
     assert not any(" defrag" in script for script in host.scripts)
 
 
-def test_an_etcd_that_others_run(host):
-    host.cluster = replace(CLUSTER, etcd=Etcd(None, ExternalEtcd(("https://etcd:2379",))))
-    with pytest.raises(UsageError, match="run by others") as caught:
+class TestAnEtcdThatOthersRun:
+    URLS = ("https://a:2379", "https://b:2379")
+
+    @pytest.fixture
+    def others(self, host):
+        reached = ExternalEtcd(self.URLS, (), "/srv/ca.crt", "/srv/client.crt", "/srv/client.key")
+        w1 = Node("w1", Role.WORKER, ("10.0.0.21",))
+        host.cluster = replace(CLUSTER, nodes=(*CLUSTER.nodes, w1), etcd=Etcd(None, reached))
+        return host
+
+    def test_is_asked_from_a_control_plane_as_its_api_server_asks(self, others, capsys):
+        etcd.status("c.yaml", [], output="text")
+        assert "https" not in capsys.readouterr().err
+        asked = [script for script in others.scripts if script.startswith("unset ETCDCTL")]
+        assert len(asked) == 3
+        for script in asked:
+            assert "--endpoints https://a:2379,https://b:2379 --cacert /srv/ca.crt" in script
+            assert "--cert /srv/client.crt --key /srv/client.key" in script
+        etcd.keys("c.yaml", [], "/registry", output="text")
+        assert capsys.readouterr().out == "/registry/a\n/registry/b\n"
+
+    def test_may_have_no_certificates(self, others):
+        plain = ExternalEtcd(("http://a:2379",))
+        others.cluster = replace(CLUSTER, etcd=Etcd(None, plain))
         etcd.members("c.yaml", [], output="text")
-    assert "https://etcd:2379" in caught.value.fix
+        [script] = [script for script in others.scripts if script.startswith("unset ETCDCTL")]
+        assert "--endpoints http://a:2379 --dial-timeout" in script
+
+    def test_is_asked_by_control_planes_only(self, others):
+        with pytest.raises(UsageError, match="w1: only control planes can ask etcd") as refused:
+            etcd.members("c.yaml", ["w1"], output="text")
+        assert refused.value.fix == "these can: cp1"
+
+    def test_is_mended_by_others(self, others):
+        others.answer(re.compile(" get "), Result(1, b"", b"context deadline exceeded"))
+        with pytest.raises(KubeadmPyError) as failed:
+            etcd.get("c.yaml", [], "/a", output="text")
+        assert failed.value.fix == f"others run this etcd: does it answer there? {' '.join(self.URLS)}"
+
+
+def failing(monkeypatch, host, config: str, code: int) -> KubeadmPyError:
+    monkeypatch.setattr(errand, "host_for", lambda _: host)
+    host.answer(re.compile("member list"), Result(code, b"", b"sh: 1: etcdctl: not found"))
+    with pytest.raises(KubeadmPyError) as failed:
+        etcd.members(config, [], output="text")
+    return failed.value
+
+
+def test_without_etcd_on_this_machine_nobody_is_told_to_install_it(host, monkeypatch):
+    error = failing(monkeypatch, host, "", 127)
+    assert "there is no etcdctl on the host" in error.summary
+    assert error.details == ()
+    assert "add --config FILE" in error.fix
+    assert "install" not in error.fix
+
+
+def test_a_member_that_does_not_answer_has_logs(host, monkeypatch):
+    error = failing(monkeypatch, host, "c.yaml", 1)
+    assert error.summary == "listing the members failed"
+    assert error.details == ("sh: 1: etcdctl: not found",)
+    assert error.fix == "kubeadm-py logs etcd --config c.yaml --host cp1"
 
 
 def test_defrag_locks_the_hosts_and_nothing_else_does(host):

@@ -8,8 +8,6 @@ import pytest
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import etcd
-from kubeadm_py.transport.base import Result
-from kubeadm_py.transport.fake import FakeHost
 
 # In the form of etcdctl 3.6.8; the second member is announced and has not started.
 MEMBERS = json.dumps(
@@ -83,20 +81,10 @@ def test_what_is_no_answer(raw):
 
 
 def test_the_certificates_are_named_by_path():
-    line = etcd.command(["member", "list"], certificates_dir="/etc/k8s/my pki")
+    line = etcd.command(["member", "list"], etcd.Access.of_member("/etc/k8s/my pki"))
     assert "--cacert '/etc/k8s/my pki/etcd/ca.crt'" in line
     assert line.endswith("member list")
     assert "unset ETCDCTL_ENDPOINTS" in line, "a login's own settings do not count"
-
-
-def test_an_etcdctl_that_fails_or_is_missing():
-    host = FakeHost("cp1").answer("etcdctl", lambda _: Result(1, b"", b"\nError: deadline\n"))
-    with pytest.raises(KubeadmPyError, match="listing the members failed") as caught:
-        etcd.run(host, etcd.command(["member", "list"]), doing="listing the members")
-    assert caught.value.details == ("Error: deadline",)
-    host = FakeHost("cp1").answer("etcdctl", lambda _: Result(127, b"", b"etcdctl: not found"))
-    with pytest.raises(KubeadmPyError, match="there is no etcdctl on the host"):
-        etcd.run(host, etcd.command(["member", "list"]), doing="listing the members")
 
 
 @pytest.mark.parametrize(
