@@ -44,8 +44,15 @@ from kubeadm_py.plan.file_changes import content_text
 from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
 from kubeadm_py.plan.shared_keys import SharedKeys
-from kubeadm_py.plan.workflows import CONTROL_PLANE, ETCD_HOSTS, JOIN_CONTROL_PLANE, JOIN_WORKER, PREPARE
-from kubeadm_py.steps import etcd_cluster, kubelet_start
+from kubeadm_py.plan.workflows import (
+    CONTROL_PLANE,
+    ETCD_HOSTS,
+    JOIN_CONTROL_PLANE,
+    JOIN_WORKER,
+    PREPARE,
+    WORKERS_THERE,
+)
+from kubeadm_py.steps import addon_objects, addons_ready, custom_resources, etcd_cluster, kubelet_start
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 from kubeadm_py.transport.fake import FakeHost
@@ -76,11 +83,19 @@ class RenderedHost:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Stand for an API object that is not rendered: it needs a key, or is fetched when it is applied."""
+
+    what: str
+    needs_key: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
-    """Hold what a config leads to; in `objects` a text stands for an object that is left out."""
+    """Hold what a config leads to."""
 
     hosts: tuple[RenderedHost, ...]
-    objects: tuple[Mapping[str, Any] | str, ...]
+    objects: tuple[Mapping[str, Any] | LeftOut, ...]
 
 
 def render(
@@ -123,7 +138,7 @@ def render(
         )
 
     hosts: list[RenderedHost] = []
-    objects: list[Mapping[str, Any] | str] = []
+    objects: list[Mapping[str, Any] | LeftOut] = []
     joined = _undiscovered(cluster)
     keys = KeyStock(cluster.key_algorithm, _keys_wanted(cluster) if secrets else 0)
     try:
@@ -134,6 +149,7 @@ def render(
             stages = [
                 build_stage(PREPARE, [ctx]),
                 build_stage(CONTROL_PLANE, [ctx]),
+                *_once_there_are_workers(ctx),
             ]
             # These facts know of no authority, so none is read: the host behind the session is never asked.
             nowhere = FakeHost(
@@ -178,6 +194,15 @@ def render(
     finally:
         keys.close()
     return Rendered(tuple(hosts), tuple(objects))
+
+
+def _once_there_are_workers(ctx: StepContext) -> list[Stage]:
+    """Plan the custom resources that the control plane's own stage leaves to the first join of a worker."""
+    workers = tuple(ctx.cluster.workers)
+    if not workers or addons_ready.schedulable_without_workers(ctx):
+        return []
+    waiting = tuple(each.item for each in addon_objects.of(ctx) if custom_resources.needs_worker(each))
+    return [build_stage(WORKERS_THERE, [replace(ctx, addons=waiting, marked=workers)])]
 
 
 def _etcd_stages(ctx: StepContext) -> list[Stage]:
@@ -272,15 +297,16 @@ class _Maker:
             files[spec.path] = RenderedFile(spec.path, content, spec.mode, spec.owner)
         return RenderedHost(name, tuple(files[path] for path in sorted(files)), tuple(sorted(left_out)))
 
-    def objects(self, stages: Sequence[Stage]) -> Iterator[Mapping[str, Any] | str]:
+    def objects(self, stages: Sequence[Stage]) -> Iterator[Mapping[str, Any] | LeftOut]:
         """Yield all API objects in order."""
         for host, item in _object_specs(stages):
             if isinstance(item, Mapping):
                 yield item
-            elif self.secrets:
-                yield json.loads(self.producers[item.producer](host, item))
+            elif item.producer == addon_objects.TYPES_PRODUCER or not self.secrets:
+                what = ", ".join(f"{key}: {value}" for key, value in item.spec.items())
+                yield LeftOut(what, needs_key=item.producer != addon_objects.TYPES_PRODUCER)
             else:
-                yield ", ".join(f"{key}: {value}" for key, value in item.spec.items())
+                yield json.loads(self.producers[item.producer](host, item))
 
     def _content(self, host: str, spec: FileSpec) -> bytes:
         match spec.content:
@@ -325,7 +351,7 @@ def _undiscovered(cluster: ResolvedCluster) -> JoinedCluster:
 
 
 def _as_discovered(
-    joined: JoinedCluster, objects: Iterable[Mapping[str, Any] | str], ca_pem: bytes
+    joined: JoinedCluster, objects: Iterable[Mapping[str, Any] | LeftOut], ca_pem: bytes
 ) -> JoinedCluster:
     """Return what workers will read from the cluster: the ConfigMaps that init writes."""
     data: dict[str, str] = {}

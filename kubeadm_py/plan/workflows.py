@@ -196,6 +196,9 @@ JOIN_CONTROL_PLANE = StageDefinition(
 JOINED = StageDefinition("ready", "labels, add-ons", ())
 """What the control plane does for hosts that have joined; plan.join knows its actions."""
 
+WORKERS_THERE = StageDefinition("ready", "custom resources", (custom_resources.STEP,))
+"""What a new cluster gets with its first worker, as `render` writes it down."""
+
 READY = StageDefinition("ready", "add-ons", (kubelet_serving.STEP, addons_ready.STEP, custom_resources.STEP))
 """What init does in a stage of its own where kubelets ask the cluster for their serving certificates."""
 

@@ -115,3 +115,18 @@ def test_a_bundle_that_is_not_here_is_taken_for_a_complete_one(kpy, write, tmp_p
 def test_a_wrong_config_leaves_no_folder(kpy, write, tmp_path):
     ended = kpy("render", "--config", write("c.yaml", OFFICIAL + "  x: 1\n"), "-o", "out")
     assert (ended.code, (tmp_path / "out").exists()) == (2, False)
+
+
+def test_types_that_others_publish_are_named_and_not_fetched(kpy, write, tmp_path):
+    config = write(
+        "c.yaml",
+        OFFICIAL + "  addons: [flannel, {name: metallb, parameters: {addresses: [192.0.2.200/29]}}]\n",
+    )
+    for out, more in (("out", []), ("public", ["--no-secrets"])):
+        ended = kpy("render", "--config", config, "-o", out, *more)
+        assert (ended.code, ended.err) == (0, "")
+        text = (tmp_path / out / "objects.yaml").read_text()
+        [line] = [each for each in text.splitlines() if each.startswith("# Fetched when it is applied: ")]
+        assert "https://raw.githubusercontent.com/metallb/" in line
+        kinds = [each["kind"] for each in yaml.safe_load_all(text) if each]
+        assert kinds.index("DaemonSet") < kinds.index("IPAddressPool")

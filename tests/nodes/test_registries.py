@@ -21,6 +21,7 @@ pytestmark = pytest.mark.long
 
 LOGIN = "puller:for-this-lab-only"
 CERTS = "/etc/containerd/certs.d"
+PUSHING = "/run/pushing-certs.d"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,10 @@ def test_a_registry_with_a_password_is_added_to_a_cluster_that_runs(cluster, she
         assert nodes.exec(node, ["stat", "-c", "%a %U", hosts]).stdout.split() == ["600", "root"]
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"https://{shelves.private}/v2/", timeout=10)
-    reference = push(cluster, shelves.private, "team/tool:1", "--hosts-dir", CERTS)
+    # What the product writes is for pulls; the same with leave to push goes to a place of the test's own.
+    more = f'cp -r {CERTS} {PUSHING}; sed -i \'s/"resolve"]/"resolve", "push"]/\' {PUSHING}/*/hosts.toml'
+    nodes.exec(cluster.control_plane, ["sh", "-euc", more])
+    reference = push(cluster, shelves.private, "team/tool:1", "--hosts-dir", PUSHING)
     runs(cluster, "private", reference)
     assert "nothing changed" in cli.run("apply", "--config", config).out
     kept = Path(config).read_text()

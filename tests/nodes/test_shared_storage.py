@@ -121,9 +121,12 @@ def test_the_host_comes_back_and_catches_up(cluster, written):
         return {line.split()[1]: line.split()[0] for line in lines}
 
     until(its_copy, lambda seen: seen == written, 5 * MINUTE, "its own copy has what was written meanwhile")
-    healed = nodes.exec(first, ["gluster", "volume", "heal", "shared", "info", "summary"]).stdout
-    assert "Total Number of entries: 0" in healed
-    assert healed.count("Status: Connected") == 2
+
+    def healed() -> tuple[int, int]:
+        said = nodes.exec(first, ["gluster", "volume", "heal", "shared", "info", "summary"]).stdout
+        return said.count("Status: Connected"), said.count("Total Number of entries: 0")
+
+    until(healed, lambda seen: seen == (2, 2), MINUTE, "both copies are there, and nothing is left to heal")
     cluster.kubectl("wait", "--for=condition=Ready", "node/w1", "--timeout=180s", timeout=200)
     cluster.kubectl("delete", "pod", "on-first", "--now", "--ignore-not-found", timeout=180)
     run_pod(cluster, "again-on-first", first)

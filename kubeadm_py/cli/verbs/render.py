@@ -18,7 +18,7 @@ from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.plan.render import Rendered, RenderedHost, described_artifacts, render
+from kubeadm_py.plan.render import LeftOut, Rendered, RenderedHost, described_artifacts, render
 from kubeadm_py.plan.sources import open_source
 from kubeadm_py.render import engine
 
@@ -145,9 +145,10 @@ def _write(target: Path, hosts: Iterable[RenderedHost], rendered: Rendered) -> N
         _write_file(target / "objects.yaml", b"".join(map(_document, rendered.objects)), 0o600)
 
 
-def _document(item: Mapping[str, Any] | str) -> bytes:
-    if isinstance(item, str):
-        return f"---\n# Left out, for it needs a key: {item}\n".encode()
+def _document(item: Mapping[str, Any] | LeftOut) -> bytes:
+    if isinstance(item, LeftOut):
+        why = "Left out, for it needs a key" if item.needs_key else "Fetched when it is applied"
+        return f"---\n# {why}: {item.what}\n".encode()
     return b"---\n" + engine.dump(item, sort_keys=False)
 
 
@@ -163,12 +164,13 @@ def _write_file(path: Path, content: bytes, mode: int) -> None:
 def _conclude(target: Path, hosts: Sequence[RenderedHost], rendered: Rendered, *, no_secrets: bool) -> None:
     for host in hosts:
         sys.stdout.write(f"{target / 'hosts' / host.name}: {len(host.files)} files\n")
-    objects = [item for item in rendered.objects if not isinstance(item, str)]
+    objects = [item for item in rendered.objects if not isinstance(item, LeftOut)]
+    keyed = [item for item in rendered.objects if isinstance(item, LeftOut) and item.needs_key]
     if objects:
         sys.stdout.write(f"{target / 'objects.yaml'}: {len(objects)} API objects\n")
     if no_secrets:
         files = sum(len(host.left_out) for host in hosts)
-        gone = f"{files} files and {len(rendered.objects) - len(objects)} API objects"
+        gone = f"{files} files and {len(keyed)} API objects"
         sys.stdout.write(f"left out: {gone} that hold a key or need one, certificates included\n")
 
 

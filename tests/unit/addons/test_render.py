@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,20 @@ def test_to_yaml_gives_the_same_value_back_in_any_place(value):
         "list": [value],
         "flow": [value, 1],
     }
+
+
+def test_glusterfs_makes_and_removes_nothing_where_its_volume_is_not_mounted(make_cluster, tmp_path):
+    objects = rendered("glusterfs-default", make_cluster)
+    [scripts] = [each["data"] for each in objects if "setup" in each.get("data", {})]
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for script, directory in (("setup", tmp_path / "new"), ("teardown", kept)):
+        command = ["sh", "-c", scripts[script]]
+        done = subprocess.run(
+            command,
+            env={"PATH": os.environ["PATH"], "VOL_DIR": str(directory)},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, b"the volume is not mounted here\n")
+    assert list(tmp_path.iterdir()) == [kept]
