@@ -17,7 +17,7 @@ from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import CLEANUP_NODE, EVERYTHING, REMOVE_ETCD_MEMBER, Selection
 from kubeadm_py.model.stages import PlannedStep
-from kubeadm_py.steps import kubeadm_made, reset_etcd, reset_network, reset_pods
+from kubeadm_py.steps import kubeadm_made, reset_etcd, reset_images, reset_network, reset_pods
 from kubeadm_py.steps.endpoint import plan_hosts_line
 from kubeadm_py.steps.prepare import packages
 from kubeadm_py.steps.prepare.swap import plan_restore_swap
@@ -219,11 +219,7 @@ def _runtime(inventory: Inventory) -> list[Action]:
     actions: list[Action] = []
     ours = _is_ours(inventory)
     if not ours and inventory.images:
-        lines = [
-            f"ctr -n k8s.io images rm {shlex.quote(reference)} >/dev/null 2>&1 || true"
-            for reference in sorted(inventory.images)
-        ]
-        actions.append(RunScript("remove the images", "\n".join(lines)))
+        actions.append(reset_images.remove(inventory.images))
     if inventory.units:
         names = shlex.join(sorted(inventory.units))
         actions.append(RunScript("disable our units", _DISABLE.format(names=names)))
