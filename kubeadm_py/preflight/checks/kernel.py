@@ -97,14 +97,26 @@ def lacking(ctx: CheckContext, modules: Iterable[str]) -> list[str]:
 
 
 def kernel_modules(ctx: CheckContext) -> Iterator[Hit]:
-    """Look for what every node needs of the kernel."""
+    """Look for what every node needs of the kernel; the machine of a container may load what it has."""
     missing = lacking(ctx, dict.fromkeys([*host_settings.MODULES, *ctx.needs.kernel]))
-    if missing:
-        asked = sorted({addon for one in missing for addon in ctx.needs.kernel.get(one, ())})
-        by = f" ({' and '.join(asked)} asks for it)" if asked else ""
-        yield Hit(
-            f"the kernel has no {', '.join(missing)}, built in or as a module{by}", _how_to_get(ctx, missing)
-        )
+    never = [one for one in missing if ctx.facts.container and _has_no_option(ctx, one)]
+    later = [one for one in missing if one not in never]
+    if never:
+        yield Hit(_without(ctx, never), f"use a machine whose kernel has {', '.join(never)}")
+    if later:
+        severity = Severity.WARNING if ctx.facts.container else None
+        yield Hit(_without(ctx, later), _how_to_get(ctx, later), severity=severity)
+
+
+def _has_no_option(ctx: CheckContext, module: str) -> bool:
+    config = ctx.facts.kernel_config
+    return bool(config) and f"CONFIG_{kernel.MODULE_OPTIONS[module]}" not in config
+
+
+def _without(ctx: CheckContext, missing: list[str]) -> str:
+    asked = sorted({addon for one in missing for addon in ctx.needs.kernel.get(one, ())})
+    by = f" ({' and '.join(asked)} asks for it)" if asked else ""
+    return f"the kernel has no {', '.join(missing)}, built in or as a module{by}"
 
 
 def kube_proxy_mode(ctx: CheckContext) -> Iterator[Hit]:
@@ -158,9 +170,8 @@ CHECKS = (
         Severity.ERROR,
         Gate.HOST,
         EVERYWHERE,
-        "overlay, br_netfilter and what the pod network needs are built in or can be loaded.",
+        "overlay, br_netfilter and what add-ons need are built in or can be loaded.",
         kernel_modules,
-        shared=True,
         kubeadm=False,
     ),
     Check(
