@@ -18,6 +18,7 @@ from kubeadm_py.model.actions import (
     EtcdMember,
     Guard,
     ImportImages,
+    KeptObjects,
     LocalFile,
     MakeDirectories,
     Remove,
@@ -153,6 +154,19 @@ def apply_file(action: ApplyObjects, file: str) -> str:
     )
 
 
+def put_objects(kept: KeptObjects, field_manager: str, file: str) -> str:
+    """Return what makes objects again what a file says, without what they got meanwhile.
+
+    Only a replacement takes that off; objects that are gone are made anew.
+    """
+    manager, kubectl = shlex.quote(field_manager), _kubectl(kept.kubeconfig, kept.server)
+    apply = ApplyObjects("", (), server=kept.server, kubeconfig=kept.kubeconfig, field_manager=field_manager)
+    return (
+        f'if {kubectl} replace --field-manager {manager} -f "{file}" 2>/dev/null; then return 0; fi\n'
+        + apply_file(apply, file)
+    )
+
+
 def _kubectl(kubeconfig: str, server: str) -> str:
     where = f" --server {shlex.quote(server)}" if server else ""
     return f"kubectl --cache-dir {paths.KUBECTL_CACHE} --kubeconfig {shlex.quote(kubeconfig)}{where}"
@@ -190,6 +204,9 @@ def _guard(action: Guard) -> str:
     if action.pods:
         lines.append(f"kpy_guard_pods {shlex.join(action.pods)}\n")
     if (kept := action.objects) is not None:
-        words = shlex.join(["-n", kept.namespace, "get", "--ignore-not-found", *kept.names])
-        lines.append(f"kpy_guard_objects {_kubectl(kept.kubeconfig, kept.server)} {words}\n")
+        asked = json.dumps({"apiVersion": "v1", "kind": "List", "items": kept.stubs})
+        kubectl = _kubectl(kept.kubeconfig, kept.server)
+        lines.append(
+            f"kpy_guard_objects {kubectl} get --ignore-not-found -f - <<'KPY_STUBS'\n{asked}\nKPY_STUBS\n"
+        )
     return "".join([*lines, "kpy_guard_arm\necho unchanged\n"])

@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from kubeadm_py.artifacts.images import ImageArchive
-from kubeadm_py.engine.action_scripts import apply_file
 from kubeadm_py.engine.action_scripts import body as body_of
+from kubeadm_py.engine.action_scripts import put_objects
 from kubeadm_py.engine.sent import write_files
 from kubeadm_py.engine.stage_script import CompiledAction, OpenImages, Resolve, StageScript
 from kubeadm_py.model import paths
@@ -174,8 +174,5 @@ def _before_guard(compiled: StageScript, guard: Guard) -> str:
     calls = "".join(f"(\nset -eu\n{body})\n[ $? -eq 0 ] || return 1\n" for body in bodies)
     functions = f"kpy_kept_dir={paths.KEPT_DIR}/{guard.name}\nkpy_recover() {{\n{calls}return 0\n}}\n"
     if (kept := guard.objects) is not None:
-        put = ApplyObjects(
-            "", (), server=kept.server, kubeconfig=kept.kubeconfig, field_manager=PUT_BACK_MANAGER
-        )
-        functions += f"kpy_put_objects() {{\n{apply_file(put, '$1')}}}\n"
+        functions += f"kpy_put_objects() {{\n{put_objects(kept, PUT_BACK_MANAGER, '$1')}}}\n"
     return functions

@@ -40,7 +40,8 @@ kpy_guard_pods() {
   done
 }
 
-# kpy_guard_objects KUBECTL...: keep what this command gets, without what only the API may say.
+# kpy_guard_objects KUBECTL...: keep what this command gets, without what only the API may say; it may read
+# standard input.
 kpy_guard_objects() {
   mkdir -p -m 0700 "$kpy_kept_dir"
   if grep -qx objects "$kpy_kept_dir/list" 2>/dev/null; then return; fi

@@ -211,10 +211,9 @@ PREPARATION_GUARD = "preparation"
 
 @dataclass(frozen=True, slots=True)
 class KeptObjects:
-    """Name API objects of one namespace, as KIND/NAME, and how this host asks for them."""
+    """Name API objects by what tells them apart (model.live.stub), and say how this host asks for them."""
 
-    names: tuple[str, ...]
-    namespace: str
+    stubs: tuple[Mapping[str, Any], ...]
     kubeconfig: str
     server: str = ""
 

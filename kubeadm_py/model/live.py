@@ -25,6 +25,13 @@ def key(item: Object) -> str:
     return f"{item.get('kind')} {namespace}{metadata.get('name')}"
 
 
+def stub(item: Object) -> Object:
+    """Return what tells an object apart, in a form that kubectl takes."""
+    metadata = item.get("metadata") or {}
+    kept = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
+    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept}
+
+
 @dataclass(frozen=True, slots=True)
 class LiveObjects:
     """Hold what a cluster has of the objects that we apply: by `key`, those that are there.

@@ -52,7 +52,7 @@ def look(
     it, which no comparison of ours knows better. `of_addons` are the objects of add-ons; None asks nothing of
     add-ons. `also` are more questions, by name, for asking.script.
     """
-    stubs = [_stub(item) for item in wanted]
+    stubs = [live.stub(item) for item in wanted]
     known = {live.key(stub) for stub in stubs}
     stubs += [ref.stub for ref in of_addons or () if live.key(ref.stub) not in known]
     asked = {
@@ -114,12 +114,6 @@ def _scaled(item: Object, there: Object) -> Object:
     ):
         return item
     return {**item, "spec": {**spec, "replicas": replicas}}
-
-
-def _stub(item: Object) -> Object:
-    metadata = item.get("metadata") or {}
-    kept = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
-    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept}
 
 
 def _asked(session: Session, questions: Mapping[str, str], items: Sequence[Object]) -> dict[str, Said]:

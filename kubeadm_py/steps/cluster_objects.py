@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
     Action,
     ApplyObjects,
@@ -18,9 +19,9 @@ from kubeadm_py.model.actions import (
     Settle,
 )
 from kubeadm_py.model.digest import sha256
-from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.live import LiveObjects, stub
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
-from kubeadm_py.steps import addon_objects, applied, proxy_waits, waits
+from kubeadm_py.steps import addon_objects, addon_roll, applied, proxy_waits, waits
 from kubeadm_py.steps.base import Step, StepContext, is_so, write
 from kubeadm_py.steps.object_groups import KUBE_PROXY, PHASES, Group, groups, name
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
@@ -28,7 +29,9 @@ from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 ROLL_MANAGER = "kubeadm-py-roll"
 PROXY_READY_SECONDS = 5
 """How long a kube-proxy has to run on a node before the next one is replaced."""
-_PROXY = ("configmap/kube-proxy", "daemonset/kube-proxy")
+_PROXY = ("ConfigMap", "DaemonSet")
+"""What of kube-proxy's objects its pods are made by."""
+_PROXY_GUARD = "kube-proxy"
 BY_HAND = "changed by hand (drift)"
 DELETED = "deleted by hand (drift)"
 
@@ -48,7 +51,7 @@ def plan_kube_proxy(ctx: StepContext) -> list[Action]:
 
 def rolls_kube_proxy(ctx: StepContext) -> bool:
     """Say whether pods of kube-proxy that are at work would be replaced."""
-    return any(isinstance(action, Guard) for action in plan_kube_proxy(ctx))
+    return any(isinstance(action, Guard) and action.objects for action in plan_kube_proxy(ctx))
 
 
 def plan_others(ctx: StepContext) -> list[Action]:
@@ -78,6 +81,7 @@ def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
             markers.append(group.marker)
     rolled = [group for group in among if known and _is_at_work(group, ctx) and _holds(chosen, group)]
     phases = [group.phase for group in rolled]
+    idle = [group for group in among if group.phase not in phases]
     others = [group for group in chosen if group.phase not in phases]
     own = [group.marker for group in rolled]
     return [
@@ -88,6 +92,7 @@ def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
             for group in rolled
             for action in _roll(ctx, group, [each for each in chosen if each.phase == group.phase], why)
         ),
+        *(action for group in idle for action in _let_go(ctx, group)),
     ]
 
 
@@ -98,6 +103,8 @@ def _note(ctx: StepContext, markers: list[FileSpec], chosen: Sequence[Group]) ->
 
 def _is_at_work(group: Group, ctx: StepContext) -> bool:
     """Say whether pods of this group run with the configuration that changes."""
+    if group.addon is not None:
+        return group.marker.path in ctx.facts.files and addon_roll.works(group.addon, ctx)
     missing = ctx.live.missing if ctx.live is not None else frozenset()
     return (
         group.phase == KUBE_PROXY
@@ -126,10 +133,24 @@ def _differs(item: Mapping[str, Any] | Late, there: LiveObjects) -> bool:
 
 
 def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping[str, str]) -> list[Action]:
+    """Apply what changes pods that are at work, and put all back where they do not come up again."""
+    change = _in_stages(ctx, fitting, why)
+    actions = (
+        _roll_kube_proxy(ctx, group, change)
+        if group.addon is None
+        else addon_roll.guarded(
+            ctx, group.addon, [item for each in fitting for item in each.everything], change
+        )
+    )
+    # The note comes last: a run that was cut before has the pods replaced by the next one.
+    return [*actions, *_note(ctx, [group.marker], fitting)]
+
+
+def _roll_kube_proxy(ctx: StepContext, group: Group, change: Sequence[Action]) -> list[Action]:
     """Have kube-proxy's pods replaced, node by node, where their ConfigMap changes: they read it at start.
 
     What says so is an annotation that is no part of the object, and so is how long one has to run before the
-    next is replaced: the next apply leaves both alone. Where one does not run, all is put back.
+    next is replaced: the next apply leaves both alone.
     """
     config_map = next(
         item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "ConfigMap"
@@ -143,10 +164,11 @@ def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping
     patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": PROXY_READY_SECONDS, "template": template}}))
     kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
     wait = proxy_waits.rolled(len(ctx.cluster.nodes), kubeconfig, server)
-    kept = KeptObjects(_PROXY, "kube-system", kubeconfig, server)
+    read = [item for item in group.objects if isinstance(item, Mapping) and item["kind"] in _PROXY]
+    kept = KeptObjects(tuple(map(stub, read)), kubeconfig, server)
     return [
-        Guard(objects=kept, recover=(wait,), name="kube-proxy"),
-        *_in_stages(ctx, fitting, why),
+        Guard(objects=kept, recover=(wait,), name=_PROXY_GUARD),
+        *change,
         RunScript(
             "replace kube-proxy's pods",
             f"answer=$({waits.kubectl(kubeconfig, server)} patch daemonset/kube-proxy -n kube-system"
@@ -156,8 +178,6 @@ def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping
         ),
         wait,
         Settle(),
-        # The note comes last: a run that was cut before has the pods replaced by the next one.
-        *_note(ctx, [group.marker], fitting),
     ]
 
 
@@ -178,6 +198,15 @@ def _is_so(group: Group, ctx: StepContext) -> bool:
     return is_so(group.marker, ctx.facts) and (
         group.addon is None or addon_objects.is_known(group.addon, ctx)
     )
+
+
+def _let_go(ctx: StepContext, group: Group) -> list[Action]:
+    """Drop what a run kept that was killed before it changed anything, where nothing is to be changed now."""
+    guard = addon_roll.guard_name(group.addon.item.name) if group.addon is not None else _PROXY_GUARD
+    if group.addon is None and group.phase != KUBE_PROXY:
+        return []
+    left = paths.kept_list(guard) in ctx.facts.files and applied.same_cluster(ctx)
+    return [Guard(name=guard), Settle()] if left else []
 
 
 def _in_stages(ctx: StepContext, wanted: Sequence[Group], why: Mapping[str, str]) -> list[Action]:

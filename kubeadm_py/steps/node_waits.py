@@ -38,13 +38,15 @@ class Workload:
 def workloads_ready(
     title: str, workloads: Sequence[Workload], kubeconfig: str, server: str, deadline: timedelta
 ) -> Wait:
-    """Wait until every pod that these workloads want on the present nodes is ready."""
+    """Wait until all pods that these workloads want on the present nodes are ready, in their latest form."""
     command = kubectl(kubeconfig, server)
     template = (
         "{range .items[*]}{.kind} {.metadata.namespace} {.metadata.name} "
         "made={.metadata.generation} seen={.status.observedGeneration} "
         "want={.status.desiredNumberScheduled}{.spec.replicas} "
-        "have={.status.numberAvailable}{.status.availableReplicas}"
+        "have={.status.numberAvailable}{.status.availableReplicas} "
+        "new={.status.updatedNumberScheduled}{.status.updatedReplicas} "
+        "how={.spec.updateStrategy.type}{.spec.strategy.type}"
         '{"\\n"}{end}'
     )
     wanted = "\n".join(f"{item.kind} {item.namespace or '-'} {item.name}" for item in workloads)
@@ -67,9 +69,17 @@ while read -r kind namespace name; do
     || {{ missing="$missing $name (not there yet)"; continue; }}
   # A status that nobody has written yet leaves nothing behind the signs.
   set -- $line
-  made=${{4#made=}}; seen=${{5#seen=}}; want=${{6#want=}}; have=${{7#have=}}
+  made=${{4#made=}}; seen=${{5#seen=}}; want=${{6#want=}}; have=${{7#have=}}; new=${{8#new=}}
   if [ "$made" != "$seen" ] || [ "${{want:-0}}" -lt 1 ] || [ "${{have:-0}}" -lt "${{want:-0}}" ]; then
     missing="$missing $name (${{have:-0}} of ${{want:-?}})"
+    continue
+  fi
+  # Where pods are replaced by themselves, those of the form before are no answer.
+  case $kind/${{9#how=}} in
+    StatefulSet/* | */OnDelete) continue ;;
+  esac
+  if [ "${{new:-0}}" -lt "$want" ]; then
+    missing="$missing $name (${{new:-0}} of $want of its new form)"
   fi
 done <<'KPY_WANTED'
 {wanted}

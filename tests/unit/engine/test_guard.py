@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from kubeadm_py.engine import compile as compile_module
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import FileSpec, Guard, RunScript, Settle, Unit, Wait, WriteFiles
+from kubeadm_py.model.actions import FileSpec, Guard, KeptObjects, RunScript, Settle, Unit, Wait, WriteFiles
 
 SCRIPTS = ("runtime.sh", "guard.sh")
 BREAKS = RunScript("break", "echo 'it is broken'; exit 7")
@@ -336,3 +337,69 @@ def test_the_guards_functions_replace_none_of_the_frames():
     names = [re.findall(r"^(\w+)\(\) \{", (folder / file).read_text(), re.M) for file in SCRIPTS]
     assert all(names)
     assert not set(names[0]) & set(names[1])
+
+
+class TestObjects:
+    """The API is a directory here: `got` is what it has, `put` what it was given."""
+
+    KUBECTL = """
+    cd "$(dirname "$LOG")" || exit 1
+    case "$*" in
+      *' get '*) cat >asked; cat got ;;
+      *' replace '*) echo replace >>"$LOG"; [ ! -e refuses ] || exit 1; cp "$(eval echo \\${$#})" put ;;
+      *' apply --server-side '*) echo apply >>"$LOG"; cp "$(eval echo \\${$#})" put ;;
+    esac"""
+    GOT = """{
+    "kind": "ConfigMap",
+    "data": {"a": "1"},
+    "metadata": {
+        "name": "x",
+        "resourceVersion": "7",
+        "uid": "u"
+    }
+}
+"""
+
+    @pytest.fixture
+    def guard(self, sandbox):
+        sandbox.command("kubectl", self.KUBECTL)
+        (sandbox.root / "got").write_text(self.GOT)
+        stub = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "it's"}}
+        return Guard(objects=KeptObjects((stub,), "/etc/admin.conf", "https://a:6443"), name="kube-proxy")
+
+    def test_are_asked_for_by_what_tells_them_apart(self, sandbox, guard):
+        assert sandbox.run(guard, Settle()).ok
+        [asked] = json.loads((sandbox.root / "asked").read_text())["items"]
+        assert asked["metadata"] == {"name": "x", "namespace": "it's"}
+        assert not (sandbox.root / "put").exists()
+        assert not Path(f"{paths.KEPT_DIR}/kube-proxy").exists()
+
+    def test_are_put_back_as_they_were(self, sandbox, guard):
+        assert not sandbox.run(guard, BREAKS, Settle()).ok
+        put = (sandbox.root / "put").read_text()
+        assert '"a": "1"' in put
+        assert "resourceVersion" not in put
+        assert "uid" not in put
+        assert sandbox.log == "replace\n"
+        assert sandbox.markers[-2:] == ["rolling-back", "rolled-back"]
+
+    def test_that_somebody_deleted_are_made_anew(self, sandbox, guard):
+        (sandbox.root / "refuses").touch()
+        assert not sandbox.run(guard, BREAKS, Settle()).ok
+        assert sandbox.log == "replace\napply\n"
+        assert sandbox.markers[-1] == "rolled-back"
+
+    def test_that_were_not_there_are_left(self, sandbox, guard):
+        (sandbox.root / "got").write_text("")
+        assert not sandbox.run(guard, BREAKS, Settle()).ok
+        assert sandbox.log == ""
+        assert sandbox.markers[-1] == "rolled-back"
+
+    def test_stay_as_a_killed_run_has_kept_them(self, sandbox, guard):
+        waits = Wait("wait", "return 1", timedelta(seconds=1))
+        stop = f"{paths.RUN_DIR}/stop-test"
+        sandbox.run(guard, RunScript("stop", f": >{stop}"), waits)
+        assert sandbox.markers[-1] == "stopped 2"
+        (sandbox.root / "got").write_text(self.GOT.replace('"1"', '"2"'))
+        assert not sandbox.run(guard, BREAKS).ok
+        assert '"a": "1"' in (sandbox.root / "put").read_text()

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from kubeadm_py.addons.inventory import Ref
 from kubeadm_py.engine.events import HostDone, HostStarted
-from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Guard, RestartStaticPod, Settle, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import Arg, Component
+from kubeadm_py.model import live, paths
+from kubeadm_py.model.actions import ApplyObjects, Guard, RestartStaticPod, Settle, Unit, Wait, WriteFiles
+from kubeadm_py.model.cluster import AddonRequest, Arg, Component
 from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
@@ -231,7 +232,10 @@ def test_kube_proxy_is_rolled_node_by_node_and_put_back_where_it_falls(running):
     ]
     guard, apply, patch, wait, _, note = actions[start : start + 6]
     assert '"minReadySeconds": 5' in patch.script
-    assert guard.objects.names == ("configmap/kube-proxy", "daemonset/kube-proxy")
+    assert [live.key(each) for each in guard.objects.stubs] == [
+        "ConfigMap kube-system/kube-proxy",
+        "DaemonSet kube-system/kube-proxy",
+    ]
     assert guard.files == ()
     assert guard.recover == (wait,), "the same is waited for once the old configuration is back"
     assert apply.reason == "addon/kube-proxy"
@@ -254,6 +258,53 @@ def test_every_host_keeps_its_rules_before_kube_proxy_changes_anywhere(running):
 def test_where_kube_proxy_stays_as_it_is_no_host_is_asked_to_keep_rules(running):
     edit(running, api_server=api_server(v="2"))
     assert "proxy-rules" not in [stage.id for stage in running.apply(dry_run=True).plan.stages]
+
+
+def daemons(world, available: int) -> None:
+    """Let the pods of flannel be as available on the five nodes."""
+    daemon = Ref("apps/v1", "DaemonSet", "kube-flannel", "kube-flannel-ds")
+    status = {"desiredNumberScheduled": 5, "numberAvailable": available}
+    world.api.objects.append({**world.api.live[daemon], "status": status})
+
+
+def test_an_add_on_that_changes_is_waited_for_and_put_back_where_it_falls(running):
+    daemons(running, 5)
+    edit(running, addons=(AddonRequest("flannel", {"backend": "host-gw"}),))
+    actions = planned(running, "control", "cp1")
+    start = titles(actions).index("Guard keep what changes")
+    guard, apply, wait, settle, note = actions[start : start + 5]
+    assert {live.key(each) for each in guard.objects.stubs} >= {
+        "ConfigMap kube-flannel/kube-flannel-cfg",
+        "DaemonSet kube-flannel/kube-flannel-ds",
+        "ConfigMap kube-system/kubeadm-py-addon-flannel",
+    }
+    assert guard.name == "addon-flannel"
+    assert guard.recover == (wait,), "the same is waited for once the old form is back"
+    assert apply.reason == "addons/flannel"
+    assert wait.title == "wait for flannel on every node"
+    assert isinstance(settle, Settle)
+    assert [spec.path for spec in note.files] == [f"{paths.APPLIED_DIR}/addons-flannel"]
+
+
+@pytest.mark.parametrize("guard", ["kube-proxy", "addon-flannel"])
+def test_what_a_killed_run_kept_and_never_changed_is_dropped(running, guard):
+    machine = running.machines["cp1"]
+    path = paths.kept_list(guard)
+    fact = FileFact(path, 0o600, "root:root", "0" * 64, 8, b"objects\n")
+    machine.facts = replace(machine.facts, files={**machine.facts.files, path: fact})
+    actions = planned(running, "control", "cp1")
+    start = next(index for index, each in enumerate(actions) if isinstance(each, Guard))
+    assert (actions[start].name, actions[start].objects) == (guard, None)
+    assert isinstance(actions[start + 1], Settle)
+    assert "proxy-rules" not in [stage.id for stage in running.apply(dry_run=True).plan.stages]
+
+
+def test_an_add_on_that_does_not_work_has_no_way_back(running):
+    daemons(running, 4)
+    edit(running, addons=(AddonRequest("flannel", {"backend": "host-gw"}),))
+    actions = planned(running, "control", "cp1")
+    assert not kinds(actions, Guard)
+    assert [each.reason for each in actions if isinstance(each, ApplyObjects)] == ["addons/flannel"]
 
 
 def test_a_new_cluster_waits_for_no_roll(make_world):

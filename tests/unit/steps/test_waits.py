@@ -18,7 +18,7 @@ from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.render.probes import Probe
-from kubeadm_py.steps import kubelet_bootstrap, node_waits, waits
+from kubeadm_py.steps import addon_roll, kubelet_bootstrap, node_waits, waits
 from kubeadm_py.steps.node_waits import Workload
 
 MINUTE = timedelta(minutes=1)
@@ -301,6 +301,9 @@ class TestKubelet:
         assert (code != 0, said) == (True, [])
 
 
+PROXY = "DaemonSet kube-system kube-proxy made=2 seen=2 want=2"
+
+
 class TestWorkloads:
     WANTED = (
         Workload("DaemonSet", "kube-system", "kube-proxy"),
@@ -315,25 +318,49 @@ class TestWorkloads:
     def test_all_there(self, shell):
         assert self.until(
             shell,
-            "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=2",
-            "Deployment kube-system coredns made=1 seen=1 want=2 have=2",
-            "Deployment other coredns-x made=1 seen= want=1 have=",
+            "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=2 new=2 how=RollingUpdate",
+            "Deployment kube-system coredns made=1 seen=1 want=2 have=2 new=2 how=RollingUpdate",
+            "Deployment other coredns-x made=1 seen= want=1 have= new=1 how=RollingUpdate",
         ) == (0, [])
+
+    def test_pods_that_are_replaced_by_hand_are_not_awaited(self, shell):
+        coredns = "Deployment kube-system coredns made=1 seen=1 want=2 have=2 new=2 how=RollingUpdate"
+        assert self.until(shell, f"{PROXY} have=2 new=0 how=OnDelete", coredns) == (0, [])
 
     @pytest.mark.parametrize(
         ("line", "said"),
         [
             ("", "kube-proxy (not there yet)"),
-            ("DaemonSet kube-system kube-proxy made=1 seen= want= have=", "kube-proxy (0 of ?)"),
-            ("DaemonSet kube-system kube-proxy made=1 seen=1 want=0 have=", "kube-proxy (0 of 0)"),
-            ("DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=1", "kube-proxy (1 of 2)"),
-            ("DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=", "kube-proxy (0 of 2)"),
-            ("DaemonSet kube-system kube-proxy made=2 seen=1 want=2 have=2", "kube-proxy (2 of 2)"),
-            ("DaemonSet kube-system kube-proxy-2 made=1 seen=1 want=1 have=1", "kube-proxy (not there yet)"),
+            (
+                "DaemonSet kube-system kube-proxy made=1 seen= want= have= new= how=RollingUpdate",
+                "kube-proxy (0 of ?)",
+            ),
+            (
+                "DaemonSet kube-system kube-proxy made=1 seen=1 want=0 have= new=0 how=RollingUpdate",
+                "kube-proxy (0 of 0)",
+            ),
+            (
+                "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=1 new=2 how=RollingUpdate",
+                "kube-proxy (1 of 2)",
+            ),
+            (
+                "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have= new=2 how=RollingUpdate",
+                "kube-proxy (0 of 2)",
+            ),
+            (
+                "DaemonSet kube-system kube-proxy made=2 seen=1 want=2 have=2 new=2 how=RollingUpdate",
+                "kube-proxy (2 of 2)",
+            ),
+            (f"{PROXY} have=2 new=1 how=RollingUpdate", "kube-proxy (1 of 2 of its new form)"),
+            (f"{PROXY} have=2 new= how=RollingUpdate", "kube-proxy (0 of 2 of its new form)"),
+            (
+                "DaemonSet kube-system kube-proxy-2 made=1 seen=1 want=1 have=1 new=1 how=RollingUpdate",
+                "kube-proxy (not there yet)",
+            ),
         ],
     )
     def test_what_is_not_ready_is_named(self, shell, line, said):
-        ready = "Deployment kube-system coredns made=1 seen=1 want=2 have=2"
+        ready = "Deployment kube-system coredns made=1 seen=1 want=2 have=2 new=2 how=RollingUpdate"
         assert self.until(shell, *([line] if line else []), ready) == (1, [f"not ready: {said}"])
 
     def test_an_api_server_that_does_not_answer(self, shell):
@@ -401,3 +428,46 @@ def test_hostile_words_stay_words(shell):
     assert "</k $(id)>" in said[-1]
     assert "<https://a b>" in said[-1]
     assert not os.path.exists("x")
+
+
+class TestAddonRoll:
+    """Whether pods of an add-on's new form can ever work."""
+
+    @pytest.fixture
+    def wait(self):
+        workloads = (Workload("DaemonSet", "a", "net"), Workload("Deployment", "b", "net"))
+        return addon_roll.rolled("net", workloads, 3, "/k", "https://a:6443")
+
+    def judged(self, shell, wait, *pods: str) -> tuple[int, list[str]]:
+        shell.command("kubectl", "exit 1")
+        assert shell(wait.until)[0] == 1, "the moment is noted, whether anybody answers or not"
+        shell.answers("".join(f"{pod}\n" for pod in pods))
+        return shell(wait.hopeless)
+
+    def test_it_has_time_for_every_node(self, wait):
+        assert wait.deadline == timedelta(minutes=6)
+
+    @pytest.mark.parametrize(
+        ("pod", "said"),
+        [
+            ("net-1 on=w1 0: 3:CrashLoopBackOff ", "net-1 on w1 cannot run: CrashLoopBackOff"),
+            ("net-1 on= 0:InvalidImageName ", "net-1 on no node yet cannot run: InvalidImageName"),
+        ],
+    )
+    def test_one_that_ends_again_and_again_or_can_never_begin(self, shell, wait, pod, said):
+        assert self.judged(shell, wait, f"2999-01-01T00:00:00Z {pod}") == (0, [said])
+
+    @pytest.mark.parametrize(
+        "pod",
+        [
+            "2020-01-01T00:00:00Z net-0 on=w1 9:CrashLoopBackOff ",
+            "2999-01-01T00:00:00Z net-1 on=w1 2:CrashLoopBackOff ",
+            "2999-01-01T00:00:00Z net-1 on=w1 9: 0:ContainerCreating ",
+            "2999-01-01T00:00:00Z net-1 on=w1 0:ImagePullBackOff ",
+            "2999-01-01T00:00:00Z net-1 on= ",
+            "",
+        ],
+        ids=["of the form before", "twice", "works", "an image that may come", "not placed yet", "no pods"],
+    )
+    def test_others_have_time(self, shell, wait, pod):
+        assert self.judged(shell, wait, pod) == (1, [])

@@ -1,0 +1,103 @@
+"""Guard what changes of an add-on that works: its pods are waited for, all is put back where they fall."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.model import live
+from kubeadm_py.model.actions import Action, Guard, KeptObjects, Late, Settle, Wait
+from kubeadm_py.steps import node_waits, waits
+from kubeadm_py.steps.addon_objects import AddonObjects
+from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.node_waits import Workload
+from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
+
+_AT_LEAST = timedelta(minutes=5)
+_A_NODE = timedelta(seconds=20)
+"""A DaemonSet replaces its pods on one node after the other."""
+_HOPELESS_EXITS = 3
+_SINCE = "begun.addon"
+"""Of the files that a stage forgets before it puts back: what fell before says nothing about what comes."""
+
+
+def works(each: AddonObjects, ctx: StepContext) -> bool:
+    """Say whether all that makes an add-on ready is there and well, so that one could go back to it."""
+    listed = _workloads(each)
+    if ctx.live is None or not listed:
+        return False
+    return all(_is_well(ctx.live.there.get(f"{item.kind} {item.namespace}/{item.name}")) for item in listed)
+
+
+def guarded(
+    ctx: StepContext,
+    each: AddonObjects,
+    changing: Sequence[Mapping[str, Any] | Late],
+    change: Sequence[Action],
+) -> list[Action]:
+    """Return a change of an add-on with a guard around it; `changing` are the objects that it is about."""
+    kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
+    kept = tuple(live.stub(item) for item in changing if isinstance(item, Mapping))
+    wait = rolled(each.item.name, _workloads(each), len(ctx.cluster.nodes), kubeconfig, server)
+    return [
+        Guard(
+            objects=KeptObjects(kept, kubeconfig, server), recover=(wait,), name=guard_name(each.item.name)
+        ),
+        *change,
+        wait,
+        Settle(),
+    ]
+
+
+def guard_name(addon: str) -> str:
+    """Return the name of the guard of an add-on."""
+    return f"addon-{addon}"
+
+
+def rolled(name: str, workloads: Sequence[Workload], nodes: int, kubeconfig: str, server: str) -> Wait:
+    """Wait until an add-on's pods are of its latest form and ready; give up once new ones end repeatedly."""
+    usual = node_waits.workloads_ready(
+        f"wait for {name} on every node", workloads, kubeconfig, server, _AT_LEAST + nodes * _A_NODE
+    )
+    command = waits.kubectl(kubeconfig, server)
+    namespaces = " ".join(sorted({item.namespace for item in workloads}))
+    state = "{range .status.containerStatuses[*]}{.restartCount}:{.state.waiting.reason} {end}"
+    pods = "{range .items[*]}{.metadata.creationTimestamp} {.metadata.name} on={.spec.nodeName} " + state
+    since = f'[ -s "$kpy_tmp/{_SINCE}" ] || date -u -d "@$(($(date +%s) - 5))" +%FT%TZ >"$kpy_tmp/{_SINCE}"\n'
+    hopeless = f"""for namespace in {namespaces}; do
+  {command} get pods -n "$namespace" -o jsonpath='{pods}{{"\\n"}}{{end}}' 2>/dev/null
+done >"$kpy_tmp/addon-pods"
+since=$(cat "$kpy_tmp/{_SINCE}")
+while read -r made pod on states; do
+  [ "$(printf '%s\\n' "$since" "$made" | sort | head -n 1)" = "$since" ] || continue
+  for state in $states; do
+    case ${{state#*:}} in
+      CrashLoopBackOff) [ "${{state%%:*}}" -ge {_HOPELESS_EXITS} ] || continue ;;
+      CreateContainerConfigError | InvalidImageName | ErrImageNeverPull) ;;
+      *) continue ;;
+    esac
+    on=${{on#on=}}
+    echo "$pod on ${{on:-no node yet}} cannot run: ${{state#*:}}"
+    return 0
+  done
+done <"$kpy_tmp/addon-pods"
+return 1"""
+    return replace(usual, until=since + usual.until, hopeless=hopeless)
+
+
+def _workloads(each: AddonObjects) -> list[Workload]:
+    """Return the add-on's own workloads that make it ready; an APIService is answered for by one of them."""
+    ready = addons.readiness([each.item])
+    return [Workload(item.kind, item.namespace, item.name) for item in ready if item.namespace]
+
+
+def _is_well(there: Mapping[str, Any] | None) -> bool:
+    if there is None:
+        return False
+    status, spec = there.get("status") or {}, there.get("spec") or {}
+    wanted = status.get("desiredNumberScheduled", spec.get("replicas", 0))
+    have = status.get("numberAvailable", status.get("availableReplicas", 0))
+    return bool(wanted) and int(have) >= int(wanted)
