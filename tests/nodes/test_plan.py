@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +81,88 @@ def test_what_is_changed_by_hand_is_found_and_put_back(cluster, cli, plan):
     assert subjects(plan(cluster.config)) == {}
 
 
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+MERGE = f"{KUBECTL} patch --type merge -p"
+BY_HAND: dict[str, tuple[str, str, tuple[str, str], str]] = {
+    "another mode": ("w1", f"chmod 0600 {CRICTL}", ("w1", CRICTL), "its mode was changed by hand"),
+    "a key that all may read": (
+        "cp1",
+        "chmod 0644 /etc/kubernetes/pki/sa.key",
+        ("cp1", "modes and owners of credentials"),
+        "changed by hand",
+    ),
+    "a file that is gone": (
+        "w2",
+        "rm /etc/sysctl.d/99-kubernetes.conf",
+        ("w2", "/etc/sysctl.d/99-kubernetes.conf"),
+        "removed by hand",
+    ),
+    "a setting of the kernel": (
+        "w1",
+        "sysctl -qw net.ipv4.ip_forward=0",
+        ("w1", "set net.ipv4.ip_forward"),
+        "not what /etc/sysctl.d/99-kubernetes.conf says",
+    ),
+    "a unit": ("w2", "systemctl disable -q kubelet", ("w2", "kubelet.service enabled"), "disabled by hand"),
+    "a static pod": (
+        "cp1",
+        f"sed -i 's/--leader-elect=true/--leader-elect=false/' {SCHEDULER}",
+        ("cp1", SCHEDULER),
+        "changed by hand since ",
+    ),
+    "the kubelet": (
+        "w1",
+        "echo 'maxPods: 41' >>/var/lib/kubelet/config.yaml",
+        ("w1", "/var/lib/kubelet/config.yaml"),
+        "changed by hand since ",
+    ),
+    "a label": (
+        "cp1",
+        f"{KUBECTL} label node cp1 node.kubernetes.io/exclude-from-external-load-balancers-",
+        ("", "labels and taints of cp1"),
+        "changed by hand",
+    ),
+    "an object that is gone": (
+        "cp1",
+        f"{KUBECTL} delete clusterrolebinding kubeadm:get-nodes",
+        ("", "ClusterRoleBinding kubeadm:get-nodes"),
+        "deleted by hand",
+    ),
+    "the cluster's own copy of the kubelet's configuration": (
+        "cp1",
+        f"""{MERGE} '{{"data": {{"kubelet": "maxPods: 33"}}}}' -n kube-system configmap/kubelet-config""",
+        ("", "ConfigMap kube-system/kubelet-config"),
+        "by kubectl-patch since ",
+    ),
+    "an add-on": (
+        "cp1",
+        f"""{MERGE} '{{"data": {{"cni-conf.json": "{{}}"}}}}' -n kube-flannel configmap/kube-flannel-cfg""",
+        ("", "ConfigMap kube-flannel/kube-flannel-cfg"),
+        "by kubectl-patch since ",
+    ),
+}
+"""Name -> host, what is typed there, what the plan calls it, and why it says that it changes."""
+
+
+@pytest.mark.long
+@pytest.mark.cluster(workers=2)
+def test_each_kind_of_drift_is_found_named_and_put_back(cluster, cli, plan):
+    cli.run("apply", "--config", cluster.config)
+    hosts = {node.name: node for node in cluster.nodes}
+    for host, typed, _, _ in BY_HAND.values():
+        nodes.exec(hosts[host], ["sh", "-euc", typed])
+    found = subjects(plan(cluster.config))
+    said = {
+        name: (found[subject]["sign"], why in found[subject]["because"]) if subject in found else "not found"
+        for name, (_, _, subject, why) in BY_HAND.items()
+    }
+    assert said == dict.fromkeys(BY_HAND, ("!", True)), found
+    cli.run("apply", "--config", cluster.config)
+    assert subjects(plan(cluster.config)) == {}
+    assert nodes.exec(hosts["w1"], ["sysctl", "-n", "net.ipv4.ip_forward"]).stdout.strip() == "1"
+    assert nodes.exec(hosts["w2"], ["systemctl", "is-enabled", "kubelet"]).stdout.strip() == "enabled"
+
+
 @pytest.mark.long
 @pytest.mark.cluster(workers=2)
 class TestAdoption:
@@ -89,13 +170,17 @@ class TestAdoption:
 
     @pytest.fixture
     def copy(self, cluster: Cluster, tmp_path: Path) -> Path:
+        """The cluster's file, with a comment and with labels of w1."""
         path = tmp_path / "cluster.yaml"
-        shutil.copy(cluster.config, path)
+        documents = list(yaml.safe_load_all(cluster.config.read_text()))
+        documents[-1]["spec"]["hosts"][1]["labels"] = {"disk": "ssd", "rack": "r7"}
+        path.write_text("# of the operator\n" + yaml.safe_dump_all(documents, sort_keys=False))
         return path
 
     def test_what_the_file_can_say_is_taken_into_it(self, cluster, cli, copy, plan):
-        cli.run("apply", "--config", cluster.config)
+        cli.run("apply", "--config", copy)
         by_hand(cluster)
+        cluster.kubectl("label", "node", "w1", "--overwrite", "disk=nvme", "rack-")
         flag = "s/    - --leader-elect=true/&\\n    - --v=3/"
         nodes.exec(cluster.control_plane, ["sed", "-i", flag, SCHEDULER])
         for node in cluster.nodes:
@@ -114,11 +199,13 @@ class TestAdoption:
             "maxPods": 60,
             "mode": "nftables",
             "spec.hosts.cp1.taints": [],
+            "spec.hosts.w1.labels.disk": "nvme",
+            "spec.hosts.w1.labels.rack": None,
             "spec.dns.replicas": 3,
         }
         assert [each["subject"] for each in told["left"]] == [CRICTL]
         assert Path(told["backup"]).read_text() == before
-        assert copy.read_text().startswith(before.splitlines()[0]), "comments are kept"
+        assert copy.read_text().startswith("# of the operator\n"), "comments are kept"
         # What was adopted is no change any more; what follows from the new config is.
         left = subjects(plan(copy))
         assert [subject for host, subject in left if host and left[host, subject]["sign"] == "!"] == [CRICTL]
@@ -163,7 +250,28 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, str], str]
     "a label": (
         lambda all_: all_["Cluster"]["spec"]["hosts"][1].update(labels={"disk": "ssd"}),
         ("", "labels and taints of w1"),
-        "",
+        "disk",
+    ),
+    "a taint": (
+        lambda all_: all_["Cluster"]["spec"]["hosts"][2].update(
+            taints=[{"key": "only", "value": "batch", "effect": "NoSchedule"}]
+        ),
+        ("", "labels and taints of w2"),
+        "only=batch:NoSchedule",
+    ),
+    "an add-on": (
+        lambda all_: all_["Cluster"]["spec"].update(
+            addons=[{"name": "flannel", "parameters": {"cpuRequest": "55m"}}, "local-path-storage"]
+        ),
+        ("", "DaemonSet kube-flannel/kube-flannel-ds"),
+        "flannel",
+    ),
+    "a file": (
+        lambda all_: all_["Cluster"]["spec"]["hosts"][1].update(
+            files=[{"path": "/etc/of-the-plan", "content": "mine"}]
+        ),
+        ("w1", "/etc/of-the-plan"),
+        "+mine",
     ),
 }
 
@@ -176,8 +284,8 @@ def test_an_edit_is_planned_with_its_key_and_applied(name, cluster, fleet, cli, 
     cli.run("apply", "--config", cluster.config)
     config = fleet.variant(f"plan-{name.replace(' ', '-')}", edit)
     change = subjects(plan(config))[subject]
-    assert change["sign"] in "~*"
-    assert key in change["because"]
+    assert change["sign"] in "+~*"
+    assert key in json.dumps(change)
     cli.run("apply", "--config", config)
     assert subjects(plan(config)) == {}
     cli.run("apply", "--config", cluster.config)

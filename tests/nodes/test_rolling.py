@@ -16,6 +16,7 @@ from lab import nodes
 from lab.topology import Node
 
 from .asking import shell
+from .cli import Done
 from .test_apply import FOUNDERS, Whole, whole  # noqa: F401 - a fixture
 from .watching import Watch, knocking, watching
 
@@ -71,6 +72,17 @@ def containers(node: Node, *without: str) -> set[str]:
     """Return the ids of the running containers but those of some names."""
     listed = json.loads(nodes.exec(node, ["crictl", "ps", "-o", "json"]).stdout)["containers"]
     return {each["id"] for each in listed if each["metadata"]["name"] not in without}
+
+
+def turns(done: Done, *stages: str) -> list[str]:
+    """Return the hosts that had their turn in these stages; no two of them at once."""
+    at_work = [
+        (event["type"] == "host-started", event["host"])
+        for event in done.events
+        if event["type"] in ("host-started", "host-done") and event["stage"] in stages
+    ]
+    assert at_work[::2] == [(True, host) for _, host in at_work[1::2]], "one after the other"
+    return [host for begun, host in at_work if begun]
 
 
 @dataclass(frozen=True)
@@ -132,18 +144,96 @@ def test_kubelets_are_restarted_and_their_pods_are_not(whole, edited, cli):  # n
 
     path = edit(edited.config, "kubelet", more_pods)
     done = cli.run("apply", "--config", path, "--format", "json", within=600)
-    at_work = [
-        (event["type"] == "host-started", event["host"])
-        for event in done.events
-        if event["type"] in ("host-started", "host-done") and event["stage"] in ("control", "join")
-    ]
-    assert [host for begun, host in at_work if begun] == [*FOUNDERS, "w1"]
-    assert at_work[::2] == [(True, host) for _, host in at_work[1::2]], "one after the other"
+    assert turns(done, "control", "join") == [*FOUNDERS, "w1"]
     items = json.loads(whole.cluster.kubectl("get", "nodes", "-o", "json"))["items"]
     assert {item["status"]["capacity"]["pods"] for item in items} == {"99"}
     assert {node.name: containers(node) for node in whole.nodes} == before
     # Back for the tests after this one.
     cli.run("apply", "--config", edited.config, within=600)
+
+
+def test_another_name_is_served_by_each_api_server_without_a_restart(whole, edited, cli):  # noqa: F811
+    before = {node.name: containers(node) for node in whole.nodes}
+
+    def another_name(kinds: dict[str, Any]) -> None:
+        kinds["ClusterConfiguration"].setdefault("apiServer", {})["certSANs"] = ["api.rolling.example"]
+
+    path = edit(edited.config, "name", another_name)
+    with watching(control_planes(whole)) as seen:
+        done = cli.run("apply", "--config", path, "--format", "json", within=600)
+    assert turns(done, "control") == list(FOUNDERS)
+    for node in control_planes(whole):
+        asked = f"openssl s_client -connect {node.address}:6443 </dev/null 2>/dev/null"
+        assert "api.rolling.example" in shell(node, f"{asked} | openssl x509 -noout -ext subjectAltName")
+    assert {node.name: containers(node) for node in whole.nodes} == before
+    assert seen.away_at_once() == []
+    answered(seen)
+    cli.run("apply", "--config", edited.config, within=600)
+
+
+NETWORK = ("-n", "kube-flannel", "daemonset/kube-flannel-ds")
+
+
+def flannel(kinds: dict[str, Any], **parameters: str) -> None:
+    """Give the pod network other parameters."""
+    spec = kinds["Cluster"]["spec"]
+    spec["addons"] = [
+        {"name": "flannel", "parameters": parameters} if each == "flannel" else each
+        for each in spec["addons"]
+    ]
+
+
+def test_an_add_ons_parameter_goes_from_node_to_node(whole, edited, cli):  # noqa: F811
+    path = edit(edited.config, "network", lambda kinds: flannel(kinds, cpuRequest="55m"))
+    cli.run("apply", "--config", path, within=600)
+    # As soon as it says that it is done, no pod of the form before is left.
+    pods = json.loads(whole.cluster.kubectl("get", "pods", *NETWORK[:2], "-o", "json"))["items"]
+    requests = [pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] for pod in pods]
+    assert requests == ["55m"] * len(whole.nodes)
+    assert all(each["ready"] for pod in pods for each in pod["status"]["containerStatuses"])
+    assert cli.run("apply", "--config", path, "--format", "json").report["changed"] == 0
+    cli.run("apply", "--config", edited.config, within=600)
+
+
+def pods_of(whole: Whole, *where: str) -> dict[str, str]:  # noqa: F811
+    """Return node -> the pod of a DaemonSet there."""
+    items = json.loads(whole.cluster.kubectl("get", "pods", *where, "-o", "json"))["items"]
+    return {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in items}
+
+
+def test_an_add_on_that_does_not_come_up_is_put_back(whole, edited, cli):  # noqa: F811
+    ran = pods_of(whole, *NETWORK[:2])
+    bad = edit(edited.config, "no-network", lambda kinds: flannel(kinds, iface="nosuch0"))
+    done = cli.run("apply", "--config", bad, code=1, within=900)
+    assert "kube-flannel" in done.text
+    assert "cannot run: CrashLoopBackOff" in done.text
+    assert "cp1 is as before" in done.text
+    assert "kept" not in shell(whole.nodes[0], "ls -A /var/lib/kubeadm-py")
+    runs = pods_of(whole, *NETWORK[:2])
+    assert runs.keys() == ran.keys()
+    assert len([name for name in runs if runs[name] != ran[name]]) <= 1, "it stopped at the first node"
+    assert all(whole.ready().values())
+    assert cli.run("apply", "--config", edited.config, "--format", "json").report["changed"] == 0
+
+
+def test_a_kube_proxy_that_does_not_come_up_is_put_back(whole, edited, cli):  # noqa: F811
+    of_proxy = ("-n", "kube-system", "-l", "k8s-app=kube-proxy")
+    ran = pods_of(whole, *of_proxy)
+
+    def nonsense(kinds: dict[str, Any]) -> None:
+        # It wants the name of a bridge, and says so at its start.
+        kinds["KubeProxyConfiguration"]["detectLocalMode"] = "BridgeInterface"
+
+    bad = edit(edited.config, "bad-proxy", nonsense)
+    with knocking([whole.nodes[0], whole.nodes[-1]], DNS) as knocks:
+        done = cli.run("apply", "--config", bad, code=1, within=900)
+    sys.stdout.write(f"{knocks}\n")
+    assert "must not be empty" in done.text, "in its own words"
+    assert "cp1 is as before" in done.text
+    assert "kept" not in shell(whole.nodes[0], "ls -A /var/lib/kubeadm-py")
+    runs = pods_of(whole, *of_proxy)
+    assert len([name for name in ran if runs[name] != ran[name]]) <= 1, "it stopped at the first node"
+    assert cli.run("apply", "--config", edited.config, "--format", "json").report["changed"] == 0
 
 
 @pytest.mark.parametrize(
