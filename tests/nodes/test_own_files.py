@@ -113,3 +113,31 @@ def test_a_second_scheduler_places_a_pod_and_goes_again(fleet, cli, cluster, tmp
     ):
         assert time.monotonic() < deadline, "the pod of a removed manifest is still there"
         time.sleep(0.5)
+
+
+@pytest.mark.long
+@pytest.mark.cluster(workers=1)
+def test_a_reset_takes_them_with_it(fleet, cli, cluster, tmp_path):
+    w1 = cluster.workers[0]
+    kept = on_host(w1, "sha256sum", "/etc/hostname").split()[0]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "mine", "namespace": "kube-system"},
+        "spec": {"containers": [{"name": "mine", "image": images.TEST_IMAGE, "args": ["pause"]}]},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(pod))
+
+    def with_mine(documents: Documents) -> None:
+        hosts = documents["Cluster"]["spec"]["hosts"]
+        documents["Cluster"]["spec"]["hosts"] = hosts[:2]
+        hosts[1]["files"] = [{"path": "/etc/mine/deep/file", "content": "mine"}]
+        hosts[1]["staticPods"] = [str(tmp_path / "mine.yaml")]
+
+    config = fleet.variant("mine", with_mine)
+    cli.run("apply", "--config", config)
+    cluster.kubectl("wait", "pod/mine-w1", "-n", "kube-system", "--for=condition=Ready", "--timeout=90s")
+    cli.run("reset", "--config", config, "--host", "w1", "--yes", "--keep-artifacts")
+    left = on_host(w1, "sh", "-c", "ls -d /etc/mine /etc/kubernetes 2>/dev/null; crictl ps -q; true")
+    assert left == "", "file, folders, manifest and container are gone"
+    assert on_host(w1, "sha256sum", "/etc/hostname").split()[0] == kept

@@ -119,6 +119,36 @@ class TestLock:
         fleet.reset("w2")
 
     @pytest.mark.long
+    def test_three_different_commands_of_two_operators_at_once(
+        self, cli, fleet, cluster, spare, join, tmp_path
+    ):
+        """Each does all of its work or none: who finds a host taken frees what it took."""
+        other = Cli(tmp_path)
+        config = fleet.variant("labelled", lambda kinds: _hosts(kinds)[1].update(labels={"disk": "ssd"}))
+        runs = {
+            "apply": other.start("apply", "--config", config),
+            "renew": cli.start("certs", "renew", "scheduler.conf", "--config", cluster.config),
+            "join": other.start(*join),
+        }
+        ends = {name: run.end() for name, run in runs.items()}
+        codes = {name: done.code for name, done in ends.items()}
+        told = "\n".join(map(str, ends.values()))
+        assert set(codes.values()) <= {0, 5}, told
+        assert 0 in codes.values(), told
+        for done in ends.values():
+            if done.code == 5:
+                assert "locked: kubeadm-py " in done.text
+        for name in ("cp1", "w1", "w2"):
+            nodes.exec(fleet.node(name), ["flock", "--nonblock", LOCK, "true"])
+        # One after the other they all go, and nothing of the first try stands in their way.
+        assert cli.run("certs", "renew", "scheduler.conf", "--config", cluster.config).code == 0
+        cli.run("apply", "--config", config)
+        assert cli.run("apply", "--config", config, "--format", "json").report["changed"] == 0
+        assert set(cluster.node_names()) == {"cp1", "w1", "w2"}
+        cli.run("apply", "--config", cluster.config)
+        fleet.reset("w2")
+
+    @pytest.mark.long
     def test_what_a_cut_connection_left_running_is_waited_for(self, cli, fleet, spare, join):
         fleet.bare("w2", artifacts=False)
         first = cli.start(*join)
@@ -176,6 +206,10 @@ class TestReach:
         finally:
             run(["docker", "unpause", spare.container])
         assert "w2" in done.text
+
+
+def _hosts(kinds):
+    return kinds["Cluster"]["spec"]["hosts"]
 
 
 def _ssh(kinds, **settings):
