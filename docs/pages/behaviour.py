@@ -22,6 +22,12 @@ BEHAVIOUR = (
         "The file stays its author's, and comes up.",
     ),
     (
+        "A document that is empty, or holds comments alone, is left out; what `<<` brings into a mapping may be given "
+        "another value there.",
+        "Both are refused, by `kubeadm config validate` and by `kubeadm init`.",
+        "An empty document says nothing; a file may begin with its license.",
+    ),
+    (
         "Overlapping pod and service subnets are refused.",
         "Accepted.",
         "Such a cluster comes up and then loses traffic.",
@@ -102,6 +108,17 @@ BEHAVIOUR = (
         "A mistyped sign must not make a key without an end.",
     ),
     (
+        "`token create --config` takes the tokens of a file of kubeadm's documents; with a Cluster document it says "
+        "which cluster is meant, and flags say which token.",
+        "The file's tokens; another TOKEN beside it has no effect.",
+        "The file of a whole cluster names the tokens of its first `init`, which are there already.",
+    ),
+    (
+        "`token create --certificate-key` is refused without `--print-join-command`, or where it is no key.",
+        "It has no effect; whatever stands there is printed.",
+        "The line would be refused only where it is typed, on another host.",
+    ),
+    (
         "`token create --print-join-command` prints two lines: ours, then kubeadm's.",
         "Prints its own.",
         "Either tool joins; ours keeps the token out of the process list.",
@@ -117,10 +134,21 @@ BEHAVIOUR = (
         "Who renews by a timer must hear of it. `all` renews what it can and warns.",
     ),
     (
+        "`certs renew` renews nothing where a static pod reads the certificate and no container runtime answers.",
+        "It writes the files.",
+        "The static pod could not be restarted, and nobody would know which certificate it runs with.",
+    ),
+    (
         "`certs check-expiration` also lists what the ports serve; `-o json` has `host`, `served` and"
         " `restartNeeded` beside kubeadm's keys, one object a host.",
         "Files only.",
         "A process that was not restarted serves what its file held before.",
+    ),
+    (
+        "`version` tells kubeadm-py's own version; `-o json` has it in `clientVersion.version`, and the Kubernetes "
+        "releases in `kubernetesVersions`.",
+        "Its version is that of Kubernetes, in `clientVersion.gitVersion`.",
+        "One kubeadm-py serves several releases of Kubernetes.",
     ),
     (
         "With external etcd, `certs generate-csr` makes no requests for etcd's certificates.",

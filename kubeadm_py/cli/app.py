@@ -15,6 +15,8 @@ from kubeadm_py.cli.table import ANYTHING, COMMANDS, GROUPS, SILENT
 
 ABOUT = "Bring up Kubernetes clusters on your own machines, over SSH, in kubeadm's language."
 
+HELP = "help"
+
 PHASES = phases.commands()
 PHASE_GROUPS = phases.groups()
 
@@ -47,7 +49,9 @@ class Group(TyperGroup):
         return Group(path) if is_path(path) else None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse what was typed after the group's words."""
+        """Parse what was typed after the group's words; `help COMMAND` is `COMMAND --help`."""
+        if not self.path and args[:1] == [HELP]:
+            args = [*args[1:], "--help"]
         mine = f"{self.path} ".lstrip()
         return super().parse_args(ctx, syntax.words_first(args, lambda words: is_path(mine + words)))
 

@@ -58,6 +58,7 @@ OLD_COMMANDS: dict[str, Old] = {
     "init phase kubelet-finalize experimental-cert-rotation": Old(
         "init phase kubelet-finalize enable-client-cert-rotation"
     ),
+    "join phase control-plane-join etcd": Old("join phase etcd-join"),
     "join phase control-plane-join update-status": Old(note="the cluster keeps no ClusterStatus any more"),
     "upgrade node config": Old("upgrade node"),
     "upgrade node experimental-control-plane": Old("upgrade node"),
@@ -75,6 +76,7 @@ OLD_FLAGS: dict[str, Old] = {
     "--discovery-port": Old(note="joining nodes discover the cluster at the API server's own port"),
     "--experimental-control-plane": Old("--control-plane"),
     "--experimental-kustomize": Old("--patches"),
+    "--experimental-output": Old("--output"),
     "--experimental-patches": Old("--patches"),
     "--experimental-upload-certs": Old("--upload-certs"),
     "--external-etcd-cafile": Old(note="write it into the config: ClusterConfiguration.etcd.external.caFile"),

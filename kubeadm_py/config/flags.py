@@ -196,6 +196,8 @@ def from_join_flags(
             (*by_token, "caCertHashes"): _words(ca_cert_hashes),
             (*by_token, "unsafeSkipCAVerification"): unsafe_skip_ca_verification,
         }
+        if discovery_file:
+            problems.error(join, ("discovery",), "API:PORT and --discovery-file are both given; keep one")
     elif not discovery_file:
         message = "missing; name the API as host:port, or give --discovery-file"
         problems.error(join, ("discovery",), message)

@@ -17,6 +17,7 @@ from kubeadm_py.model.facts import FileFact
 from kubeadm_py.pki import pem, presence, renewal
 from kubeadm_py.pki.presence import Presence
 from kubeadm_py.pki.requests import (
+    CertificateRequest,
     KubeconfigRequest,
     etcd_client_requests,
     host_authorities,
@@ -41,23 +42,26 @@ class Expiry:
     """What signed it; empty for an authority itself."""
     external: bool = False
     """Whether the key that could renew it is not on the host."""
+    broken: bool = False
+    """Whether the file is there and no certificate can be read from it."""
 
     def cells(self, now: datetime) -> tuple[str, ...]:
         """Return the cells under COLUMNS, or of an authority under AUTHORITY_COLUMNS."""
         signer = (self.authority,) if self.authority else ()
         if self.expires is None:
-            return (f"!MISSING! {self.name}", "", "", *("" for _ in signer), "")
+            what = "!UNREADABLE!" if self.broken else "!MISSING!"
+            return (f"{what} {self.name}", "", "", *("" for _ in signer), "")
         external = "yes" if self.external else "no"
         return (self.name, day(self.expires), times.short_duration(self.expires - now), *signer, external)
 
     def as_json(self, now: datetime) -> dict[str, Any]:
         """Return kubeadm's object for it."""
-        missing = self.expires is None
+        missing = self.expires is None and not self.broken
         document: dict[str, Any] = {
             "name": self.name,
             "expirationDate": times.rfc3339(self.expires) if self.expires else None,
             "residualTime": int((self.expires - now).total_seconds()) if self.expires else 0,
-            "externallyManaged": self.external and not missing,
+            "externallyManaged": self.external and self.expires is not None,
         }
         if self.authority and not missing:
             document["caName"] = self.authority
@@ -118,13 +122,14 @@ def certificates(cluster: ResolvedCluster, node: Node, files: Mapping[str, FileF
     for request in (*leaf_requests(cluster, node), *etcd_client_requests(cluster, node)):
         # What signs a control plane's way to etcd's own hosts has its key there, in our hands.
         external = states.get(request.signer) is Presence.EXTERNAL
-        ends = _ends(files.get(request.certificate_path))
-        listed.append(Expiry(request.name, request.certificate_path, ends, request.signer, external))
+        listed.append(_of_request(request, files, request.signer, external))
     for name, kubeconfig in renewable_kubeconfigs(cluster, node).items():
         if kubeconfig.path != paths.KUBELET_CONF:
             external = states["ca"] is Presence.EXTERNAL
-            ends = _kubeconfig_ends(files.get(kubeconfig.path))
-            listed.append(Expiry(name, kubeconfig.path, ends, "ca", external))
+            fact = files.get(kubeconfig.path)
+            ends = _kubeconfig_ends(fact)
+            broken = fact is not None and ends is None
+            listed.append(Expiry(name, kubeconfig.path, ends, "ca", external, broken))
     return sorted(listed, key=lambda each: each.name)
 
 
@@ -139,20 +144,20 @@ def authorities(cluster: ResolvedCluster, node: Node, files: Mapping[str, FileFa
     """List the authorities of a host, by name."""
     states = presence.authorities(cluster, files)
     listed = [
-        Expiry(
-            request.name,
-            request.certificate_path,
-            _ends(files.get(request.certificate_path)),
-            external=states[request.name] is Presence.EXTERNAL,
-        )
+        _of_request(request, files, "", states[request.name] is Presence.EXTERNAL)
         for request in host_authorities(cluster, node)
     ]
     return sorted(listed, key=lambda each: each.name)
 
 
-def _ends(fact: FileFact | None) -> datetime | None:
+def _of_request(
+    request: CertificateRequest, files: Mapping[str, FileFact], authority: str, external: bool
+) -> Expiry:
+    fact = files.get(request.certificate_path)
     found = of_file(fact)
-    return found.expires if found else None
+    ends = found.expires if found else None
+    broken = fact is not None and found is None
+    return Expiry(request.name, request.certificate_path, ends, authority, external, broken)
 
 
 def _kubeconfig_ends(fact: FileFact | None) -> datetime | None:

@@ -55,11 +55,7 @@ def renew(
     Three round trips a host. Raise UsageError for a name that there is not, KubeadmPyError where nothing of
     what was named can be renewed.
     """
-    wanted = steps.names() if name == ALL else (name,)
-    if name not in (ALL, *steps.names()):
-        raise UsageError(
-            f"there is no certificate {name} to renew", fix=f"one of {ALL}, {', '.join(steps.names())}"
-        )
+    names = wanted(name)
     chosen = [node.name for node in targets]
     if any(node.role is Role.CONTROL_PLANE for node in targets):
         # What signs their way to etcd lies on etcd's own hosts.
@@ -76,7 +72,7 @@ def renew(
     started = _started(members)
     contexts = {each.name: context(run.cluster, each, now) for each in members}
     decisions = {
-        host: steps.decide(ctx, wanted, within=within, started=started.get(host) or {}, kubelet=name == ALL)
+        host: steps.decide(ctx, names, within=within, started=started.get(host) or {}, kubelet=name == ALL)
         for host, ctx in contexts.items()
     }
     _tell(run, decisions, name)
@@ -98,6 +94,15 @@ def renew(
             run.warn("the API is down, or certificates have ended: all control planes at once")
         _execute(run, plan, decisions, now, key_maker)
     return RenewReport(plan, sum(changes(stage) for stage in plan.stages), decisions, together)
+
+
+def wanted(name: str) -> tuple[str, ...]:
+    """Return the certificates that a name stands for; raise UsageError for one that there is not."""
+    if name not in (ALL, *steps.names()):
+        raise UsageError(
+            f"there is no certificate {name} to renew", fix=f"one of {ALL}, {', '.join(steps.names())}"
+        )
+    return steps.names() if name == ALL else (name,)
 
 
 def _tell_how_without(failed: RunFailedError, reached: Sequence[str]) -> None:
@@ -230,4 +235,4 @@ def _tell(run: Run, decisions: Mapping[str, Decision], name: str) -> None:
         )
     lost = [host for host, each in decisions.items() if each.missing]
     if lost and name != ALL and len(lost) == len(decisions):
-        raise KubeadmPyError(f"{name} is not there", host=lost[0], fix="init makes what is missing")
+        raise KubeadmPyError(f"{name} is not there, or is no certificate", host=lost[0], fix="init makes it")

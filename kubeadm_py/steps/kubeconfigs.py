@@ -9,15 +9,16 @@ from kubeadm_py.pki.files import kubeconfig_files
 from kubeadm_py.pki.kubeconfig import kubeconfig_fits
 from kubeadm_py.pki.requests import KubeconfigRequest, kubeconfig_requests
 from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.certs import minimum_remaining, require_authority
+from kubeadm_py.steps.certs import minimum_remaining, refuse_incomplete, require_authority
 
 
 def plan(ctx: StepContext) -> list[Action]:
     """Write the kubeconfigs that are missing, or that another CA or user than wanted stands in.
 
-    With an external CA they are the operator's; the step certs has looked at them.
+    With an external CA they are the operator's: raise KubeadmPyError where one is missing or does not fit.
     """
     if "ca" in external.authorities(ctx.cluster, ctx.facts.files):
+        refuse_incomplete(ctx)
         return []
     files: list[FileSpec] = []
     reasons: dict[str, str] = {}

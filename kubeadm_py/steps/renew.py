@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from kubeadm_py.model import times
+from kubeadm_py.model import paths, times
 from kubeadm_py.model.actions import Action, FileSpec, Late, RestartStaticPod, Wait, WriteFiles
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.pki import expiry, inspect, pem, presence, renewal
@@ -121,8 +121,8 @@ def plan(ctx: StepContext, decision: Decision) -> list[Action]:
     files: list[FileSpec] = []
     users = set(decision.stale)
     for request in decision.renewed:
-        users |= set(table().used_by(request.name))
         path = decision.kubeconfigs.get(request.name)
+        users |= set(_users(ctx, request.name, path or request.certificate_path))
         if path is None:
             files += certificate_files([request])
         else:
@@ -188,10 +188,23 @@ def _stale(ctx: StepContext, listed: Iterable[Expiry], started: Mapping[str, flo
         if fact is not None:
             found |= {
                 component
-                for component in table().used_by(each.name)
+                for component in _users(ctx, each.name, each.path)
                 if started.get(component, fact.mtime) < fact.mtime
             }
     return [component for component in COMPONENTS if component in found]
+
+
+def _users(ctx: StepContext, name: str, path: str) -> list[str]:
+    """List the static pods of this host that read the file: a copy elsewhere is nobody's."""
+    manifests = {
+        component: ctx.facts.files.get(f"{paths.MANIFESTS_DIR}/{component}.yaml")
+        for component in table().used_by(name)
+    }
+    return [
+        component
+        for component, manifest in manifests.items()
+        if manifest is not None and (manifest.content is None or path.encode() in manifest.content)
+    ]
 
 
 def _reason(decision: Decision, component: str) -> str:

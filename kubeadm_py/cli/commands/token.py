@@ -15,8 +15,8 @@ def create(
     config: options.Config = "",
     host: options.Hosts = None,
     ttl: Annotated[
-        str, options.kubeadm_option(help="Lifetime; 0 never ends.", metavar="DURATION")
-    ] = "24h0m0s",
+        str, options.kubeadm_option(help="Lifetime (24h0m0s); 0 never ends.", metavar="DURATION")
+    ] = "",
     description: Annotated[str, options.kubeadm_option(help="What it is for.", metavar="TEXT")] = "",
     groups: Annotated[
         list[str] | None, options.kubeadm_option(help="Groups that it authenticates as.", metavar="NAMES")
@@ -37,7 +37,11 @@ def create(
     dry_run: options.DryRun = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
-    """Create a bootstrap token and print it."""
+    """Create a bootstrap token and print it.
+
+    A config of kubeadm's documents alone says by its bootstrapTokens what is created; one with a Cluster
+    document says which cluster is meant.
+    """
 
     def body() -> None:
         from kubeadm_py.cli.verbs import token as tokens

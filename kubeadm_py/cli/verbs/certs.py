@@ -59,9 +59,31 @@ def check_expiration(
                 raise outcome.error
     told = [session for session in sessions if session.name in found]
     _print_all(cluster, told, found, form, named=len(about.targets) > 1)
+    failed += [error for session in told for error in _unreadable(cluster, session)]
     if failed:
         # What the others hold is told first: who looks when certificates end wants to know it of them.
         raise RunFailedError(failed)
+
+
+def _unreadable(cluster: ResolvedCluster, session: Session) -> list[KubeadmPyError]:
+    """Return an error for a host with files that should be certificates and are not."""
+    if session.node.role is Role.WORKER:
+        return []
+    of_host, files = cluster.at(session.node), session.facts.files
+    listed = [
+        *expiry.certificates(of_host, session.node, files),
+        *expiry.authorities(of_host, session.node, files),
+    ]
+    broken = [each.path for each in listed if each.broken]
+    if not broken:
+        return []
+    return [
+        KubeadmPyError(
+            f"there is no certificate in {', '.join(broken)}",
+            host=session.name,
+            fix="put the file back, or remove it: init makes what is missing, but for an authority",
+        )
+    ]
 
 
 def _print_all(
@@ -161,6 +183,7 @@ def renew(
     allow_unknown_fields: bool = False,
 ) -> None:
     """Renew one certificate or all on control planes, and restart what uses them."""
+    renewing.wanted(name)
     limit = _duration(within)
     about = subject.of_cluster(
         config,
@@ -230,8 +253,7 @@ def generate_csr(
             details=there[1:],
             fix="name empty folders: --cert-dir DIR --kubeconfig-dir DIR",
         )
-    for path, each in made:
-        _write_new(path, each.content.reveal())
+    _write_all([(path, each.content.reveal()) for path, each in made])
     sys.stdout.write("".join(f"{path}\n" for path, _ in made))
 
 
@@ -268,6 +290,19 @@ def _completed(cluster: ResolvedCluster) -> tuple[ResolvedCluster, Node]:
             run.look([node], lock=False, parts=("system", "network", "resolve"))
             cluster = complete(cluster, {name: session.facts for name, session in run.sessions.items()})
     return cluster, cluster.control_planes[0]
+
+
+def _write_all(files: Sequence[tuple[Path, bytes]]) -> None:
+    """Write all files or none: part of them would stand in the way of the next run."""
+    written: list[Path] = []
+    try:
+        for path, content in files:
+            _write_new(path, content)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write_new(path: Path, content: bytes) -> None:

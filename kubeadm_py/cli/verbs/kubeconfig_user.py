@@ -36,6 +36,11 @@ def user(
     allow_unknown_fields: bool = False,
 ) -> None:
     """Print a kubeconfig for one more user, with a client certificate that the cluster's CA signs."""
+    if not client_name.strip():
+        raise UsageError(
+            "--client-name is empty: nobody would be logged in with it",
+            fix="name the user: --client-name jane",
+        )
     if token and token_file:
         raise UsageError("--token and --token-file exclude each other", fix="keep --token-file")
     validity = _validity(validity_period)

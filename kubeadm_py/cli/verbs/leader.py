@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.errand import errand, first
+from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.versions import DEFAULT_VERSION, Version
@@ -22,16 +23,23 @@ def this_machine() -> ResolvedCluster:
 
 @contextlib.contextmanager
 def leader(
-    config: str, hosts: Sequence[str], *, verb: str = "", allow_unknown_fields: bool = False
+    config: str,
+    hosts: Sequence[str],
+    *,
+    verb: str = "",
+    allow_unknown_fields: bool = False,
+    loaded: Loaded | None = None,
 ) -> Iterator[tuple[ResolvedCluster | None, Host]]:
     """Yield (cluster, a control plane that answers): of the file, by --host, or this very machine.
 
-    Of several control planes the first that can be reached is taken.
+    Of several control planes the first that can be reached is taken. `loaded` is the file, read already.
     """
     cluster: ResolvedCluster | None = None
     candidates: Sequence[Node] = [THIS_MACHINE]
     if config:
-        cluster = reading.read_cluster(config, allow_unknown_fields=allow_unknown_fields)
+        loaded = loaded or reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
+        reading.tell_warnings(loaded)
+        cluster = loaded.cluster
         candidates = reading.choose(cluster, hosts) if hosts else cluster.control_planes
     elif hosts:
         raise UsageError("--host names hosts of a config", fix="add --config FILE")

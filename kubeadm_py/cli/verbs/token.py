@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from kubeadm_py.cli.verbs import printing
+from kubeadm_py.cli.verbs import printing, reading
 from kubeadm_py.cli.verbs.leader import leader
+from kubeadm_py.config import scalars
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import tokens
@@ -35,24 +37,32 @@ def create(
     kubeconfig: str = "",
     allow_unknown_fields: bool = False,
 ) -> None:
-    """Create a token and print it, or the lines that join with it."""
-    if certificate_key and not print_join_command:
-        raise UsageError(
-            "--certificate-key shapes the join command only", fix="add --print-join-command, or leave it out"
-        )
-    wanted = _wanted(token, ttl, description, groups, usages)
-    secret = bootstrap.secret_object(wanted, datetime.now(UTC))
-    value = wanted.token or Secret("")
-    with leader(config, hosts, verb="token", allow_unknown_fields=allow_unknown_fields) as (known, host):
-        if dry_run:
-            sys.stderr.write(f"would create the Secret {bootstrap.NAMESPACE}/{secret['metadata']['name']}\n")
-        else:
-            tokens.create(host, secret, kubeconfig=kubeconfig or paths.ADMIN_CONF)
+    """Create a token and print it, or the lines that join with it.
+
+    A config of kubeadm's documents alone says by its bootstrapTokens what is created, as in kubeadm; one with
+    a Cluster document says which cluster is meant.
+    """
+    key = _certificate_key(certificate_key, print_join_command=print_join_command)
+    loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields) if config else None
+    if loaded is not None and not loaded.has_cluster_document:
+        _refuse_beside_config(config, token, ttl, description, groups, usages)
+        all_wanted = _named(loaded.cluster.bootstrap_tokens)
+    else:
+        all_wanted = [_wanted(token, ttl, description, groups, usages)]
+    now = datetime.now(UTC)
+    secrets = [bootstrap.secret_object(each, now) for each in all_wanted]
+    value = all_wanted[0].token or Secret("")
+    with leader(config, hosts, verb="token", loaded=loaded) as (known, host):
+        for secret in secrets:
+            if dry_run:
+                name = secret["metadata"]["name"]
+                sys.stderr.write(f"would create the Secret {bootstrap.NAMESPACE}/{name}\n")
+            else:
+                tokens.create(host, secret, kubeconfig=kubeconfig or paths.ADMIN_CONF)
         if not print_join_command:
             sys.stdout.write(value.text() + "\n")
             return
         cluster = kubeconfigs.cluster_of(_kubeconfig(host, kubeconfig or paths.ADMIN_CONF))
-    key = Secret(certificate_key) if certificate_key else None
     ours, kubeadms = join_command(cluster.server, value, [cluster.ca_pem or b""], certificate_key=key)
     sys.stdout.write(f"{ours}\n{kubeadms}\n")
     if known is not None and known.load_balancer is LoadBalancer.NODE_LOCAL:
@@ -60,12 +70,40 @@ def create(
         sys.stderr.write(f"a host of no config needs this in /etc/hosts: {address} {endpoint.host(known)}\n")
 
 
+def _certificate_key(text: str, *, print_join_command: bool) -> Secret | None:
+    if text and not print_join_command:
+        raise UsageError(
+            "--certificate-key shapes the join command only", fix="add --print-join-command, or leave it out"
+        )
+    try:
+        return scalars.certificate_key(text)
+    except ValueError as error:
+        raise UsageError(f"--certificate-key: {error}", fix="init --upload-certs prints the key") from error
+
+
+def _named(tokens: Iterable[BootstrapToken]) -> list[BootstrapToken]:
+    return [replace(each, token=each.token or bootstrap.generate()) for each in tokens]
+
+
+def _refuse_beside_config(
+    config: str, token: str, ttl: str, description: str, groups: Sequence[str], usages: Sequence[str]
+) -> None:
+    """Refuse what would say the same as the file's bootstrapTokens."""
+    flags = {"ttl": ttl, "description": description, "groups": groups, "usages": usages}
+    reading.refuse_mixing(config, [name for name, given in flags.items() if given])
+    if token:
+        raise UsageError(
+            "a token and --config are both given: it is the file's bootstrapTokens that are created",
+            fix="put it into the file's bootstrapTokens, or leave --config out",
+        )
+
+
 def _wanted(
     token: str, ttl: str, description: str, groups: Sequence[str], usages: Sequence[str]
 ) -> BootstrapToken:
     value = bootstrap.Token.parse(token).full if token else bootstrap.generate()
     try:
-        lifetime = parse_duration(ttl)
+        lifetime = parse_duration(ttl) if ttl else BootstrapToken().ttl
     except ValueError as error:
         raise UsageError(f"--ttl {ttl!r}: {error}", fix="write it like 24h0m0s; 0 never ends") from error
     purposes = tuple(usages) or tuple(reversed(bootstrap.USAGES))

@@ -13,6 +13,8 @@ import yaml
 HERE = Path(__file__).parent
 API = "kubeadm.k8s.io/v1beta4"
 ACCEPTED, REFUSED, REFUSED_HERE = "accepted", "refused", "refused here only"
+ACCEPTED_HERE = "accepted here only"
+LEAST = f"apiVersion: {API}\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.3\n"
 BASES: dict[str, dict[str, Any]] = {
     "ClusterConfiguration": {"kubernetesVersion": "v1.36.3"},
     "JoinConfiguration": {
@@ -39,7 +41,12 @@ class Case:
     @property
     def kubeadm_accepts(self) -> bool:
         """Say whether real kubeadm accepts it."""
-        return self.verdict != REFUSED
+        return self.verdict in (ACCEPTED, REFUSED_HERE)
+
+    @property
+    def we_accept(self) -> bool:
+        """Say whether it is accepted here."""
+        return self.verdict in (ACCEPTED, ACCEPTED_HERE)
 
 
 def fields() -> Iterator[Case]:
@@ -56,6 +63,13 @@ def files() -> Iterator[Case]:
     for verdict, listed in _read("files.yaml").items():
         for documents in listed:
             yield Case(str(documents), verdict, _dump(documents))
+
+
+def texts() -> Iterator[Case]:
+    """Yield a case for every text that is no more than text."""
+    for verdict, listed in _read("texts.yaml").items():
+        for text in listed:
+            yield Case(text, verdict, text.replace("CC", LEAST))
 
 
 def _with(kind: str, path: str, value: Any) -> dict[str, Any]:

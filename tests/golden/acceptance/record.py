@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cases import fields, files
+from cases import fields, files, texts
 
 
 def main(kubeadm: str) -> int:
@@ -17,7 +17,7 @@ def main(kubeadm: str) -> int:
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
-        for case in (*fields(), *files()):
+        for case in (*fields(), *files(), *texts()):
             config.write_text(case.text)
             command = [kubeadm, "config", "validate", "--config", str(config)]
             ended = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -33,6 +33,25 @@ def test_every_group_holds_commands_and_every_command_lies_in_a_group():
     assert above == set(GROUPS)
 
 
+@pytest.mark.parametrize("words", ["", "token", "token create", "init phase certs", "certs renew"])
+def test_help_is_a_word_as_well_as_a_flag(words, capsys):
+    shown = []
+    for typed in (f"help {words}", f"{words} --help"):
+        with pytest.raises(SystemExit) as ended:
+            app.Group().main(typed.split(), prog_name="kubeadm-py")
+        assert ended.value.code == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert f"Usage: kubeadm-py {words}".rstrip() in shown[0]
+
+
+def test_help_about_what_there_is_not(capsys):
+    with pytest.raises(SystemExit) as ended:
+        app.Group().main(["help", "foo"], prog_name="kubeadm-py")
+    assert ended.value.code == 2
+    assert "No such command 'foo'" in capsys.readouterr().err
+
+
 def test_the_groups_members_stand_in_the_tables_order():
     assert app.children("token") == ["create", "list", "delete", "generate"]
     assert app.children("config") == ["validate", "adopt", "migrate", "print", "schema", "images"]

@@ -13,12 +13,13 @@ import pytest
 import yaml
 from cryptography import x509
 
+from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import certs as verb
 from kubeadm_py.cli.verbs import subject
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, UnreachableError, UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
-from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan.run import RunFailedError
@@ -97,6 +98,24 @@ def test_what_is_there_is_never_overwritten(bare, tmp_path):
     assert key.read_bytes() == before
 
 
+def test_of_requests_that_cannot_all_be_written_none_is_left(bare, tmp_path):
+    """A part of them would stand in the way of the next run."""
+    folder = tmp_path / "out"
+    (folder / "pki").mkdir(parents=True)
+    (folder / "pki" / "etcd").write_text("no folder")
+    with pytest.raises(UsageError, match="pki/etcd"):
+        generate(bare, folder)
+    assert sorted(path.name for path in folder.rglob("*")) == ["etcd", "pki"]
+
+
+def test_a_name_that_there_is_not_is_told_before_anybody_is_asked(monkeypatch):
+    monkeypatch.setattr(subject, "of_cluster", lambda *_arguments, **_options: pytest.fail("asked"))
+    with pytest.raises(UsageError, match="there is no certificate foo to renew"):
+        verb.renew(
+            Display(), name="foo", config="", hosts=[], cert_dir="", kubeconfig="", within="", dry_run=False
+        )
+
+
 def test_requests_are_for_one_control_plane_of_several(several, tmp_path):
     with pytest.raises(UsageError, match="one control plane at a time") as caught:
         generate(several, tmp_path / "out")
@@ -117,11 +136,13 @@ class Looked:
     cluster: ResolvedCluster
     away: set[str] = field(default_factory=set)
     sessions: dict[str, Session] = field(default_factory=dict)
+    files: dict[str, FileFact] = field(default_factory=dict)
 
     def look(self, nodes: Iterable[Node], **_: object) -> None:
         for node in nodes:
             if node.name not in self.away:
-                self.sessions[node.name] = Session(node, FakeHost(node.name), HostFacts(), Inventory(), "")
+                facts = HostFacts(files=self.files)
+                self.sessions[node.name] = Session(node, FakeHost(node.name), facts, Inventory(), "")
         if self.away:
             raise RunFailedError([UnreachableError("no route to host", host=name) for name in self.away])
 
@@ -171,6 +192,18 @@ def test_the_others_are_told_where_a_host_is_away(hosts, capsys):
         check("text")
     assert caught.value.exit_code is ExitCode.UNREACHABLE
     assert capsys.readouterr().out.startswith("cp1\n\nCERTIFICATE  ")
+
+
+def test_a_file_that_is_no_certificate_fails_after_all_is_told(hosts, capsys):
+    """It is not missing: what watches the ends must hear of it."""
+    path = "/etc/kubernetes/pki/apiserver.crt"
+    hosts.files = {path: FileFact(path, 0o644, "root:root", "0", content=b"x")}
+    with pytest.raises(RunFailedError, match=f"there is no certificate in {path}") as caught:
+        check("text")
+    assert [error.host for error in caught.value.errors] == ["cp1"]
+    printed = capsys.readouterr().out
+    assert "!UNREADABLE! apiserver\n" in printed
+    assert "\nw1\n" in printed
 
 
 def test_nothing_is_told_where_all_are_away(hosts, capsys):

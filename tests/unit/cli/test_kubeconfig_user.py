@@ -9,7 +9,7 @@ import pytest
 
 from kubeadm_py.cli.verbs import kubeconfig_user as verb
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model import paths
 from kubeadm_py.model.facts import FileFact
@@ -59,3 +59,17 @@ def test_without_what_signs_it_says_what_is_missing(
         )
     assert caught.value.host == "cp1"
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_nobody_gets_a_certificate(name):
+    with pytest.raises(UsageError, match="--client-name is empty"):
+        verb.user(
+            config="",
+            hosts=[],
+            client_name=name,
+            organizations=[],
+            token="",
+            token_file="",
+            validity_period="",
+        )

@@ -37,6 +37,12 @@ KUBEADM_HAS = {"--patches", "--upload-certs"}
         ("alpha phase certs all --config x", "alpha phase certs", "type: kubeadm-py init phase certs"),
         ("alpha phase controlplane all", "alpha phase controlplane", "kubeadm-py init phase control-plane"),
         ("alpha selfhosting pivot", "alpha selfhosting", "no self-hosted"),
+        ("token list --experimental-output=json", "--experimental-output", "today's flag is --output"),
+        (
+            "join phase control-plane-join etcd --config x",
+            "join phase control-plane-join etcd",
+            "type: kubeadm-py join phase etcd-join",
+        ),
         ("ex token list", "ex token", "type: kubeadm-py token"),
     ],
 )

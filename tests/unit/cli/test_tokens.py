@@ -112,6 +112,65 @@ def test_a_certificate_key_shapes_the_join_command_only(host, capsys):
     assert "--kubeconfig /root/own.conf" in call.text
 
 
+def test_a_certificate_key_that_is_none(host):
+    """The line that is printed would be refused only where it is typed, on another host."""
+    with pytest.raises(UsageError, match="--certificate-key: not a certificate key"):
+        verb.create(**CREATE | {"certificate_key": "ab", "print_join_command": True})
+    assert host.calls == []
+
+
+OF_KUBEADM = """\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+- {token: abcdef.0123456789abcdef, ttl: 2h, description: one}
+- {token: bbbbbb.0123456789abcdef, ttl: 0s}
+"""
+OURS = """\
+---
+apiVersion: kubeadm-py.io/v1alpha1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: cp1, role: control-plane, address: 192.0.2.11}]
+"""
+NOTHING_TYPED: dict[str, Any] = {"token": "", "ttl": ""}
+
+
+def test_a_file_of_kubeadms_says_which_tokens(host, tmp_path, capsys):
+    file = tmp_path / "init.yaml"
+    file.write_text(OF_KUBEADM)
+    host.answer("create", Result(0, b"", b""))
+    verb.create(**CREATE | NOTHING_TYPED | {"config": str(file)})
+    assert capsys.readouterr().out == f"{TOKEN}\n"
+    made = [json.loads(call.data)["data"] for call in host.calls if call.data]
+    assert [base64.b64decode(each["token-id"]).decode() for each in made] == ["abcdef", "bbbbbb"]
+    assert ["description" in each for each in made] == [True, False]
+    assert ["expiration" in each for each in made] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ({"ttl": "1h", "usages": ["signing"]}, r"arguments \[ttl usages\]"),
+        ({"token": TOKEN}, "bootstrapTokens"),
+    ],
+)
+def test_such_a_file_and_flags_that_say_the_same(host, tmp_path, typed, told):
+    file = tmp_path / "init.yaml"
+    file.write_text(OF_KUBEADM)
+    with pytest.raises(UsageError, match=told):
+        verb.create(**CREATE | NOTHING_TYPED | {"config": str(file)} | typed)
+    assert host.calls == []
+
+
+def test_a_cluster_document_says_which_cluster(host, tmp_path, capsys):
+    file = tmp_path / "cluster.yaml"
+    file.write_text(OF_KUBEADM + OURS)
+    verb.create(**CREATE | {"config": str(file), "token": "cccccc.0123456789abcdef", "dry_run": True})
+    assert capsys.readouterr().out == "cccccc.0123456789abcdef\n"
+
+
 @pytest.mark.parametrize("output", ["text", "json", "yaml"])
 def test_the_list_in_each_form(host, capsys, output):
     items = [

@@ -24,6 +24,14 @@ def problems(error: pytest.ExceptionInfo[ConfigError]) -> dict[str, str]:
     return {problem.path: problem.message for problem in error.value.problems}
 
 
+def test_a_discovery_file_beside_an_address_is_told_by_what_was_typed() -> None:
+    with pytest.raises(ConfigError) as error:
+        from_join_flags("10.0.0.1:6443", discovery_file="/nowhere")
+    assert problems(error) == {
+        "api-server-endpoint": "API:PORT and --discovery-file are both given; keep one"
+    }
+
+
 class TestAtHosts:
     def test_a_bare_file_goes_to_the_hosts_of_the_flag(self, tmp_path) -> None:
         loaded = load(_file(tmp_path, "JoinConfiguration", JOINING), joining=True)

@@ -164,14 +164,22 @@ class TestEnds:
         }
         listed = {each.name: each for each in expiry.certificates(cluster, node, files)}
         assert listed["apiserver"].cells(now) == ("!MISSING! apiserver", "", "", "", "")
-        assert listed["admin.conf"].as_json(now) == {
-            "name": "admin.conf",
+        assert listed["apiserver"].as_json(now) == {
+            "name": "apiserver",
             "expirationDate": None,
             "residualTime": 0,
             "externallyManaged": False,
             "missing": True,
         }
-        assert listed["etcd-peer"].expires is None
+        assert listed["admin.conf"].cells(now) == ("!UNREADABLE! admin.conf", "", "", "", "")
+        assert listed["etcd-peer"].as_json(now) == {
+            "name": "etcd-peer",
+            "expirationDate": None,
+            "residualTime": 0,
+            "externallyManaged": False,
+            "caName": "etcd-ca",
+            "missing": False,
+        }
         (missing,) = [each for each in expiry.authorities(cluster, node, files) if each.expires is None]
         assert missing.cells(now) == ("!MISSING! etcd-ca", "", "", "")
 

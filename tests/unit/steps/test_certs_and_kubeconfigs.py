@@ -156,6 +156,15 @@ def test_all_that_an_external_authority_has_not_signed_is_named_at_once(made, wi
     assert "generate-csr" in caught.value.fix
 
 
+@pytest.mark.parametrize("gone", [paths.SCHEDULER_CONF, paths.KUBELET_CONF])
+def test_a_kubeconfig_that_an_external_authority_has_not_signed(made, with_file, gone):
+    """The phase kubeconfig may run alone: nobody has looked before it."""
+    ctx = with_file(with_file(made, f"{PKI}/ca.key", None), gone, None)
+    with pytest.raises(KubeadmPyError, match=r"the external CA \(ca\)") as caught:
+        kubeconfigs.plan(ctx)
+    assert list(caught.value.details) == [f"{gone} is missing"]
+
+
 def test_what_has_its_authoritys_key_is_made_beside_an_external_one(made, with_file):
     ctx = with_file(with_file(made, f"{PKI}/ca.key", None), f"{PKI}/etcd/server.crt", None)
     assert set(written(certs.plan(ctx))) == {f"{PKI}/etcd/server.crt", f"{PKI}/etcd/server.key"}

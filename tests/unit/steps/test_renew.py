@@ -12,7 +12,7 @@ from kubeadm_py.model.actions import Late, RestartStaticPod, Wait, WriteFiles
 from kubeadm_py.model.cluster import LoadBalancer, Node, Role
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import certs, kubeconfigs, renew, vip
+from kubeadm_py.steps import certs, kubeconfigs, renew, static_pods, vip
 
 PKI = paths.PKI_DIR
 
@@ -20,8 +20,10 @@ PKI = paths.PKI_DIR
 @pytest.fixture
 def made(control_plane, carry):
     """The host with everything in place."""
-    ctx = carry(control_plane, certs.plan(control_plane))
-    return carry(ctx, kubeconfigs.plan(ctx))
+    ctx = control_plane
+    for each in (certs, kubeconfigs, static_pods):
+        ctx = carry(ctx, each.plan(ctx))
+    return carry(ctx, static_pods.plan_etcd(ctx))
 
 
 def planned(ctx, *names, **options):
@@ -169,3 +171,23 @@ def test_the_address_that_moves_is_elsewhere_while_the_api_server_restarts(made,
     titles = [getattr(each, "title", each) for each in planned(ctx, "apiserver")[1]]
     assert titles.index(vip.LEAVES) < titles.index("wait for kube-apiserver") < titles.index(vip.RETURNS)
     assert vip.LEAVES not in [getattr(each, "title", "") for each in planned(ctx, "scheduler.conf")[1]]
+
+
+def test_what_nobody_reads_restarts_nothing(made, with_file):
+    """Certificates of a copy (--cert-dir), or of a machine that only signs."""
+    copy = replace(made.cluster, certificates_dir="/srv/copy")
+    files = {
+        path.replace(PKI, "/srv/copy"): replace(fact, path=path.replace(PKI, "/srv/copy"), mtime=10)
+        for path, fact in made.facts.files.items()
+    }
+    elsewhere = replace(made, cluster=copy, facts=replace(made.facts, files={**made.facts.files, **files}))
+    started = dict.fromkeys(renew.COMPONENTS, 5.0)
+    decision, actions = planned(elsewhere, "apiserver", "etcd-server", started=started)
+    assert len(decision.renewed) == 2
+    assert [type(action) for action in actions] == [WriteFiles]
+    signing = made
+    for component in renew.COMPONENTS:
+        signing = with_file(signing, f"{paths.MANIFESTS_DIR}/{component}.yaml", None)
+    decision, actions = planned(signing, "apiserver", "scheduler.conf")
+    assert len(decision.renewed) == 2
+    assert [type(action) for action in actions] == [WriteFiles]
