@@ -44,7 +44,7 @@ class StringParameter(_Parameter):
     max_length: Annotated[int, Field(alias="maxLength")] = 1024
 
 
-Form = Literal["cidr", "address", "quantity", "addresses", "hostname", "name", "path", "duration"]
+Form = Literal["cidr", "address", "ipv4", "quantity", "addresses", "hostname", "name", "path", "duration"]
 
 
 class FormatParameter(_Parameter):
@@ -55,7 +55,7 @@ class FormatParameter(_Parameter):
 
 
 class ListParameter(_Parameter):
-    """Take a list of texts, each of a known form or matching `pattern`; an empty one stands for "not set".
+    """Take a list of different texts, each of a known form or matching `pattern`; empty stands for "not set".
 
     With `minItems` it has to be set.
     """
@@ -150,7 +150,8 @@ def _refuse_list(parameter: ListParameter, value: Any) -> str:
     else:
         each = FormatParameter(type=parameter.items, default="", description="")
     problems = (_refuse_text(each, item) if item != "" else "an item is empty" for item in value)
-    return next(filter(None, problems), "")
+    twice = (f"{item!r} is listed twice" for item in value if value.count(item) > 1)
+    return next(filter(None, (*problems, *twice)), "")
 
 
 def _refuse_records(parameter: RecordsParameter, value: Any) -> str:
@@ -214,6 +215,7 @@ _PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
 _ADDRESSES: dict[str, tuple[Callable[[str], object], str]] = {
     "cidr": (ipaddress.ip_network, "a network like 10.244.0.0/16"),
     "address": (ipaddress.ip_address, "an IP address"),
+    "ipv4": (ipaddress.IPv4Address, "an IPv4 address"),
     "addresses": (lambda value: _addresses(value), "a network, or a range like 10.0.0.10-10.0.0.20"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ from kubeadm_py.model import host_needs, kernel
 from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
 
 _TOLERATION_KEYS = frozenset({"key", "operator", "value", "effect", "tolerationSeconds"})
+_OPERATORS = ("Exists", "Equal")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_LONGEST_NAME = 253
 
 
 def one(addon: Addon, request: AddonRequest, cluster: ResolvedCluster) -> list[str]:
@@ -122,15 +127,41 @@ def _common(addon: Addon, name: str, value: Any) -> list[str]:
         case schema.IMAGES:
             return _references(addon, value)
         case schema.PULL_SECRETS:
-            valid = isinstance(value, list) and all(isinstance(each, str) and each for each in value)
+            valid = isinstance(value, list) and all(_is_object_name(each) for each in value)
             return [] if valid else [f": {value!r} is not a list of names of Secrets"]
         case schema.TOLERATIONS:
-            valid = isinstance(value, list) and all(
-                isinstance(each, Mapping) and each and each.keys() <= _TOLERATION_KEYS for each in value
-            )
-            return [] if valid else [f": {value!r} is not a list of tolerations ({{key, operator, ...}})"]
+            if not isinstance(value, list):
+                return [f": {value!r} is not a list of tolerations ({{key, operator, ...}})"]
+            return [f" item {place}: {why}" for place, each in enumerate(value) if (why := _toleration(each))]
         case _:
             return _sources(addon, value)
+
+
+def _is_object_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and bool(_OBJECT_NAME.fullmatch(value))
+
+
+def _toleration(value: Any) -> str:
+    """Say why the API server would refuse a toleration; empty where it would not."""
+    if not isinstance(value, Mapping) or not value or value.keys() - _TOLERATION_KEYS:
+        return f"{value!r} is not a toleration ({', '.join(sorted(_TOLERATION_KEYS))})"
+    texts = {key: value.get(key, "") for key in ("key", "operator", "value", "effect")}
+    number = next((key for key, each in texts.items() if not isinstance(each, str)), "")
+    if number:
+        return f"{number}: {texts[number]!r} is not text; put it in quotes"
+    for key, known in (("operator", _OPERATORS), ("effect", _EFFECTS)):
+        if texts[key] and texts[key] not in known:
+            return f"{key}: {texts[key]!r} is not one of {', '.join(known)}"
+    if not texts["key"] and texts["operator"] != "Exists":
+        return "without a key the operator must be Exists"
+    if texts["operator"] == "Exists" and texts["value"]:
+        return "the operator Exists takes no value"
+    seconds = value.get("tolerationSeconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        return f"tolerationSeconds: {seconds!r} is not a whole number"
+    if "tolerationSeconds" in value and texts["effect"] != "NoExecute":
+        return "tolerationSeconds goes with the effect NoExecute only"
+    return ""
 
 
 def _references(addon: Addon, value: Any) -> list[str]:

@@ -36,9 +36,11 @@ COMMON: dict[str, Any] = {
 """The parameters that every add-on has, with their defaults."""
 
 _COMPARISON = re.compile(r"^(>=|<=|>|<|=)\s*(\d+)\.(\d+)$")
-REPOSITORY = re.compile(r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*/?$")
+_REGISTRY = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?"
+_PART = r"/[a-z0-9]+([._-]+[a-z0-9]+)*"
+REPOSITORY = re.compile(rf"^{_REGISTRY}({_PART})*/?$")
 REFERENCE = re.compile(
-    r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?$"
+    rf"^{_REGISTRY}({_PART})+:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}(@sha256:[0-9a-f]{{64}})?$"
 )
 
 

@@ -32,6 +32,7 @@ NODE_TESTS = Path(__file__).parents[2] / "nodes"
 SAMPLES = {
     "cidr": ["10.250.0.0/16", "fd00:250::/64"],
     "address": ["10.250.0.1", "fd00:250::1"],
+    "ipv4": ["10.250.0.1", "10.250.0.2"],
     "addresses": ["10.250.0.0/28", "10.250.1.1-10.250.1.9"],
     "quantity": ["1", "1.5Gi"],
     "hostname": ["a", "x-1.example.org"],
