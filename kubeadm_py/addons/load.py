@@ -28,6 +28,7 @@ from kubeadm_py.addons.stages import Stages
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
 from kubeadm_py.model.registries import registry_of
+from kubeadm_py.model.words import plural
 
 __all__ = ["LoadedAddon", "available", "load"]
 
@@ -74,7 +75,8 @@ def _resolve(cluster: ResolvedCluster, *, alone: bool) -> list[ResolvedAddon]:
         try:
             loaded = load(request.name)
         except UsageError as error:
-            problems += [f"{error.summary}; {error.fix}" if error.fix else error.summary, *error.details]
+            said = f"{error.summary}; {error.fix}" if error.fix else error.summary
+            problems.append("\n".join([said, *error.details]))
             continue
         wrong = refuse.one(loaded.addon, request, cluster)
         problems += wrong
@@ -85,7 +87,8 @@ def _resolve(cluster: ResolvedCluster, *, alone: bool) -> list[ResolvedAddon]:
     if not alone:
         problems += refuse.together([item.addon for item in resolved])
     if problems:
-        raise UsageError(f"the add-ons have {len(problems)} problem(s)", details=problems)
+        lines = [line for each in problems for line in each.splitlines()]
+        raise UsageError(f"the add-ons have {plural(len(problems), 'problem')}", details=lines)
     return sorted(resolved, key=lambda item: POD_NETWORK not in item.addon.provides)
 
 

@@ -185,9 +185,8 @@ class Difference:
     """Objects that an earlier form of it brought and that would be deleted."""
 
 
-def differences(run: Run, session: Session, names: Sequence[str]) -> list[Difference]:
+def differences(run: Run, session: Session, chosen: Sequence[ResolvedAddon]) -> list[Difference]:
     """Ask the API server what an apply of these add-ons would change; it changes nothing."""
-    chosen = choose(addons.resolve(run.cluster), names)
     live = objects.addons(session.host, ())
     found = []
     for item in chosen:

@@ -121,11 +121,6 @@ class Check:
     """`probe`: with saved answers of hosts; `node`: on real nodes too."""
 
 
-def plural(count: int, noun: str) -> str:
-    """Return `1 host`, `2 hosts`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def gibibytes(size: float) -> str:
     """Return bytes as people read them: `12.3 GiB`, `512 MiB`."""
     return f"{size / (1 << 30):.1f} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.0f} MiB"

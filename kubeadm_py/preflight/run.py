@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from kubeadm_py.errors import PreflightError
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.findings import Finding, Gate, Severity
-from kubeadm_py.preflight.context import Check, CheckContext, plural
+from kubeadm_py.model.words import plural
+from kubeadm_py.preflight.context import Check, CheckContext
 from kubeadm_py.preflight.table import CHECKS
 
 IGNORE_ALL = "all"

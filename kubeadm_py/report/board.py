@@ -14,7 +14,8 @@ from kubeadm_py.engine.events import (
     StagesAhead,
     StageStarted,
 )
-from kubeadm_py.report.text import Glyphs, between, cut, duration, pad, plural, width_of, wrap
+from kubeadm_py.model.words import plural
+from kubeadm_py.report.text import Glyphs, between, cut, duration, pad, width_of, wrap
 
 _NAME_MOST = 24
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from kubeadm_py.engine.events import Failed, RunDone, RunHost, RunStarted
 from kubeadm_py.errors import ExitCode
+from kubeadm_py.model.words import plural
 from kubeadm_py.report.errors import failures, with_note
-from kubeadm_py.report.text import Glyphs, command, duration, plural, wrap
+from kubeadm_py.report.text import Glyphs, command, duration, wrap
 from kubeadm_py.report.timing import slowest, table
 
 _GOOD = (ExitCode.DONE, ExitCode.CHANGES)

@@ -12,8 +12,9 @@ from typing import TextIO
 
 from kubeadm_py.engine.events import Failed, Found
 from kubeadm_py.errors import ExitCode, KubeadmPyError
+from kubeadm_py.model.words import plural
 from kubeadm_py.report import alike
-from kubeadm_py.report.text import ASCII, UNICODE, Glyphs, advice, between, pad, plural, width_of, wrap
+from kubeadm_py.report.text import ASCII, UNICODE, Glyphs, advice, between, pad, width_of, wrap
 
 _FINDING = re.compile(r"^(?P<host>\S+)  (?P<check>\S+)  (?P<found>.+)$")
 _PROBLEM = re.compile(r"^(?P<where>\S+:\d+:\d+ {2,}\S+) {2,}(?P<what>\S.*)$")

@@ -19,9 +19,10 @@ from kubeadm_py.engine.events import (
     StageDone,
     StageStarted,
 )
+from kubeadm_py.model.words import plural
 from kubeadm_py.report import alike, plan_text
 from kubeadm_py.report.closing import closing, heading
-from kubeadm_py.report.text import Glyphs, duration, pad, plural, wrap
+from kubeadm_py.report.text import Glyphs, duration, pad, wrap
 
 _NAME_MOST = 16
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from kubeadm_py.engine.events import Planned
 from kubeadm_py.model import diffs
 from kubeadm_py.model.changes import Change, HostChanges, Sign
-from kubeadm_py.report.text import Glyphs, cut, plural, width_of, wrap
+from kubeadm_py.model.words import plural
+from kubeadm_py.report.text import Glyphs, cut, width_of, wrap
 
 _DIFF_LINES = 40
 """Changed lines of one file that are shown; -v shows all."""

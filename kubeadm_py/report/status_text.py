@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.status import ClusterStatus, HostStatus
-from kubeadm_py.report.text import Glyphs, advice, cut, pad, plural, width_of, wrap
+from kubeadm_py.model.words import plural
+from kubeadm_py.report.text import Glyphs, advice, cut, pad, width_of, wrap
 
 SOON_DAYS = 30
 _GAP = "  "

@@ -64,11 +64,6 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return `1 host`, `2 hosts`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def width_of(text: str) -> int:
     """Return how many columns `text` takes."""
     return cell_len(text)

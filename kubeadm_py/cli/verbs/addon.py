@@ -128,8 +128,9 @@ def diff(config: str, names: Sequence[str], *, allow_unknown_fields: bool) -> Ex
     from kubeadm_py.cli.verbs.errand import errand, first
     from kubeadm_py.plan import addons as plan
 
+    chosen = plan.choose(addons.resolve(cluster), names)
     with errand("addon diff", cluster, config) as run:
-        found = plan.differences(run, first(run, cluster.control_planes), names)
+        found = plan.differences(run, first(run, cluster.control_planes), chosen)
     different = [each for each in found if each.text or each.surplus]
     for each in different:
         sys.stdout.write(each.text)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from kubeadm_py.model import paths
 from kubeadm_py.model.facts import Interface
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit, Target, plural
+from kubeadm_py.model.words import plural
+from kubeadm_py.preflight.context import EVERYWHERE, NODES, Check, CheckContext, Hit, Target
 
 RESOLV_CONF = "/etc/resolv.conf"
 _DNS_PORT = 53

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeadm_py.model.findings import Gate, Severity
-from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit, plural
+from kubeadm_py.model.words import plural
+from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit
 
 MINIMUM_CPUS = 2
 MINIMUM_MEMORY_MIB = 1700

@@ -85,3 +85,20 @@ def test_a_setting_that_does_not_fit(setting, says):
     with pytest.raises(UsageError) as refused:
         addon.render("metrics-server", config="", settings=[setting], allow_unknown_fields=False)
     assert says in refused.value.details[0]
+
+
+def test_a_difference_of_no_add_on_of_the_file_reaches_no_host(tmp_path):
+    config = tmp_path / "cluster.yaml"
+    config.write_text(
+        """\
+apiVersion: kubeadm-py.io/v1alpha1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: cp1, role: control-plane, address: 192.0.2.11}]
+  artifacts: {source: official}
+  addons: [flannel]
+"""
+    )
+    with pytest.raises(UsageError, match="traefik: no add-on of the file"):
+        addon.diff(str(config), ["traefik"], allow_unknown_fields=False)

@@ -10,11 +10,12 @@ from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model.cluster import SSH, Etcd, ExternalEtcd, Networking, Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Gate, Severity
 from kubeadm_py.model.versions import Version
+from kubeadm_py.model.words import plural
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.preflight.checks.ports import needed_connections
 from kubeadm_py.preflight.checks.proxy import proxy_for
 from kubeadm_py.preflight.checks.storage import amount
-from kubeadm_py.preflight.context import CheckContext, gibibytes, plural
+from kubeadm_py.preflight.context import CheckContext, gibibytes
 from kubeadm_py.preflight.table import CHECKS
 
 CP1 = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.1",))
