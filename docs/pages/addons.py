@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 
 from kubeadm_py.addons.find import available
-from kubeadm_py.addons.needs import Conditional
+from kubeadm_py.addons.needs import PROXY_MODES, Conditional
 from kubeadm_py.addons.parameters import IntegerParameter, ListParameter, RecordsParameter, StringParameter
 from kubeadm_py.addons.schema import Addon
 from pages import markdown
@@ -58,7 +58,10 @@ def _section(addon: Addon) -> Iterator[str]:
         modes = " or ".join(
             "without kube-proxy" if mode == "none" else f"with {mode}" for mode in proxy.modes
         )
-        yield f"- Works {modes}{_when(proxy, 'where')}"
+        if set(proxy.modes) < set(PROXY_MODES):
+            yield f"- Works {modes}{_when(proxy, 'where')}"
+        if proxy.strict_arp:
+            yield f"- With kube-proxy's mode ipvs, `ipvs.strictARP` must be true{_when(proxy, 'where')}"
     if addon.notes or addon.host_needs.conditions or addon.kube_proxy:
         yield ""
     if addon.parameters:

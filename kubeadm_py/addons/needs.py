@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -85,10 +85,16 @@ class HostNeeds(Strict):
         return [*self.kernel, *self.commands, *self.ports, *self.interfaces]
 
 
+ProxyMode = Literal["iptables", "nftables", "ipvs", "none"]
+PROXY_MODES: tuple[ProxyMode, ...] = get_args(ProxyMode)
+
+
 class ProxyNeed(Conditional):
     """Say with which modes of kube-proxy an add-on works; `none` is a cluster without kube-proxy."""
 
-    modes: list[Literal["iptables", "nftables", "ipvs", "none"]] = Field(min_length=1)
+    modes: list[ProxyMode] = Field(default_factory=lambda: list(PROXY_MODES), min_length=1)
+    strict_arp: Annotated[bool, Field(alias="strictARP")] = False
+    """In mode ipvs each node would answer for all services' addresses, were it not for ipvs.strictARP."""
 
 
 class Enforcement(Conditional):

@@ -71,8 +71,16 @@ def filled_in(addon: Addon, parameters: Mapping[str, Any], cluster: ResolvedClus
     """Return what keeps an add-on with all of its parameters from this cluster's kube-proxy."""
     mode = "none" if cluster.proxy_disabled else str(cluster.kube_proxy_config.get("mode") or "iptables")
     problems = []
+    strict = bool((cluster.kube_proxy_config.get("ipvs") or {}).get("strictARP"))
     for need in addon.kube_proxy:
-        if need.applies(dict(parameters)) and mode not in need.modes:
+        if not need.applies(dict(parameters)):
+            continue
+        if need.strict_arp and mode == "ipvs" and not strict:
+            problems.append(
+                f"{addon.name} with kube-proxy in mode ipvs needs KubeProxyConfiguration ipvs.strictARP: "
+                "true; without it every node answers for its addresses"
+            )
+        if mode not in need.modes:
             chosen = ", ".join(f"{name}: {parameters[name]!r}" for name in need.when)
             wanted = " or ".join(
                 "no kube-proxy (ClusterConfiguration: proxy.disabled: true)"

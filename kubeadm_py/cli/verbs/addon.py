@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.addons.needs import Conditional
+from kubeadm_py.addons.needs import PROXY_MODES, Conditional
 from kubeadm_py.addons.schema import Addon
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import printing, reading
@@ -75,7 +75,11 @@ def _lines(addon: Addon) -> list[str]:
     asked = [f"  kernel: {need.feature}{_when(need)}" for need in needs.kernel]
     asked += [f"  command: {need.command}{_when(need)}" for need in needs.commands]
     asked += [f"  {key}={value}" for key, value in needs.sysctls.items()]
-    asked += [f"  kube-proxy: {' or '.join(each.modes)}{_when(each)}" for each in addon.kube_proxy]
+    for each in addon.kube_proxy:
+        if set(each.modes) < set(PROXY_MODES):
+            asked.append(f"  kube-proxy: {' or '.join(each.modes)}{_when(each)}")
+        if each.strict_arp:
+            asked.append(f"  kube-proxy: ipvs.strictARP true in mode ipvs{_when(each)}")
     if asked:
         lines += ["", "hosts need:", *dict.fromkeys(asked)]
     return [*lines, *(["", *addon.notes] if addon.notes else [])]

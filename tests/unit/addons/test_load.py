@@ -24,6 +24,7 @@ def test_refuses_with_words_that_help(case, make_cluster):
         *(AddonRequest(**each) for each in case["addons"]),
         pod_subnet=case.get("podSubnet", "10.244.0.0/16"),
         version=case.get("version", "v1.36.3"),
+        **case.get("cluster", {}),
     )
     with pytest.raises(UsageError) as caught:
         addons.resolve(cluster)
@@ -194,3 +195,11 @@ def test_an_addon_yaml_that_is_not_one(text, write_addon):
 def test_kubernetes_ranges(kubernetes, fits, write_addon, make_cluster):
     addon = addons.load(write_addon(kubernetes=kubernetes)).addon
     assert addon.supports(make_cluster().kubernetes_version) is fits
+
+
+def test_ipvs_is_fine_where_nodes_answer_for_their_own_addresses_or_nobody_asks_by_arp(make_cluster):
+    strict = {"mode": "ipvs", "ipvs": {"strictARP": True}}
+    addons.resolve(make_cluster(AddonRequest("metallb"), kube_proxy_config=strict))
+    loose = {"mode": "ipvs", "ipvs": {}}
+    addons.resolve(make_cluster(AddonRequest("metallb", {"announce": "none"}), kube_proxy_config=loose))
+    addons.resolve(make_cluster(AddonRequest("kube-vip", {"mode": "bgp"}), kube_proxy_config=loose))
