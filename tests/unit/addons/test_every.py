@@ -176,6 +176,25 @@ def test_objects_are_named_once_and_their_namespaces_come_first(name, make_clust
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_pods_are_made_anew_where_a_parameter_changes_what_they_read_at_their_start(name, make_cluster):
+    forms: dict[str, set[str]] = {}
+    readers = []
+    for _, objects, _ in rendered(name, make_cluster):
+        for each in objects:
+            if each["kind"] == "ConfigMap":
+                forms.setdefault(each["metadata"]["name"], set()).add(json.dumps(each["data"]))
+            elif each["kind"] in ("Deployment", "DaemonSet", "StatefulSet"):
+                readers.append(each["spec"]["template"])
+    for template in readers:
+        texts = json.dumps(template["spec"])
+        read = {
+            config for config, known in forms.items() if len(known) > 1 and f'"name": "{config}"' in texts
+        }
+        noted = "kubeadm-py.io/config-digest" in template["metadata"].get("annotations", {})
+        assert noted or not read, f"{sorted(read)} may change and no pod hears of it"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_waited_for_is_there(name, make_cluster):
     for item, objects, _ in rendered(name, make_cluster):
         keys = {
