@@ -52,7 +52,8 @@ def named_path(data: Any, path: Path) -> Path:
     for step in path:
         key: Any = step
         if isinstance(data, list) and isinstance(step, str):
-            names = [item.get("name") if isinstance(item, dict) else None for item in data]
+            # An add-on without parameters is its name alone.
+            names = [item.get("name") if isinstance(item, dict) else item for item in data]
             key = names.index(step) if step in names else None
         inside = key in data if isinstance(data, dict) else isinstance(data, list) and key in range(len(data))
         if not inside:

@@ -9,12 +9,15 @@ from typing import Any
 import yaml
 
 from kubeadm_py.model import keys, paths
+from kubeadm_py.model.adoption import CLUSTER_DOCUMENT
 from kubeadm_py.model.changes import Change, Sign
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.keys import KeyPath
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
+from kubeadm_py.steps import mark_node
+from kubeadm_py.steps.object_groups import addon_phase
 
 Place = Callable[[str, KeyPath], str]
 """Say where a document of this kind has a key, as FILE:LINE; empty where it does not."""
@@ -84,6 +87,8 @@ _CERTIFICATES: Mapping[str, tuple[KeyPath, ...]] = {
     "etcd/peer": (("etcd", "local", "peerCertSANs"), *_PKI),
 }
 _KUBECONFIGS: tuple[KeyPath, ...] = (("controlPlaneEndpoint",), ("clusterName",), *_PKI)
+_ADDON = f"of {addon_phase('')}"
+"""How the reasons of an add-on's objects begin, where a step knows no better."""
 _MOST = 3
 """Keys that are named; the others are counted."""
 
@@ -98,7 +103,13 @@ class Reasons:
 
     def __call__(self, _host: str, change: Change) -> str:
         """Return the keys that explain a change; empty where none does."""
-        if change.sign is Sign.DRIFT or change.kind not in ("file", "object"):
+        if change.sign is Sign.DRIFT:
+            return ""
+        ours = self._of_cluster(change)
+        if ours:
+            named = [self._named(CLUSTER_DOCUMENT, path).partition(".")[2] for path in ours]
+            return f"of {', '.join(named)}"
+        if change.kind not in ("file", "object"):
             return ""
         found = [
             (kind, path)
@@ -111,6 +122,15 @@ class Reasons:
         named = [self._named(kind, path) for kind, path in dict.fromkeys(found)]
         more = f" and {len(named) - _MOST} more" if len(named) > _MOST else ""
         return f"{', '.join(named[:_MOST])}{more} changed"
+
+    def _of_cluster(self, change: Change) -> list[KeyPath]:
+        """Return what of our own document a change is of: an add-on, hosts whose nodes are marked."""
+        if change.because.startswith(_ADDON):
+            return [("spec", "addons", change.because.removeprefix(_ADDON))]
+        if change.kind == "node" and change.subject.startswith(mark_node.TITLE):
+            names = change.subject.removeprefix(mark_node.TITLE).split(", ")
+            return [("spec", "hosts", name) for name in names[:_MOST]]
+        return []
 
     def _causes(self, subject: str) -> Sequence[tuple[str, KeyPath]]:
         if subject in _CAUSES:

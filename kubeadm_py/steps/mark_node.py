@@ -18,6 +18,9 @@ from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, is_so, write
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
+TITLE = "labels and taints of "
+"""How the title of what marks nodes begins; their names follow, with commas."""
+
 
 def labels_of(node: Node) -> dict[str, str]:
     """Return the labels that the node must carry."""
@@ -157,7 +160,7 @@ def mark(wanted: Mapping[str, Marks], kubeconfig: str, server: str, deadline: ti
     ]
     actions += [
         RunScript(
-            f"labels and taints of {', '.join(group)}",
+            f"{TITLE}{', '.join(group)}",
             _script(each.commands(command, group)),
             reason="changed by hand (drift)" if each.lost else each.reason(),
             shows=each.lost or tuple(each.shows()),

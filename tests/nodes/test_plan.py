@@ -250,21 +250,21 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, str], str]
     "a label": (
         lambda all_: all_["Cluster"]["spec"]["hosts"][1].update(labels={"disk": "ssd"}),
         ("", "labels and taints of w1"),
-        "disk",
+        "spec.hosts.w1 (",
     ),
     "a taint": (
         lambda all_: all_["Cluster"]["spec"]["hosts"][2].update(
             taints=[{"key": "only", "value": "batch", "effect": "NoSchedule"}]
         ),
         ("", "labels and taints of w2"),
-        "only=batch:NoSchedule",
+        "spec.hosts.w2 (",
     ),
     "an add-on": (
         lambda all_: all_["Cluster"]["spec"].update(
             addons=[{"name": "flannel", "parameters": {"cpuRequest": "55m"}}, "local-path-storage"]
         ),
         ("", "DaemonSet kube-flannel/kube-flannel-ds"),
-        "flannel",
+        "spec.addons.flannel (",
     ),
     "a file": (
         lambda all_: all_["Cluster"]["spec"]["hosts"][1].update(

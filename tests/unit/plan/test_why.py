@@ -40,6 +40,10 @@ spec:
   ssh: {{user: me}}
   hosts:
   - {{name: cp1, role: control-plane, address: 192.0.2.11}}
+  - {{name: w1, role: worker, address: 192.0.2.21}}
+  addons:
+  - flannel
+  - {{name: metallb, parameters: {{}}}}
 """
 VALUES = {"maxage": "7", "san": "a.example", "images": "registry.k8s.io", "pods": 110, "mode": "iptables"}
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
@@ -54,7 +58,7 @@ def reasons(tmp_path):
         path.write_text(CONFIG.format(**values))
         return load(str(path))
 
-    def make(subject, *, kind="file", sign=Sign.CHANGE, **changed):
+    def make(subject, *, kind="file", sign=Sign.CHANGE, because="", **changed):
         made_with = read(VALUES).cluster
         there = [
             *objects.kubeadm_config(made_with),
@@ -67,7 +71,7 @@ def reasons(tmp_path):
             LiveObjects({live.key(item): item for item in there}),
             lambda kind, path: plans.place(loaded, kind, path).rpartition("/")[2],
         )
-        return found("cp1", Change(sign, kind, subject))
+        return found("cp1", Change(sign, kind, subject, because))
 
     return make
 
@@ -133,3 +137,23 @@ def test_nothing_is_known_of_the_cluster(tmp_path):
         why.reasons(changed, None, lambda _kind, _path: "")("cp1", Change(Sign.CHANGE, "file", API_SERVER))
         == ""
     )
+
+
+def test_an_add_on_with_its_place(reasons):
+    daemon = "DaemonSet kube-flannel/kube-flannel-ds"
+    assert reasons(daemon, kind="object", because="of addons/flannel") == (
+        "of spec.addons.flannel (cluster.yaml:28)"
+    )
+    assert (
+        reasons("x", kind="object", because="of addons/metallb") == "of spec.addons.metallb (cluster.yaml:29)"
+    )
+    assert reasons(daemon, kind="object", sign=Sign.DRIFT, because="changed by hand (drift)") == ""
+
+
+def test_the_marks_of_nodes_with_the_first_ones_place(reasons):
+    marked = {"kind": "node", "because": ""}
+    assert reasons("labels and taints of w1", **marked) == "of spec.hosts.w1 (cluster.yaml:26)"
+    assert reasons("labels and taints of cp1, w1", **marked) == (
+        "of spec.hosts.cp1 (cluster.yaml:25), spec.hosts.w1 (cluster.yaml:26)"
+    )
+    assert reasons("labels and taints of cp1", kind="node", sign=Sign.DRIFT) == ""
