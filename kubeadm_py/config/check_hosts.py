@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from kubeadm_py.addons import find
 from kubeadm_py.config import defaults
+from kubeadm_py.config.check_endpoint import ENDPOINT
 from kubeadm_py.config.check_etcd_hosts import check_etcd_hosts, etcd_hosts, even_members
 from kubeadm_py.config.cluster_types import Host
+from kubeadm_py.config.documents import given
 from kubeadm_py.config.kubeadm_types import NodeRegistration
 from kubeadm_py.config.nodes import ssh_over
 from kubeadm_py.config.problems import Path, Place, Problems, did_you_mean, show
@@ -114,8 +116,8 @@ def _check_several_control_planes(whole: Whole, control_planes: list[int], probl
         return
     shared, place = whole.cluster_configuration.value, whole.cluster.document
     path = (*HOSTS, control_planes[1], "role")
-    balanced = whole.cluster.value.spec.endpoint.load_balancer in ("vip", "node-local")
-    if not (shared.control_plane_endpoint or balanced):
+    # Of a balancer that is named its own check tells what it lacks, and whether there is such a one.
+    if not (shared.control_plane_endpoint or given(place, (*ENDPOINT, "loadBalancer"))):
         message = (
             "a second control plane needs an endpoint that all share: "
             "spec.endpoint.loadBalancer: node-local or vip, or ClusterConfiguration.controlPlaneEndpoint"
