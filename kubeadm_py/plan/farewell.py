@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.facts.collect import LITTLE
-from kubeadm_py.kube import asking, kubectl
+from kubeadm_py.kube import asking
 from kubeadm_py.kube.asking import NOTHING
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
-from kubeadm_py.plan.membership import addresses
+from kubeadm_py.plan import membership
+from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.run import Run
 from kubeadm_py.steps import leave
 
 STAGE = "forget"
 TITLE = "delete Nodes"
-_NODES = "nodes"
 _NO_MEMBER = 66
 """What our question ends with on a host without an administrator's kubeconfig, and kubectl never does."""
 
@@ -53,18 +52,22 @@ def ask(run: Run, speakers: Sequence[Node], hosts: Sequence[Session], bare: Sequ
     why: tuple[str, KubeadmPyError] | None = None
     for node in speakers if names else ():
         try:
-            run.look([node], lock=False, parts=LITTLE, also=lambda _: _question(names))
+            run.look([node], lock=False, parts=LITTLE, also=lambda _: _question())
         except KubeadmPyError as error:
             why = (node.name, error)
             continue
-        said = asking.answers(run.sessions[node.name].output).get(_NODES, NOTHING)
-        if said.ok:
-            found = _nodes(said.document)
-            known = [each for each in hosts if each.name in found and _is_its(run, each, found, bare)]
-            return Farewell(node, tuple(session.name for session in known))
-        if said.code != _NO_MEMBER:
-            lines = said.error_lines()
+        session = run.sessions[node.name]
+        said = asking.answers(session.output)
+        if said.get(membership.LISTED, NOTHING).code == _NO_MEMBER:
+            continue
+        try:
+            found = membership.of_nodes(session, said)
+        except KubeadmPyError as error:
+            lines = error.details
             why = (node.name, KubeadmPyError(lines[-1] if lines else "its API does not answer"))
+            continue
+        known = [each for each in hosts if each.name in found.nodes and _is_its(run, each, found, bare)]
+        return Farewell(node, tuple(session.name for session in known))
     if why is not None:
         tell_doubt(run, names, *why)
     return Farewell()
@@ -76,23 +79,19 @@ def tell_doubt(run: Run, names: Sequence[str], speaker: str, why: KubeadmPyError
     run.warn(text, speaker, f"kubectl delete node {' '.join(names)}")
 
 
-def _question(names: Sequence[str]) -> str:
-    listing = kubectl.command(["get", "nodes", "--ignore-not-found", "-o", "json", *names])
-    command = f"[ -e {paths.ADMIN_CONF} ] || exit {_NO_MEMBER}; {listing}"
-    return f"# ask which nodes are known\n{asking.script({_NODES: command})}"
+def _question() -> str:
+    asked = {
+        name: f"[ -e {paths.ADMIN_CONF} ] || exit {_NO_MEMBER}; {command}"
+        for name, command in membership.listing().items()
+    }
+    return f"# ask which nodes are known\n{asking.script(asked)}"
 
 
-def _nodes(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return Nodes by name of what kubectl prints for none, one or several."""
-    listed = [document] if document.get("kind") == "Node" else document.get("items") or []
-    return {item["metadata"]["name"]: item for item in listed}
-
-
-def _is_its(run: Run, session: Session, found: Mapping[str, Mapping[str, Any]], bare: Sequence[str]) -> bool:
+def _is_its(run: Run, session: Session, found: Membership, bare: Sequence[str]) -> bool:
     """Say whether a Node is this host's; where nothing on the host says so, its addresses must."""
     if session.name not in bare:
         return True
-    theirs = addresses(found[session.name])
+    theirs = found.addresses[session.name]
     own = {address.partition("/")[0] for each in session.facts.interfaces for address in each.addresses}
     if not theirs or own & set(theirs):
         run.bus.emit(Notice("info", "it holds nothing, and the cluster still has its Node", session.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -54,8 +54,7 @@ def survey(cluster: ResolvedCluster, session: Session, etcd_host: Session | None
 
     Raise KubeadmPyError where API or etcd do not answer.
     """
-    listing = {LISTED: kubectl.command(LISTING)}
-    return found(cluster, session, _ask(session, {**listing, **etcd_questions(cluster)}), etcd_host)
+    return found(cluster, session, _ask(session, {**listing(), **etcd_questions(cluster)}), etcd_host)
 
 
 def found(
@@ -69,27 +68,38 @@ def found(
 
     An `etcd_host` is asked who the members are. Raise KubeadmPyError where API or etcd did not answer.
     """
+    known = of_nodes(session, said, items)
+    if etcd_host is not None:
+        return replace(known, members=members(cluster, etcd_host))
+    if cluster.etcd.local is not None:
+        return replace(known, members=_members(session, said))
+    return known
+
+
+def of_nodes(
+    session: Session, said: Mapping[str, Said], items: Sequence[Mapping[str, Any]] | None = None
+) -> Membership:
+    """Return what a control plane has said to LISTING, without etcd's members; raise where it did not."""
     if items is None:
         items = said.get(LISTED, NOTHING).items
     if not items:
         raise _cannot_say(session, said.get(LISTED, NOTHING))
     nodes = {item["metadata"]["name"]: item for item in items if item.get("kind") == "Node"}
-    listed: tuple[Member, ...] = ()
-    if etcd_host is not None:
-        listed = members(cluster, etcd_host)
-    elif cluster.etcd.local is not None:
-        listed = _members(session, said)
     return Membership(
         {name: is_ready(item) for name, item in nodes.items()},
         _endpoint(items),
-        listed,
-        {name: addresses(item) for name, item in nodes.items()},
+        (),
+        {name: _addresses(item) for name, item in nodes.items()},
         frozenset(name for name, item in nodes.items() if _LABEL in (item["metadata"].get("labels") or {})),
     )
 
 
-def addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses that a Node's kubelet gave it."""
+def listing() -> dict[str, str]:
+    """Return the question after the cluster's nodes, by its name."""
+    return {LISTED: kubectl.command(LISTING)}
+
+
+def _addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
     listed = node.get("status", {}).get("addresses") or ()
     return tuple(str(each["address"]) for each in listed if each.get("type") == "InternalIP")
 
