@@ -21,6 +21,7 @@ from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki.keys import generate
 from kubeadm_py.plan import kubelet_requests
 from kubeadm_py.plan.build import build_stage
+from kubeadm_py.plan.gates import Gates
 from kubeadm_py.plan.members import Members, leading
 from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run, RunFailedError
@@ -63,7 +64,7 @@ def install(run: Run, names: Sequence[str]) -> Plan:
             f"{', '.join(kubelets)} changes the kubelets' configuration, too",
             fix=f"kubeadm-py apply --config {run.config_name}",
         )
-    members.gate_host()
+    Gates(members).host()
     types = RemoteTypes(run.cluster, source.documents)
     leader = members.leader.name
     only = Selection(only=tuple(object_groups.addon_phase(item.name) for item in chosen))

@@ -14,12 +14,12 @@ from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.parts import Outcome, Part
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
-from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan import kube_proxy, kubelet_requests, moving, phases
 from kubeadm_py.plan.build import build_stage, changes, once, together
+from kubeadm_py.plan.gates import Gates
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.producers import joining_producers
 from kubeadm_py.plan.pruning import Confirm, Pruning
@@ -103,7 +103,13 @@ def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = N
     pruned = Pruning(run, members, prune)
     try:
         return _Apply(
-            run, source, members, RemoteTypes(run.cluster, source.documents), pruned, unreached
+            run,
+            source,
+            members,
+            RemoteTypes(run.cluster, source.documents),
+            pruned,
+            Gates(members),
+            unreached,
         ).through()
     finally:
         pruned.close()
@@ -153,6 +159,7 @@ class _Apply:
     members: Members
     types: RemoteTypes
     pruning: Pruning
+    gates: Gates
     unreached: tuple[KubeadmPyError, ...] = ()
 
     def through(self) -> ApplyReport:
@@ -163,13 +170,13 @@ class _Apply:
         threading.Thread(target=_quietly(members.live), daemon=True).start()
         self.pruning.find()
         if run.options.dry_run:
-            members.gate_host()
+            self.gates.host()
             return self._report(Plan("apply", (*self._as_it_is_now(), *self.pruning.stages)), founding)
         try:
             if founding:
                 # Keys take their time: they are made while the hosts are judged and prepared.
                 members.producers.prepare()
-            members.gate_host()
+            self.gates.host()
             self.pruning.ask()
             for session in run.sessions.values():
                 session.inventory.cluster = run.cluster.name
@@ -292,11 +299,11 @@ class _Apply:
         return build_stage(FINISH, contexts)
 
     def _prepared(self, definition: StageDefinition, hosts: Sequence[str]) -> Stage:
-        self.members.gate(Gate.PREPARED, hosts)
+        self.gates.prepared(hosts)
         return self._stage(definition, hosts)
 
     def _join(self, hosts: Sequence[str]) -> Stage:
-        self.members.gate(Gate.PREPARED, hosts)
+        self.gates.prepared(hosts)
         return self._join_stage(hosts)
 
     def _join_stage(self, hosts: Sequence[str]) -> Stage:

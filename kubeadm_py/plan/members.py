@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,29 +12,23 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.inventory import Inventory
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.kube import kubectl
 from kubeadm_py.kube.objects import LiveAddons
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import BootstrapToken, Node, ResolvedCluster, Role
-from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.live import LiveObjects
-from kubeadm_py.model.phases import EVERYTHING, PREFLIGHT, Selection
+from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki.keys import KeyMaker
 from kubeadm_py.plan import (
     births,
-    discover,
     installed,
     key_holders,
     key_pairs,
     live_objects,
     membership,
     moving,
-    preflight,
-    reach,
     shared_keys,
 )
 from kubeadm_py.plan.membership import Membership
@@ -51,7 +44,6 @@ from kubeadm_py.plan.workflows import (
     WITH_OBJECTS,
     StageDefinition,
 )
-from kubeadm_py.preflight.context import CheckContext, Reach
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
 from kubeadm_py.steps import applied, control_plane_prepare, object_groups
@@ -60,8 +52,6 @@ from kubeadm_py.token import bootstrap
 
 _ROLLED_SHARE = 10
 """Of so many workers one may be changed at a time, once the first has gone well."""
-_NO_CLUSTER = "none"
-"""Stands for the CA of a cluster that is not there yet: no host is a member of it."""
 
 
 @dataclass
@@ -303,104 +293,6 @@ class Members:
         self.producers.forget()
         if "shared_keys" in self.__dict__:
             self.shared_keys.forget()
-
-    # Gates.
-
-    def gate_host(self) -> None:
-        """Judge all hosts before the first byte is written anywhere."""
-        new = [name for name in self.run.sessions if not self._is_member(name)]
-        tried: dict[str, dict[str, Reach]] = {}
-        founding = (*self.control_planes, *self.etcd_hosts, *self.late_etcd_hosts)
-        tried |= reach.survey(self.run, [name for name in new if name in founding])
-        tried |= reach.survey(
-            self.run,
-            [name for name in new if name not in founding],
-            # Where nobody answers at the endpoint yet, the API server counts that will stand behind it.
-            endpoint=self._answering_endpoint,
-            leader=self.leader,
-        )
-        installed.tell(self.run, self.addons)
-        # First: nobody should bring images for a network that cannot come.
-        installed.refuse_another_network(self.live_addons, self.addons, prune=self.run.options.prune)
-        self._gate(Gate.HOST, tuple(self.run.sessions), tried)
-        # A member that was cut off on its way in may be Ready by now: the name is its own.
-        strangers = [name for name in self.joining if name in new]
-        if self.running and strangers:
-            self._refuse_taken_names(strangers)
-
-    @property
-    def _answering_endpoint(self) -> str:
-        if self.running and not self.moving:
-            return self.run.cluster.endpoint
-        return self.leader.node.local_endpoint
-
-    def gate(self, which: Gate, hosts: Sequence[str]) -> None:
-        """Judge some hosts."""
-        self._gate(which, hosts, {})
-
-    def _gate(self, which: Gate, hosts: Sequence[str], tried: dict[str, dict[str, Reach]]) -> None:
-        cluster = self.run.cluster
-        contexts: list[CheckContext] = []
-        for verb, names in (
-            ("init", self.control_planes),
-            ("join", (*self.late, *self.workers)),
-            ("apply", (*self.etcd_hosts, *self.late_etcd_hosts)),
-        ):
-            chosen = [name for name in names if name in hosts and self._judged(name)]
-            if chosen:
-                contexts += preflight.contexts(
-                    self.run,
-                    chosen,
-                    self._authority,
-                    verb=verb,
-                    reach=tried,
-                    try_endpoint=which is Gate.HOST,
-                    moving=self.moving,
-                )
-        found = preflight.findings(
-            self.run,
-            which,
-            contexts,
-            artifacts=self.source.view,
-            addon_images=addons.images(self.addons, cluster),
-        )
-        self.run.report_findings(found)
-        preflight.refuse(found, hosts=len(hosts), gate=which)
-
-    def _judged(self, name: str) -> bool:
-        return self.phases(self.run.cluster.node(name)).wants(PREFLIGHT)
-
-    def _is_member(self, name: str) -> bool:
-        return preflight.is_member(self.run, name, self._authority)
-
-    @cached_property
-    def _authority(self) -> str:
-        """Return the cluster's CA: that of the first control plane which vouches for it by its inventory."""
-        for name in self.control_planes:
-            if preflight.is_member(self.run, name, ""):
-                return preflight.ca_public_key(self.run, name)
-        return _NO_CLUSTER
-
-    def _refuse_taken_names(self, strangers: Sequence[str]) -> None:
-        """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
-        asked = ["get", "node", *strangers, "--ignore-not-found", "-o", "json"]
-        answer = self.leader.host.run(kubectl.command(asked), timeout=kubectl.TIMEOUT_SECONDS)
-        if not answer.ok:
-            raise KubeadmPyError(
-                "this control plane cannot say which nodes the cluster has",
-                host=self.leader.name,
-                details=answer.stderr.decode(errors="replace").splitlines()[-5:],
-                fix=f"look: crictl ps -a; journalctl -u kubelet -e     (on {self.leader.name}, as root)",
-            )
-        document = json.loads(answer.stdout) if answer.stdout.strip() else {}
-        for item in document.get("items", [document] if document else []):
-            name = item["metadata"]["name"]
-            if discover.is_ready(item):
-                raise KubeadmPyError(
-                    f"the cluster has a Ready node called {name} already",
-                    host=name,
-                    fix=f"give this host another name, or remove that node: kubectl delete node {name}",
-                )
 
 
 def leading(sessions: Sequence[Session]) -> Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
@@ -18,7 +17,6 @@ from kubeadm_py.model.facts import Interface, Listener
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.steps import applied
-from kubeadm_py.transport.base import Result
 
 ETCD = f"{paths.MANIFESTS_DIR}/etcd.yaml"
 
@@ -168,9 +166,8 @@ def test_a_rerun_writes_nothing_and_the_leader_alone_is_asked_something(make_wor
 def test_control_planes_that_come_later_join_one_that_runs(make_world):
     world = make_world(control_planes=3, workers=1, control_plane_endpoint="10.0.0.11:6443", up=True)
     report = world.apply()
-    asked = ["run"]  # whether a node of a new host's name is Ready already
     # The keys that the others take over are read beside its own stage.
-    assert world.machines["cp1"].trips[:3] == ["hold", "ask", *asked]
+    assert world.machines["cp1"].trips[:2] == ["hold", "ask"]
     assert world.machines["cp1"].trips.count("control") == 1
     for name in ("cp2", "cp3", "w1"):
         assert world.machines[name].trips[0] == "hold"
@@ -184,24 +181,8 @@ def test_control_planes_that_come_later_join_one_that_runs(make_world):
     assert world.apply().joined == ()
 
 
-def says_which_nodes_are_ready(world) -> None:
-    """Let cp1 answer `kubectl get node` with the nodes that have registered by now."""
-
-    def answer(call):
-        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
-        nodes = [
-            {"metadata": {"name": name}, "status": ready}
-            for name in world.api.nodes
-            if re.search(rf"get node .*\b{name}\b", call.text)
-        ]
-        return Result(0, json.dumps({"items": nodes}).encode(), b"")
-
-    world.machines["cp1"].answer(re.compile(r"kubectl .* get node .* --ignore-not-found -o json"), answer)
-
-
 def test_a_later_control_plane_that_was_cut_off_when_ready_is_gone_on_with(make_world):
     world = make_world(control_planes=2, workers=0, control_plane_endpoint="10.0.0.11:6443", up=True)
-    says_which_nodes_are_ready(world)
     cp2 = world.machines["cp2"]
     # Killed when its etcd member, its kubelet and its node were there and its note was not.
     world.apply()
@@ -214,7 +195,6 @@ def test_a_later_control_plane_that_was_cut_off_when_ready_is_gone_on_with(make_
 
 def test_a_host_that_is_no_member_never_takes_the_name_of_a_ready_node(make_world):
     world = make_world(workers=1, up=True)
-    says_which_nodes_are_ready(world)
     world.api.nodes["w1"] = True
     with pytest.raises(KubeadmPyError, match="has a Ready node called w1 already"):
         world.apply()
@@ -224,7 +204,6 @@ def test_a_host_that_is_no_member_never_takes_the_name_of_a_ready_node(make_worl
 @pytest.mark.parametrize("signed", [True, False], ids=["signed", "not signed yet"])
 def test_the_token_that_a_killed_join_left_behind_goes_away(signed, make_world):
     world = make_world(workers=1)
-    says_which_nodes_are_ready(world)
     world.apply()
     w1 = world.machines["w1"]
     w1._put(paths.BOOTSTRAP_KUBELET_CONF, b"token: abcdef.0123456789abcdef", 0o600, "root:root")
