@@ -93,6 +93,11 @@ BEHAVIOUR = (
         "With `artifacts.source: preinstalled` runtime, kubelet and tools are left to the operator here, too.",
     ),
     (
+        "A host that the operator prepares has crictl, and kubectl of about the cluster's version.",
+        "kubeadm has both built in.",
+        "Waits on a host and the objects of the cluster are kubectl's work. etcdctl is found in etcd's own image.",
+    ),
+    (
         "A proxy of the host's variables whose URL holds a password is not written into pods; preflight warns.",
         "Written into the static pods and the DaemonSet kube-proxy.",
         "Who may read pods would read it. Where a component needs it: extraEnvs.",

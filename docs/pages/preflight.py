@@ -9,7 +9,11 @@ from kubeadm_py.preflight.run import catalogue
 from pages import markdown
 
 ARTIFACT_CHECKS = (
-    ("FileExisting-NAME", "The host or the artifact source has the binary NAME; `cni-plugins` are one."),
+    (
+        "FileExisting-NAME",
+        "The host or the artifact source has the binary NAME; `cni-plugins` are one, and a warning where another pod "
+        "network than ours may bring them.",
+    ),
     ("BinaryVersion-NAME", "A NAME that somebody else installed has a version that does."),
     ("BundleVersion", "The bundle holds the config's Kubernetes version."),
     ("BundleArchitecture", "The bundle holds the host's architecture."),

@@ -53,12 +53,21 @@ def artifact_findings(
                 )
             ]
     states = plan.decide_binaries(cluster, node, facts, artifacts, recorded)
-    wanting = [state for state in states if state.decision in (Decision.MISSING, Decision.UNSUITABLE)]
+    wanting = [
+        state
+        for state in states
+        if state.decision is Decision.UNSUITABLE
+        or (state.decision is Decision.MISSING and not _done_without(state, artifacts))
+    ]
     plugins = [state for state in wanting if _is_missing_plugin(state)]
     found = [error(*_explain(state, artifacts)) for state in wanting if state not in plugins]
     if plugins:
         # They come and go together: eight findings would hide the others.
-        found.append(error(*_explain_plugins(plugins, artifacts)))
+        check, what, fix = _explain_plugins(plugins, artifacts)
+        # A pod network that is not of ours may bring its own.
+        others = artifacts.source is ArtifactSource.PREINSTALLED and not cluster.addons
+        severity = Severity.WARNING if others else Severity.ERROR
+        found.append(Finding(check, severity, node.name, what, fix))
     if artifacts.source is ArtifactSource.BUNDLE:
         needed = plan.images_for(cluster, node, addon_images)
         offered = artifacts.images.get(facts.architecture, {})
@@ -76,6 +85,10 @@ def artifact_findings(
                 )
             )
     return found
+
+
+def _done_without(state: BinaryState, artifacts: ArtifactView) -> bool:
+    return state.binary.optional and artifacts.source is ArtifactSource.PREINSTALLED
 
 
 def _is_missing_plugin(state: BinaryState) -> bool:

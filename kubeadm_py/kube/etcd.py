@@ -17,6 +17,12 @@ from kubeadm_py.model.quorum import Member
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_FIND = (
+    "kpy_ctl=etcdctl; command -v etcdctl >/dev/null 2>&1 ||"
+    " { kpy_pod=$(crictl ps -q --name '^etcd$' 2>/dev/null | head -n 1);"
+    ' [ -z "$kpy_pod" ] || kpy_ctl="crictl exec $kpy_pod etcdctl"; }'
+)
+"""A host that somebody else prepared may have no etcdctl: the image of the etcd on it has one."""
 LOCAL = f"https://127.0.0.1:{ports.ETCD_CLIENT}"
 
 
@@ -65,15 +71,13 @@ class Access:
         return ("--endpoints", ",".join(self.endpoints), *given)
 
 
-def command(
-    arguments: Sequence[str], access: Access, *, timeout: str = "10s", program: str = "etcdctl"
-) -> str:
-    """Return an etcdctl command line for a script on a host; `program` are shell words that stand for it."""
+def command(arguments: Sequence[str], access: Access, *, timeout: str = "10s") -> str:
+    """Return an etcdctl command line for a script on a host."""
     flags = (*access.flags, "--dial-timeout", "3s", "--command-timeout", timeout)
     # The variables of a login would be taken for flags of ours.
     return (
         "unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_USER ETCDCTL_API;"
-        f" PATH=$PATH:/usr/local/bin; {program} {shlex.join([*flags, *arguments])}"
+        f" PATH=$PATH:/usr/local/bin; {_FIND}; $kpy_ctl {shlex.join([*flags, *arguments])}"
     )
 
 

@@ -34,10 +34,19 @@ class Binary:
     path: str
     roles: frozenset[Role] = _EVERY_ROLE
     follows: str = ""
+    optional: bool = False
+    """Whether we do without it on a host that somebody else prepared."""
 
 
-def _tool(name: str, component: str, roles: frozenset[Role] = _EVERY_ROLE, follows: str = "") -> Binary:
-    return Binary(name, component, f"{paths.BIN_DIR}/{name}", roles, follows)
+def _tool(
+    name: str,
+    component: str,
+    roles: frozenset[Role] = _EVERY_ROLE,
+    follows: str = "",
+    *,
+    optional: bool = False,
+) -> Binary:
+    return Binary(name, component, f"{paths.BIN_DIR}/{name}", roles, follows, optional)
 
 
 def _plugin(name: str, component: str = CNI_PLUGINS) -> Binary:
@@ -54,8 +63,10 @@ TOOLS = (
     _tool("crictl", CRICTL),
     # Waits on a node ask the API server with kubectl, so every host has it.
     _tool("kubectl", KUBERNETES),
-    _tool("etcdctl", ETCD, _ETCD_ROLES),
-    _tool("etcdutl", ETCD, _ETCD_ROLES),
+    # Without it the one in etcd's own image is asked.
+    _tool("etcdctl", ETCD, _ETCD_ROLES, optional=True),
+    # For the operator's hands.
+    _tool("etcdutl", ETCD, _ETCD_ROLES, optional=True),
 )
 KUBELET = _tool("kubelet", KUBERNETES)
 CNI = tuple(

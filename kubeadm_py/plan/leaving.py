@@ -22,8 +22,6 @@ from kubeadm_py.steps import etcd_birth, leave
 from kubeadm_py.steps.etcd_cluster import peer_url
 
 LOOK_SECONDS = 60.0
-_IN_ITS_POD = "crictl exec $(crictl ps -q --name '^etcd$' | head -n 1) etcdctl"
-"""For hosts that have no etcdctl of their own: its image has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +149,5 @@ def _etcdctl(session: Session, endpoints: Sequence[str], timeout: str) -> str:
     flags = etcd_birth.manifest_flags(session.facts)
     # .../pki/etcd/ca.crt
     authority = flags.get("trusted-ca-file", f"{paths.PKI_DIR}/etcd/ca.crt")
-    program = "etcdctl" if "etcdctl" in session.facts.executables else _IN_ITS_POD
     folder = posixpath.dirname(posixpath.dirname(authority))
-    return etcd.command(
-        (), etcd.Access.of_member(folder, *dict.fromkeys(endpoints)), timeout=timeout, program=program
-    )
+    return etcd.command((), etcd.Access.of_member(folder, *dict.fromkeys(endpoints)), timeout=timeout)

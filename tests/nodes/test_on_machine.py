@@ -18,6 +18,8 @@ pytestmark = pytest.mark.long
 
 CGROUP_V1 = ("--ignore-preflight-errors", "SystemVerification")
 CONFIG = "/root/kubeadm.yaml"
+ETCD_TOOLS = "etcdctl etcdutl"
+HIDDEN = "/root/tools-of-etcd"
 INIT_PHASES = (
     *("preflight", "certs all", "kubeconfig all", "etcd local", "control-plane all", "kubelet-start"),
     *("wait-control-plane", "upload-config all", "mark-control-plane", "bootstrap-token"),
@@ -57,12 +59,14 @@ def machines(fleet, cli, tmp_path_factory):
             # Else the cluster takes no second control plane.
             document["controlPlaneEndpoint"] = endpoint(machines[0])
     shell(machines[0], f"cat >{CONFIG}", stdin=yaml.safe_dump_all(documents))
-    # Nobody can log in anywhere: whatever works, works without SSH.
+    # Nobody can log in anywhere: whatever works, works without SSH. kubeadm's packages bring no tools of etcd.
     for node in machines:
         shell(node, "systemctl stop ssh.service ssh.socket")
+        shell(node, f"mkdir -p {HIDDEN}; for tool in {ETCD_TOOLS}; do mv $(command -v $tool) {HIDDEN}; done")
     yield machines
     for node in machines:
         shell(node, "systemctl start ssh.service")
+        shell(node, f"mv {HIDDEN}/* /usr/local/bin; rmdir {HIDDEN}")
         shell(node, f"rm -rf {onmachine.HOME} {onmachine.STATE} {CONFIG}")
 
 

@@ -224,7 +224,9 @@ def test_images_are_compared_by_digest_where_it_is_known(view):
 
 def found(cluster, node, facts, view, **more):
     findings = artifact_findings(cluster, node, facts, view, **more)
-    assert all(finding.severity is Severity.ERROR and finding.fix for finding in findings)
+    of_others = ("FileExisting-cni-plugins",) if view.source is ArtifactSource.PREINSTALLED else ()
+    assert all(each.fix for each in findings)
+    assert {each.check for each in findings if each.severity is not Severity.ERROR} <= set(of_others)
     return {finding.check: finding.found for finding in findings}
 
 
@@ -275,6 +277,25 @@ def test_with_preinstalled_everything_missing_is_found(cluster):
     assert "FileExisting-containerd" in checks
     assert "FileExisting-ctr" not in checks  # it comes with containerd
     assert not [check for check in checks if check.startswith("Bundle")]
+
+
+def test_what_lies_in_etcds_image_is_asked_of_nobody_who_prepared_a_host(cluster, view):
+    """kubeadm's own packages bring no etcdctl."""
+    assert not [check for check in found(cluster, CP, EMPTY, ArtifactView()) if "etcd" in check]
+    lacking = {name: file for name, file in view.binaries["amd64"].items() if name != "etcdctl"}
+    said = found(cluster, CP, EMPTY, replace(view, binaries={"amd64": lacking}))
+    assert list(said) == ["FileExisting-etcdctl"]
+
+
+def test_plugins_that_another_pod_network_may_bring_are_a_warning(cluster):
+    def severity(addons):
+        asked = replace(cluster, addons=addons)
+        findings = artifact_findings(asked, WORKER, EMPTY, ArtifactView())
+        (one,) = [each for each in findings if each.check == "FileExisting-cni-plugins"]
+        return one.severity
+
+    assert severity(()) is Severity.WARNING
+    assert severity((AddonRequest("flannel"),)) is Severity.ERROR
 
 
 def test_missing_cni_plugins_are_one_finding(cluster, view):

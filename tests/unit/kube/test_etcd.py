@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -103,3 +105,27 @@ def test_the_certificates_are_named_by_path():
 def test_an_answer_of_another_shape(read, answer):
     with pytest.raises(KubeadmPyError, match="etcdctl's answer cannot be understood"):
         read(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    ("tools", "said"),
+    [
+        ({"etcdctl": "own", "crictl": "lent"}, "own --endpoints https://127.0.0.1:2379"),
+        ({"crictl": "lent"}, "lent exec abc etcdctl --endpoints https://127.0.0.1:2379"),
+        ({}, ""),
+    ],
+)
+def test_a_host_without_etcdctl_asks_with_the_one_in_etcds_image(tmp_path, tools, said):
+    for name, word in tools.items():
+        file = tmp_path / name
+        file.write_text(f'#!/bin/sh\n[ "$1" = ps ] && {{ echo abc; exit; }}\necho {word} "$@"\n')
+        file.chmod(0o755)
+    line = etcd.command(["member", "list"], etcd.Access.of_member("/pki")).replace(":/usr/local/bin", "")
+    for tool in ("head", "sh"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    ran = subprocess.run(
+        ["sh", "-c", line], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.startswith(said)
+    assert ran.returncode == (0 if said else 127)
+    assert ("member list" in ran.stdout) is bool(said)

@@ -284,12 +284,6 @@ class TestEtcd:
         assert notice.fix == "kubeadm-py remove cp2 --config c.yaml"
         assert ours(three.machines["cp2"]) == []
 
-    def test_without_etcdctl_its_pod_is_asked(self, three):
-        cp2 = three.machines["cp2"]
-        cp2.facts = replace(cp2.facts, executables={})
-        run_reset(three, "cp2")
-        assert [script for script in cp2.scripts if "# ask etcd who" in script and "crictl exec" in script]
-
 
 class TestDeadHosts:
     def test_the_live_ones_are_reset_and_the_dead_named(self, make_world):

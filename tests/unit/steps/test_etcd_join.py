@@ -151,6 +151,52 @@ def test_changes_are_asked_of_members_and_not_of_pods_whose_host_has_left(joinin
     assert all(line.startswith("https://10.0.0.11:2379 member") for line in asked)
 
 
+LENDING = """#!/bin/sh
+# The pod of cp1 does not answer, that of cp3 lends its etcdctl.
+cd "$(dirname "$0")/.."
+case "$*" in
+  *'get pods'*'-o name') printf 'pod/etcd-cp1\\npod/etcd-cp3\\n' ;;
+  *'get pods'*) printf 'https://10.0.0.11:2379\\n' ;;
+  *'exec -n kube-system pod/etcd-cp1'*) echo "$*" >>lent; exit 1 ;;
+  *'etcdctl version') echo "$*" >>lent ;;
+  *'exec -n kube-system pod/etcd-cp3 -c etcd -- etcdctl'*)
+    echo "$*" >>lent
+    while [ "$1" != etcdctl ]; do shift; done
+    shift
+    exec bin/lent "$@" ;;
+  *) exit 2 ;;
+esac
+"""
+
+
+def test_a_host_without_etcdctl_borrows_one_until_its_own_etcd_runs(joining, etcd):
+    (etcd.folder / "bin/etcdctl").rename(etcd.folder / "bin/lent")
+    etcd.command("kubectl", LENDING)
+    etcd.members(CP1)
+    assert etcd.announce(joining) == (0, "")
+    assert etcd.listed == [CP1, UNSTARTED]
+    lent = (etcd.folder / "lent").read_text().splitlines()
+    (added,) = [line for line in lent if "member add" in line]
+    assert "--server https://10.0.0.11:6443" in added
+    assert f"--peer-urls={OWN}" in added
+    assert len([line for line in lent if "etcd-cp1" in line]) == 1, "what does not answer is asked once"
+    etcd.command("crictl", '#!/bin/sh\n[ "$1" = exec ] || { echo abc; exit; }\nshift 3\nexec bin/lent "$@"\n')
+    etcd.members(CP1, LEARNER)
+    assert etcd.sh(f"cd {etcd.folder}\n{until(promotion(joining))}") == (0, "")
+    assert etcd.listed == [CP1, VOTER]
+    assert (etcd.folder / "lent").read_text().splitlines() == lent
+
+
+def test_a_host_that_nobody_lends_one_to_says_so(joining, etcd):
+    (etcd.folder / "bin/etcdctl").unlink()
+    etcd.command("kubectl", LENDING.replace("\\npod/etcd-cp3", ""))
+    etcd.members(CP1)
+    etcd.command("sleep", f"#!/bin/sh\necho 999 >{etcd.folder}/clock\n")
+    code, said = etcd.announce(joining)
+    assert code == 1
+    assert "no pod of etcd that lends one" in said
+
+
 def test_a_member_that_was_announced_before_is_not_announced_again(joining, etcd):
     etcd.members(CP1, UNSTARTED)
     assert etcd.announce(joining)[0] == 0

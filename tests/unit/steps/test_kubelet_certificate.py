@@ -10,7 +10,7 @@ import pytest
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late, RestartStaticPod, RunScript, Unit, WriteFiles
 from kubeadm_py.model.cluster import Role
-from kubeadm_py.steps import certs, kubeconfigs, kubelet_certificate, renew
+from kubeadm_py.steps import certs, kubeconfigs, kubelet_certificate, renew, static_pods
 
 CURRENT = paths.KUBELET_CLIENT_CURRENT
 LOGIN = f"users:\n- user:\n    client-certificate: {CURRENT}\n".encode()
@@ -20,7 +20,8 @@ LOGIN = f"users:\n- user:\n    client-certificate: {CURRENT}\n".encode()
 def member(control_plane, carry, with_file):
     """A control plane whose kubelet logs in with a certificate of a year."""
     ctx = carry(control_plane, certs.plan(control_plane))
-    ctx = carry(ctx, kubeconfigs.plan(ctx))
+    for each in (kubeconfigs.plan, static_pods.plan, static_pods.plan_etcd):
+        ctx = carry(ctx, each(ctx))
     certificate = ctx.facts.files[f"{paths.PKI_DIR}/apiserver-kubelet-client.crt"].content
     return with_file(with_file(ctx, CURRENT, certificate), paths.KUBELET_CONF, LOGIN)
 
