@@ -59,7 +59,7 @@ def machines(fleet, cli, tmp_path_factory):
             # Else the cluster takes no second control plane.
             document["controlPlaneEndpoint"] = endpoint(machines[0])
     shell(machines[0], f"cat >{CONFIG}", stdin=yaml.safe_dump_all(documents))
-    # Nobody can log in anywhere: whatever works, works without SSH. kubeadm's packages bring no tools of etcd.
+    # Nobody can log in anywhere: whatever works, works without SSH, and without what packages do not bring.
     for node in machines:
         shell(node, "systemctl stop ssh.service ssh.socket")
         shell(node, f"mkdir -p {HIDDEN}; for tool in {ETCD_TOOLS}; do mv $(command -v $tool) {HIDDEN}; done")
