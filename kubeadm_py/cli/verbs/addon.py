@@ -75,6 +75,11 @@ def _lines(addon: Addon) -> list[str]:
     asked = [f"  kernel: {need.feature}{_when(need)}" for need in needs.kernel]
     asked += [f"  command: {need.command}{_when(need)}" for need in needs.commands]
     asked += [f"  {key}={value}" for key, value in needs.sysctls.items()]
+    asked += [f"  interface: what {need.parameter} asks for, where it is given" for need in needs.interfaces]
+    for port in needs.ports:
+        chosen = f", by parameter {port.port_parameter}" if port.port_parameter else ""
+        number = port.number({name: each.default for name, each in addon.parameters.items()})
+        asked.append(f"  between them: {port.protocol} port {number}{chosen}{_when(port)}")
     for each in addon.kube_proxy:
         if set(each.modes) < set(PROXY_MODES):
             asked.append(f"  kube-proxy: {' or '.join(each.modes)}{_when(each)}")

@@ -31,6 +31,14 @@ def test_what_a_network_needs_and_promises_is_shown(capsys):
     out = capsys.readouterr().out
     assert "serves IPv4 and IPv6; NetworkPolicy is enforced with firewall: true" in out
     assert "  kube-proxy: none  (with serviceProxy: true)" in out
+    addon.show("metallb", "text")
+    out = capsys.readouterr().out
+    assert "  between them: udp port 7946\n" in out
+    assert "  kube-proxy: ipvs.strictARP true in mode ipvs  (with announce: layer2)" in out
+    addon.show("flannel", "text")
+    out = capsys.readouterr().out
+    assert "  interface: what iface asks for, where it is given" in out
+    assert "  between them: udp port 8472, by parameter port  (with backend: vxlan)" in out
     addon.show("weave", "text")
     assert "Weave Net is legacy." in capsys.readouterr().out
 
