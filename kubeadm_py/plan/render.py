@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,18 +12,11 @@ import yaml
 from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts import official
 from kubeadm_py.artifacts.plan import ArtifactView
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import (
-    INITIAL_CLUSTER,
-    ApplyObjects,
-    EtcdMember,
-    FileSpec,
-    Late,
     LocalFile,
-    WriteFiles,
 )
 from kubeadm_py.model.binaries import BINARIES
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
@@ -40,9 +32,9 @@ from kubeadm_py.pki import requests, shared
 from kubeadm_py.pki.stock import KeyStock
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.build import build_stage
-from kubeadm_py.plan.file_changes import content_text
 from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import ControlPlaneProducers
+from kubeadm_py.plan.rendered import LeftOut, Maker, RenderedHost
 from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.workflows import (
     CONTROL_PLANE,
@@ -52,42 +44,13 @@ from kubeadm_py.plan.workflows import (
     PREPARE,
     WORKERS_THERE,
 )
-from kubeadm_py.steps import addon_objects, addons_ready, custom_resources, etcd_cluster, kubelet_start
+from kubeadm_py.steps import addon_objects, addons_ready, custom_resources, etcd_cluster
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.token import bootstrap
 from kubeadm_py.transport.fake import FakeHost
 
 _CONFIGS = ("kubelet-config", "kubeadm-config")
 """The ConfigMaps that a joining host reads."""
-UNKNOWN_BEFORE_THE_JOIN = frozenset({kubelet_start.BOOTSTRAP_PRODUCER})
-"""Producers whose content only a join gets to know; a line that says so stands in for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedFile:
-    """Hold a file as it would lie on a host."""
-
-    path: str
-    content: bytes
-    mode: int
-    owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedHost:
-    """Hold one host's files, sorted by path; `left_out` are the paths that would hold or need a key."""
-
-    name: str
-    files: tuple[RenderedFile, ...]
-    left_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Stand for an API object that is not rendered: it needs a key, or is fetched when it is applied."""
-
-    what: str
-    needs_key: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +121,7 @@ def render(
             session = Session(first, nowhere, ctx.facts, Inventory(), probe="")
             producers = ControlPlaneProducers(cluster, session, now, keys, init_phases)
             try:
-                make = _Maker(producers.table(), secrets=secrets)
+                make = Maker(producers.table(), secrets=secrets)
                 hosts.append(make.host(first.name, stages))
                 objects += make.objects(stages)
                 joined = _as_discovered(joined, objects, producers.ca_pem() if secrets else b"")
@@ -178,11 +141,11 @@ def render(
                 build_stage(PREPARE, [ctx]),
                 build_stage(JOIN_CONTROL_PLANE, [ctx]),
             ]
-            make = _Maker(taken_over.table(joined.ca_pem), secrets=secrets, members=",".join(members[:index]))
+            make = Maker(taken_over.table(joined.ca_pem), secrets=secrets, members=",".join(members[:index]))
             hosts.append(make.host(node.name, stages))
         if taken_over is not None:
             taken_over.forget()
-        make = _Maker({}, secrets=secrets)
+        make = Maker({}, secrets=secrets)
         for node in followers.workers:
             ctx = context(followers, node, joined)
             stages = [
@@ -272,73 +235,6 @@ def as_new(cluster: ResolvedCluster, facts: HostFacts) -> HostFacts:
         if path not in ours and not path.startswith(tuple(f"{folder}/" for folder in folders))
     }
     return replace(facts, files=kept)
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Make what the executor would send, from the same actions."""
-
-    producers: Mapping[str, Producer]
-    secrets: bool
-    members: str = ""
-    """etcd's members by the time this host's own has joined: `name=URL`, comma-separated."""
-
-    def host(self, name: str, stages: Sequence[Stage], unknown: frozenset[str] = frozenset()) -> RenderedHost:
-        """Return a host's files; those in `unknown` are known only after discovery."""
-        files: dict[str, RenderedFile] = {}
-        left_out: list[str] = []
-        for spec in _file_specs(stages):
-            if isinstance(spec.content, LocalFile):
-                continue
-            if not self.secrets and (spec.secret or isinstance(spec.content, Late) or spec.path in unknown):
-                left_out.append(spec.path)
-                continue
-            content = _not_yet(spec) if spec.path in unknown else self._content(name, spec)
-            files[spec.path] = RenderedFile(spec.path, content, spec.mode, spec.owner)
-        return RenderedHost(name, tuple(files[path] for path in sorted(files)), tuple(sorted(left_out)))
-
-    def objects(self, stages: Sequence[Stage]) -> Iterator[Mapping[str, Any] | LeftOut]:
-        """Yield all API objects in order."""
-        for host, item in _object_specs(stages):
-            if isinstance(item, Mapping):
-                yield item
-            elif item.producer == addon_objects.TYPES_PRODUCER or not self.secrets:
-                what = ", ".join(f"{key}: {value}" for key, value in item.spec.items())
-                yield LeftOut(what, needs_key=item.producer != addon_objects.TYPES_PRODUCER)
-            else:
-                yield json.loads(self.producers[item.producer](host, item))
-
-    def _content(self, host: str, spec: FileSpec) -> bytes:
-        match spec.content:
-            case Late(producer=producer) if producer in UNKNOWN_BEFORE_THE_JOIN:
-                return _not_yet(spec)
-            case Late() as late:
-                return self.producers[late.producer](host, late)
-            case LocalFile():
-                raise TypeError(f"{spec.path} is an artifact")
-            case content:
-                return content.replace(INITIAL_CLUSTER.encode(), self.members.encode())
-
-
-def _not_yet(spec: FileSpec) -> bytes:
-    what = content_text(spec) if isinstance(spec.content, Late) else "the cluster's CA certificate"
-    return f"# Known only when the host joins: {what}\n".encode()
-
-
-def _file_specs(stages: Iterable[Stage]) -> Iterator[FileSpec]:
-    for stage in stages:
-        for _, action in stage.actions():
-            if isinstance(action, WriteFiles):
-                yield from action.files
-            elif isinstance(action, EtcdMember):
-                yield action.manifest
-
-
-def _object_specs(stages: Iterable[Stage]) -> Iterator[tuple[str, Mapping[str, Any] | Late]]:
-    for stage in stages:
-        for host, action in stage.actions():
-            if isinstance(action, ApplyObjects):
-                yield from ((host, item) for item in action.objects)
 
 
 def _undiscovered(cluster: ResolvedCluster) -> JoinedCluster:

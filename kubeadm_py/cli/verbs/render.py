@@ -18,7 +18,8 @@ from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.plan.render import LeftOut, Rendered, RenderedHost, described_artifacts, render
+from kubeadm_py.plan.render import Rendered, described_artifacts, render
+from kubeadm_py.plan.rendered import LeftOut, RenderedHost
 from kubeadm_py.plan.sources import open_source
 from kubeadm_py.render import engine
 
