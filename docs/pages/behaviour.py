@@ -56,6 +56,12 @@ BEHAVIOUR = (
         "One directory serves all hosts. On the machine itself both mean the same.",
     ),
     (
+        "A patch that leaves a key which there is not, no container, or a Deployment or a kubelet's configuration of "
+        "another kind, is refused; so is a JSON patch with an operation without its value, or a copy of nothing.",
+        "An unknown key is dropped, the rest accepted; a wrong type in a static pod is refused by both.",
+        "A mistyped key is a setting that silently does not hold, and without a container nothing starts.",
+    ),
+    (
         "A joining host gets the CA at caCertPath, by default ca.crt in certificatesDir, and in the cluster's own "
         "certificatesDir.",
         "At caCertPath alone, by default /etc/kubernetes/pki/ca.crt.",

@@ -9,7 +9,8 @@ from kubeadm_py.config import scalars
 from kubeadm_py.config.component_keys import COMPONENT_KEYS, Shape
 from kubeadm_py.config.documents import Document
 from kubeadm_py.config.durations import parse_duration
-from kubeadm_py.config.problems import Path, Problems, did_you_mean
+from kubeadm_py.config.problems import Path, Problems
+from kubeadm_py.model.near import did_you_mean
 
 _INT32, _INT64 = 1 << 31, 1 << 63
 

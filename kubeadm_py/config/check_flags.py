@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kubeadm_py.config import durations
 from kubeadm_py.config.component_flags import admission_plugins, flags_of
-from kubeadm_py.config.problems import Path, Place, Problems, did_you_mean, show
+from kubeadm_py.config.problems import Path, Place, Problems, show
 from kubeadm_py.config.removed_flags import UNUSABLE_FLAGS, removed
 from kubeadm_py.config.removed_values import (
     AUTHORIZATION_MODES,
@@ -20,6 +20,7 @@ from kubeadm_py.config.removed_values import (
     REMOVED_ADMISSION_PLUGINS,
     REMOVED_FEATURE_GATES,
 )
+from kubeadm_py.model.near import did_you_mean
 from kubeadm_py.model.versions import Version
 
 _BOOLEANS = frozenset(("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"))

@@ -9,12 +9,13 @@ from kubeadm_py.config.check_flags import check_args, check_gates
 from kubeadm_py.config.documents import Document
 from kubeadm_py.config.env_types import EnvVar
 from kubeadm_py.config.kubeadm_types import BootstrapToken, Component, NodeRegistration
-from kubeadm_py.config.problems import Path, Place, Problems, closest, did_you_mean, show
+from kubeadm_py.config.problems import Path, Place, Problems, show
 from kubeadm_py.config.removed_values import REMOVED_KUBEADM_GATES
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
+from kubeadm_py.model.near import closest, did_you_mean
 from kubeadm_py.model.phases import INIT, JOIN, RESET, Phase
 from kubeadm_py.model.versions import Version
 

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from kubeadm_py.config import yaml_nodes
 from kubeadm_py.config.defaults import API_OF_KIND, KUBEADM_API
 from kubeadm_py.config.old_versions import MIGRATE, how_to_migrate, old_version
-from kubeadm_py.config.problems import Path, Place, Problems, closest, key_path, show
+from kubeadm_py.config.problems import Path, Place, Problems, key_path, show
 from kubeadm_py.config.yaml_nodes import Duplicate, Stream, YamlNode
+from kubeadm_py.model.near import closest
 
 
 class Document(Place, Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ Path = tuple[str | int, ...]
 _TOKEN = re.compile(r"(?<![0-9A-Za-z.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![0-9A-Za-z.-])")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST_SHOWN = 60
-_LONGEST_COMPARED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +160,3 @@ def key_path(path: Path) -> str:
             shown = _UNPRINTABLE.sub("?", shown)
             written += f".{shown}" if written else shown
     return written
-
-
-def closest(word: str, known: Iterable[str], *, nearness: float = 0.7) -> str:
-    """Return the one of `known` that the user probably meant, or an empty string."""
-    if not word or len(word) > _LONGEST_COMPARED:
-        return ""
-    by_lower = {candidate.lower(): candidate for candidate in known if candidate}
-    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=nearness)
-    return by_lower[matches[0]] if matches else ""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?`, or an empty string where nothing is near."""
-    guess = closest(word, known)
-    return f"; did you mean {guess}?" if guess else ""

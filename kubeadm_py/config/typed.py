@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 
 from kubeadm_py.config.defaults import MAX_PROBLEMS, MOVED_KEYS
 from kubeadm_py.config.documents import Document, value_at
-from kubeadm_py.config.problems import Path, Problems, did_you_mean, key_path, show
+from kubeadm_py.config.problems import Path, Problems, key_path, show
+from kubeadm_py.model.near import did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 

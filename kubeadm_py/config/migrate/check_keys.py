@@ -8,7 +8,8 @@ from kubeadm_py.config.migrate.keys import ANYTHING, BOOLEANS, KEYS, LISTS, Keys
 from kubeadm_py.config.migrate.notes import Notes
 from kubeadm_py.config.migrate.tree import MigratedDocument, OldDocument, Value
 from kubeadm_py.config.old_versions import old_version
-from kubeadm_py.config.problems import Problems, did_you_mean
+from kubeadm_py.config.problems import Problems
+from kubeadm_py.model.near import did_you_mean
 
 
 def check_keys(document: OldDocument, notes: Notes, problems: Problems, allow_unknown_fields: bool) -> None:

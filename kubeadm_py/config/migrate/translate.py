@@ -21,11 +21,12 @@ from kubeadm_py.config.migrate.today import bring_up
 from kubeadm_py.config.migrate.tree import MigratedDocument, OldDocument, Value, from_node, leave_out_nulls
 from kubeadm_py.config.migrate.write import write
 from kubeadm_py.config.old_versions import GROUP, MIGRATE, old_version
-from kubeadm_py.config.problems import Path, Problems, did_you_mean, show
+from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.resolve import check
 from kubeadm_py.config.source import refusal
 from kubeadm_py.config.whole import read_whole
 from kubeadm_py.config.yaml_nodes import YamlNode
+from kubeadm_py.model.near import did_you_mean
 
 CHAIN: Mapping[str, Table] = {
     "v1alpha1": TO_V1ALPHA2,

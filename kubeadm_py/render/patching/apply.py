@@ -7,26 +7,31 @@ from typing import Any
 
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.patches import Patch, PatchType
-from kubeadm_py.render.patching import PatchError, json_patch, merge_patch, strategic
+from kubeadm_py.render.patching import PatchError, json_patch, merge_patch, shapes, strategic
 
 
 def patched(document: Any, target: str, patches: Iterable[Patch]) -> Any:
     """Return the document with the target's patches applied in their order.
 
-    Raise UsageError naming the file of a patch that does not fit.
+    Raise UsageError naming the file of a patch that does not fit, or those that leave what nobody can read.
     """
-    for patch in patches:
-        if patch.target != target:
-            continue
-        try:
-            document = _apply(document, patch)
-        except PatchError as error:
-            raise UsageError(
-                f"the patch {patch.file} does not fit {target}",
-                details=[str(error)],
-                fix="mend the patch, or take its file out of the directory",
-            ) from None
-    return document
+    mine = [patch for patch in patches if patch.target == target]
+    blamed: list[str] = []
+    made = document
+    try:
+        for patch in mine:
+            blamed = [patch.file]
+            made = _apply(made, patch)
+        if mine:
+            blamed = [patch.file for patch in mine]
+            shapes.check(document, made)
+    except PatchError as error:
+        raise UsageError(
+            f"the patch {', '.join(dict.fromkeys(blamed))} does not fit {target}",
+            details=[str(error)],
+            fix="mend the patch, or take its file out of the directory",
+        ) from None
+    return made
 
 
 def _apply(document: Any, patch: Patch) -> Any:

@@ -1,4 +1,7 @@
-"""Apply RFC 6902 JSON patches as kubeadm's library does: an index below zero counts from the end."""
+"""Apply RFC 6902 JSON patches as kubeadm's library does.
+
+An index below zero counts from the end; a key that is not there is replaced all the same, and tests as null.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def _apply_one(document: Any, operation: dict[str, Any]) -> Any:
     path = _text(operation, "path")
     steps = _steps(path)
     if name == "test":
-        if _get(document, steps, path) != operation.get("value"):
+        if _or_null(document, steps, path) != operation.get("value"):
             raise PatchError(f"test: {path} is not {operation.get('value')!r}")
         return document
     if name == "remove":
@@ -45,8 +48,6 @@ def _apply_one(document: Any, operation: dict[str, Any]) -> Any:
         if "value" not in operation:
             raise PatchError(f"{name} {path}: value is missing")
         value = copy.deepcopy(operation["value"])
-    if name == "replace":
-        _get(document, steps, path)
     return _put(document, steps, path, value, replace=name == "replace")
 
 
@@ -75,6 +76,14 @@ def _get(document: Any, steps: Sequence[str], path: str) -> Any:
         else:
             raise PatchError(f"there is no {path}")
     return value
+
+
+def _or_null(document: Any, steps: Sequence[str], path: str) -> Any:
+    """Return what lies there, None where the mapping that would hold it is there without it."""
+    parent = _get(document, steps[:-1], path)
+    if steps and isinstance(parent, dict):
+        return parent.get(steps[-1])
+    return _get(document, steps, path)
 
 
 def _put(document: Any, steps: Sequence[str], path: str, value: Any, *, replace: bool) -> Any:

@@ -8,8 +8,9 @@ import pytest
 
 from kubeadm_py.config import image_values, scalars, ssh_values
 from kubeadm_py.config.durations import parse_duration
-from kubeadm_py.config.problems import Problem, Problems, closest, key_path, redact, show
+from kubeadm_py.config.problems import Problem, Problems, key_path, redact, show
 from kubeadm_py.config.yaml_nodes import plain, read_stream
+from kubeadm_py.model.near import closest
 
 
 @pytest.mark.parametrize(
