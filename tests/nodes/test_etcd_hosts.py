@@ -17,6 +17,7 @@ from .cli import Cli, Done
 from .conftest import LAB, NODES
 from .fleet import ADMIN, Fleet
 from .test_journey import managed
+from .test_rolling import turns
 
 pytestmark = pytest.mark.long
 
@@ -46,6 +47,15 @@ class Apart:
         ]
         documents[1].pop("controlPlaneEndpoint", None)
         path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+        return path
+
+    def with_heartbeat(self, milliseconds: int) -> Path:
+        """Write the config with a flag of etcd's own."""
+        documents = list(yaml.safe_load_all(self.config.read_text()))
+        flag = {"name": "heartbeat-interval", "value": str(milliseconds)}
+        documents[1]["etcd"] = {"local": {"extraArgs": [flag]}}
+        path = self.folder / f"heartbeat-{milliseconds}.yaml"
         path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
         return path
 
@@ -168,6 +178,33 @@ def test_certificates_are_listed_and_renewed(apart):
     assert apart.run("cp1", "sha256sum /etc/kubernetes/pki/apiserver-etcd-client.crt") != serials["cp1"]
     assert apart.kubectl("get", "--raw", "/readyz") == "ok"
     assert set(apart.members()) == set(MEMBERS)
+
+
+def manifests(apart) -> dict[str, str]:
+    return {name: apart.run(name, "sha256sum /etc/kubernetes/manifests/etcd.yaml") for name in MEMBERS}
+
+
+def test_a_flag_goes_from_member_to_member(apart):
+    before = manifests(apart)
+    config = apart.with_heartbeat(150)
+    done = apart.cli.run("apply", "--config", config, "--format", "json", within=600)
+    assert turns(done, "etcd") == list(MEMBERS)
+    for name in MEMBERS:
+        assert "--heartbeat-interval=150" in apart.run(name, "ps -C etcd -o args=")
+    assert apart.kubectl("get", "--raw", "/readyz") == "ok"
+    apart.cli.run("apply", "--config", apart.config, within=600)
+    assert manifests(apart) == before
+
+
+def test_a_member_that_does_not_start_is_put_back_and_no_other_is_begun(apart):
+    before = manifests(apart)
+    done = apart.cli.run("apply", "--config", apart.with_heartbeat(900), code=1, within=600)
+    assert "should be at least as 5 times as --heartbeat-interval" in done.text, "in its own words"
+    assert "e1 is as before" in done.text
+    assert manifests(apart) == before
+    assert apart.members() == dict.fromkeys(MEMBERS, "false")
+    assert apart.kubectl("get", "--raw", "/readyz") == "ok"
+    assert apart.cli.run("apply", "--config", apart.config, "--format", "json").report["changed"] == 0
 
 
 def test_a_member_leaves_and_another_comes(apart):
