@@ -14,6 +14,7 @@ from kubeadm_py.steps import node_waits, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.node_waits import Workload
+from kubeadm_py.steps.object_groups import addon_phase
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 _AT_LEAST = timedelta(minutes=5)
@@ -41,10 +42,13 @@ def guarded(
     """Return a change of an add-on with a guard around it; `changing` are the objects that it is about."""
     kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
     kept = tuple(live.stub(item) for item in changing if isinstance(item, Mapping))
+    name = guard_name(addon_phase(each.item.name))
     wait = rolled(each.item.name, _workloads(each), len(ctx.cluster.nodes), kubeconfig, server)
     return [
         Guard(
-            objects=KeptObjects(kept, kubeconfig, server), recover=(wait,), name=guard_name(each.item.name)
+            objects=KeptObjects(kept, kubeconfig, server),
+            recover=(wait,),
+            name=name,
         ),
         *change,
         wait,
@@ -52,9 +56,9 @@ def guarded(
     ]
 
 
-def guard_name(addon: str) -> str:
-    """Return the name of the guard of an add-on."""
-    return f"addon-{addon}"
+def guard_name(phase: str) -> str:
+    """Return the name of the guard of a group of objects."""
+    return phase.replace("/", "-")
 
 
 def rolled(name: str, workloads: Sequence[Workload], nodes: int, kubeconfig: str, server: str) -> Wait:

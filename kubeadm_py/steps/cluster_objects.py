@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,25 +11,14 @@ from kubeadm_py.model.actions import (
     ApplyObjects,
     FileSpec,
     Guard,
-    KeptObjects,
     Late,
-    RunScript,
-    Settle,
 )
-from kubeadm_py.model.digest import sha256
-from kubeadm_py.model.live import LiveObjects, stub
-from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
-from kubeadm_py.steps import addon_objects, addon_roll, applied, proxy_waits, waits
+from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.steps import addon_objects, addon_roll, applied, proxy_roll
 from kubeadm_py.steps.base import Step, StepContext, is_so, write
 from kubeadm_py.steps.object_groups import KUBE_PROXY, PHASES, Group, groups, name
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
-ROLL_MANAGER = "kubeadm-py-roll"
-PROXY_READY_SECONDS = 5
-"""How long a kube-proxy has to run on a node before the next one is replaced."""
-_PROXY = ("ConfigMap", "DaemonSet")
-"""What of kube-proxy's objects its pods are made by."""
-_PROXY_GUARD = "kube-proxy"
 BY_HAND = "changed by hand (drift)"
 DELETED = "deleted by hand (drift)"
 
@@ -51,7 +38,7 @@ def plan_kube_proxy(ctx: StepContext) -> list[Action]:
 
 def rolls_kube_proxy(ctx: StepContext) -> bool:
     """Say whether pods of kube-proxy that are at work would be replaced."""
-    return any(isinstance(action, Guard) and action.objects for action in plan_kube_proxy(ctx))
+    return any(isinstance(action, Guard) for action in plan_kube_proxy(ctx))
 
 
 def plan_others(ctx: StepContext) -> list[Action]:
@@ -79,9 +66,8 @@ def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
             chosen.append(fitting)
         if fitting.everything or not as_noted:
             markers.append(group.marker)
-    rolled = [group for group in among if known and _is_at_work(group, ctx) and _holds(chosen, group)]
+    rolled = [group for group in among if known and _is_rolled(group, ctx, chosen)]
     phases = [group.phase for group in rolled]
-    idle = [group for group in among if group.phase not in phases]
     others = [group for group in chosen if group.phase not in phases]
     own = [group.marker for group in rolled]
     return [
@@ -92,13 +78,20 @@ def _apply(ctx: StepContext, among: Sequence[Group]) -> list[Action]:
             for group in rolled
             for action in _roll(ctx, group, [each for each in chosen if each.phase == group.phase], why)
         ),
-        *(action for group in idle for action in _let_go(ctx, group)),
     ]
 
 
 def _note(ctx: StepContext, markers: list[FileSpec], chosen: Sequence[Group]) -> list[Action]:
     reason = ", ".join(group.phase for group in chosen)
     return write(markers, ctx.facts, title="note what was applied", reason=reason)
+
+
+def _is_rolled(group: Group, ctx: StepContext, chosen: Sequence[Group]) -> bool:
+    """Say whether pods that are at work are to be replaced, or a run that was cut off has begun to."""
+    if paths.kept_list(addon_roll.guard_name(group.phase)) in ctx.facts.files:
+        return True
+    unread = group.phase == KUBE_PROXY and proxy_roll.is_unread(group, ctx)
+    return _is_at_work(group, ctx) and (unread or _holds(chosen, group))
 
 
 def _is_at_work(group: Group, ctx: StepContext) -> bool:
@@ -136,7 +129,7 @@ def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping
     """Apply what changes pods that are at work, and put all back where they do not come up again."""
     change = _in_stages(ctx, fitting, why)
     actions = (
-        _roll_kube_proxy(ctx, group, change)
+        proxy_roll.guarded(ctx, group, change)
         if group.addon is None
         else addon_roll.guarded(
             ctx, group.addon, [item for each in fitting for item in each.everything], change
@@ -144,41 +137,6 @@ def _roll(ctx: StepContext, group: Group, fitting: Sequence[Group], why: Mapping
     )
     # The note comes last: a run that was cut before has the pods replaced by the next one.
     return [*actions, *_note(ctx, [group.marker], fitting)]
-
-
-def _roll_kube_proxy(ctx: StepContext, group: Group, change: Sequence[Action]) -> list[Action]:
-    """Have kube-proxy's pods replaced, node by node, where their ConfigMap changes: they read it at start.
-
-    What says so is an annotation that is no part of the object, and so is how long one has to run before the
-    next is replaced: the next apply leaves both alone.
-    """
-    config_map = next(
-        item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "ConfigMap"
-    )
-    digest = sha256(json.dumps(config_map["data"], sort_keys=True).encode())[:16]
-    noted = is_so(group.marker, ctx.facts)
-    if noted and ctx.live is not None and ctx.live.differs(name(config_map)):
-        # Pods may have read what somebody wrote, and are annotated as those with the right one are.
-        digest += f"-{ctx.now:%Y%m%d%H%M%S}"
-    template = {"metadata": {"annotations": {CONFIG_ANNOTATION: digest}}}
-    patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": PROXY_READY_SECONDS, "template": template}}))
-    kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
-    wait = proxy_waits.rolled(len(ctx.cluster.nodes), kubeconfig, server)
-    read = [item for item in group.objects if isinstance(item, Mapping) and item["kind"] in _PROXY]
-    kept = KeptObjects(tuple(map(stub, read)), kubeconfig, server)
-    return [
-        Guard(objects=kept, recover=(wait,), name=_PROXY_GUARD),
-        *change,
-        RunScript(
-            "replace kube-proxy's pods",
-            f"answer=$({waits.kubectl(kubeconfig, server)} patch daemonset/kube-proxy -n kube-system"
-            f" --field-manager {ROLL_MANAGER} -p {patch})\n"
-            "case $answer in *'(no change)'*) echo unchanged ;; esac",
-            reason="their ConfigMap changed",
-        ),
-        wait,
-        Settle(),
-    ]
 
 
 def types_to_fetch(ctx: StepContext) -> list[tuple[str, str]]:
@@ -198,15 +156,6 @@ def _is_so(group: Group, ctx: StepContext) -> bool:
     return is_so(group.marker, ctx.facts) and (
         group.addon is None or addon_objects.is_known(group.addon, ctx)
     )
-
-
-def _let_go(ctx: StepContext, group: Group) -> list[Action]:
-    """Drop what a run kept that was killed before it changed anything, where nothing is to be changed now."""
-    guard = addon_roll.guard_name(group.addon.item.name) if group.addon is not None else _PROXY_GUARD
-    if group.addon is None and group.phase != KUBE_PROXY:
-        return []
-    left = paths.kept_list(guard) in ctx.facts.files and applied.same_cluster(ctx)
-    return [Guard(name=guard), Settle()] if left else []
 
 
 def _in_stages(ctx: StepContext, wanted: Sequence[Group], why: Mapping[str, str]) -> list[Action]:

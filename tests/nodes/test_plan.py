@@ -212,6 +212,9 @@ class TestAdoption:
         assert ("cp1", SCHEDULER) not in left
         cli.run("apply", "--config", copy)
         assert subjects(plan(copy)) == {}
+        status = json.loads(cli.run("status", "--config", copy, "--format", "json").out)
+        assert {host["proxy_mode"] for host in status["hosts"]} == {"nftables"}, "its pods have read it, too"
+        assert status["old_pods"] == []
         # The number is the file's now, and a hand's is put back.
         cluster.kubectl(*scale, "1")
         assert subjects(plan(copy)).keys() == {("", "Deployment kube-system/coredns")}

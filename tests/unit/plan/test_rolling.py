@@ -14,6 +14,7 @@ from kubeadm_py.model.cluster import AddonRequest, Arg, Component
 from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
+from kubeadm_py.render import objects
 
 MANIFESTS = paths.MANIFESTS_DIR
 APISERVER = f"{MANIFESTS}/kube-apiserver.yaml"
@@ -278,7 +279,7 @@ def test_an_add_on_that_changes_is_waited_for_and_put_back_where_it_falls(runnin
         "DaemonSet kube-flannel/kube-flannel-ds",
         "ConfigMap kube-system/kubeadm-py-addon-flannel",
     }
-    assert guard.name == "addon-flannel"
+    assert guard.name == "addons-flannel"
     assert guard.recover == (wait,), "the same is waited for once the old form is back"
     assert apply.reason == "addons/flannel"
     assert wait.title == "wait for flannel on every node"
@@ -286,17 +287,19 @@ def test_an_add_on_that_changes_is_waited_for_and_put_back_where_it_falls(runnin
     assert [spec.path for spec in note.files] == [f"{paths.APPLIED_DIR}/addons-flannel"]
 
 
-@pytest.mark.parametrize("guard", ["kube-proxy", "addon-flannel"])
-def test_what_a_killed_run_kept_and_never_changed_is_dropped(running, guard):
+@pytest.mark.parametrize("guard", ["addon-kube-proxy", "addons-flannel"])
+def test_what_a_killed_run_began_is_waited_for_and_settled(running, guard):
     machine = running.machines["cp1"]
     path = paths.kept_list(guard)
     fact = FileFact(path, 0o600, "root:root", "0" * 64, 8, b"objects\n")
     machine.facts = replace(machine.facts, files={**machine.facts.files, path: fact})
     actions = planned(running, "control", "cp1")
     start = next(index for index, each in enumerate(actions) if isinstance(each, Guard))
-    assert (actions[start].name, actions[start].objects) == (guard, None)
-    assert isinstance(actions[start + 1], Settle)
-    assert "proxy-rules" not in [stage.id for stage in running.apply(dry_run=True).plan.stages]
+    assert actions[start].name == guard
+    end = next(index for index, each in enumerate(actions) if isinstance(each, Settle))
+    assert isinstance(actions[end - 1], Wait)
+    assert actions[start].recover == (actions[end - 1],)
+    assert not kinds(actions, ApplyObjects), "all of it is there"
 
 
 def test_an_add_on_that_does_not_work_has_no_way_back(running):
@@ -320,3 +323,21 @@ def test_the_port_of_an_api_server_that_runs_is_refused_before_anything_is_touch
     [finding] = [each for each in refused.value.findings if each.check == "BindPortChange"]
     assert finding.host == "cp2"
     assert not any(machine.stages for machine in running.machines.values())
+
+
+def replaces_proxies(actions) -> bool:
+    return "RunScript replace kube-proxy's pods" in titles(actions)
+
+
+def test_a_configuration_that_is_there_already_is_brought_to_the_pods(running):
+    """Written by a hand and taken into the file, or by a run that was killed: the pods have not read it."""
+    before = [item for item in running.api.objects if item["metadata"]["name"] == "kube-proxy"]
+    proxied(running)
+    edited = running.cluster
+    fresh = objects.kube_proxy(edited, environment={})
+    running.api.objects += [item for item in fresh if item["kind"] == "ConfigMap"]
+    assert before
+    assert replaces_proxies(planned(running, "control", "cp1"))
+    running.apply()
+    running.forget()
+    assert not replaces_proxies(planned(running, "control", "cp1"))

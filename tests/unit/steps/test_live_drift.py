@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,10 @@ from kubeadm_py.model import live
 from kubeadm_py.model.actions import ApplyObjects, Late, RunScript
 from kubeadm_py.model.cluster import CONTROL_PLANE_TAINT, Taint
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import applied, certs, cluster_objects, mark_node, object_groups
 
-PROXY = "ConfigMap kube-system/kube-proxy"
+PROXY, DAEMON = "ConfigMap kube-system/kube-proxy", "DaemonSet kube-system/kube-proxy"
 
 
 @pytest.fixture
@@ -82,9 +84,24 @@ class TestObjects:
         assert len(planned(changed)[0].objects) > 1, "without an answer the whole group is"
 
     def test_a_group_that_is_already_so_is_only_noted(self, after, there):
-        changed = replace(after, cluster=replace(after.cluster, kube_proxy_config={"mode": "nftables"}))
+        changed = replace(after, cluster=replace(after.cluster, kubelet_config={"maxPods": 99}))
         [note] = cluster_objects.plan(replace(changed, live=LiveObjects(there)))
         assert note.title == "note what was applied"
+
+    def test_pods_of_kube_proxy_that_have_read_it_are_left_alone(self, after, there):
+        changed = replace(after, cluster=replace(after.cluster, kube_proxy_config={"mode": "nftables"}))
+        roll = next(
+            action
+            for action in cluster_objects.plan(replace(changed, live=LiveObjects(there)))
+            if isinstance(action, RunScript)
+        )
+        digest = re.search(rf'{CONFIG_ANNOTATION}": "([0-9a-f]{{16}})"', roll.script)[1]
+        daemon = there[DAEMON]
+        for read, rolled in ((digest, False), (f"{digest}-20261201000000", False), ("0" * 16, True)):
+            template = {"metadata": {"annotations": {CONFIG_ANNOTATION: read}}}
+            now = {**there, DAEMON: {**daemon, "spec": {**daemon["spec"], "template": template}}}
+            actions = cluster_objects.plan(replace(changed, live=LiveObjects(now)))
+            assert any(isinstance(action, RunScript) for action in actions) is rolled
 
     def test_what_is_made_late_can_be_compared(self, after, there):
         assert "ConfigMap kube-public/cluster-info" in there
