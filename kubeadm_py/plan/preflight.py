@@ -12,6 +12,7 @@ from kubeadm_py.facts.parse import public_key_sha256
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Finding, Gate, Severity
+from kubeadm_py.model.host_needs import HostRequirements
 from kubeadm_py.plan.reach import before_the_cluster
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight import run as preflight
@@ -52,7 +53,8 @@ def contexts(
                 member=member,
                 all_facts=all_facts,
                 reach=(reach or {}).get(name, {}),
-                needs=needs,
+                # Hosts of etcd alone run no pod of any add-on.
+                needs=HostRequirements() if node.role is Role.ETCD else needs,
                 vip_answers=vip,
                 balancer_answers=balancer,
                 moving=moving,

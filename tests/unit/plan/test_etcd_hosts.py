@@ -10,9 +10,10 @@ from cryptography import x509
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.cluster import AddonRequest, Role
 from kubeadm_py.plan import join
 from kubeadm_py.plan.run import RunFailedError
+from kubeadm_py.preflight.run import PreflightRefused
 
 from .conftest import etcd_apart
 
@@ -178,3 +179,16 @@ def test_init_and_join_send_to_apply(world):
     run = world.a_run("join")
     with pytest.raises(UsageError, match="e1: a host of role etcd is no node"):
         join.join(run, [world.cluster.node("e1")])
+
+
+def test_hosts_that_run_no_pods_need_nothing_of_what_add_ons_need(make_world):
+    world = make_world(
+        workers=1,
+        etcd_hosts=3,
+        control_plane_endpoint="api.demo.internal:6443",
+        addons=(AddonRequest("nfs-volumes"),),
+    )
+    with pytest.raises(PreflightRefused) as caught:
+        world.apply()
+    asked = {each.host for each in caught.value.findings if each.check in ("AddonCommands", "KernelModules")}
+    assert asked == {"cp1", "w1"}
