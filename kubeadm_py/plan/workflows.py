@@ -76,6 +76,7 @@ _CHANGING = (
     endpoint.STEP,
     kubelet_start.STEP,
     wait_control_plane.STEP,
+    static_pods.STEP_FOLLOWING,
     certs.STEP_SERVED,
 )
 _CONTROL_PLANE = (

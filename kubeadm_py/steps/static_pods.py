@@ -13,6 +13,7 @@ from kubeadm_py.render.static_pods import COMPONENTS, ETCD, manifests
 from kubeadm_py.steps import certs, etcd_birth
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 
+_API_SERVER = "kube-apiserver"
 _REPLACE = """systemctl stop kubelet.service
 for name in {names}; do
   pods=$(crictl pods --namespace kube-system --label "component=$name" -q)
@@ -39,9 +40,26 @@ def plan(ctx: StepContext) -> list[Action]:
     return _components(ctx, _manifests(ctx, COMPONENTS))
 
 
-def plan_parts(ctx: StepContext) -> list[Action]:
-    """Write the manifests of those components whose part of init's phase is to be done."""
-    wanted = [name for name in COMPONENTS if ctx.phases.wants(f"control-plane/{name.removeprefix('kube-')}")]
+def plan_first(ctx: StepContext) -> list[Action]:
+    """Write the manifests of those components whose part of init's phase is to be done.
+
+    On a host that begins, the API server comes alone: the others have nobody to ask before it answers, and
+    would take the processor from what they wait for.
+    """
+    return _parts(ctx, [_API_SERVER] if _begins(ctx) else COMPONENTS)
+
+
+def plan_following(ctx: StepContext) -> list[Action]:
+    """Write the manifests of the others on a host that begins, once its API server answers."""
+    return _parts(ctx, [name for name in COMPONENTS if name != _API_SERVER]) if _begins(ctx) else []
+
+
+def _begins(ctx: StepContext) -> bool:
+    return f"{paths.MANIFESTS_DIR}/{_API_SERVER}.yaml" not in ctx.facts.files
+
+
+def _parts(ctx: StepContext, names: Iterable[str]) -> list[Action]:
+    wanted = [name for name in names if ctx.phases.wants(f"control-plane/{name.removeprefix('kube-')}")]
     return _components(ctx, _manifests(ctx, wanted))
 
 
@@ -102,4 +120,7 @@ def _manifests(ctx: StepContext, wanted: Collection[str]) -> list[FileSpec]:
 
 
 STEP_ETCD = Step("etcd", "etcd", plan_etcd, phase="etcd/local")
-STEP = Step("control-plane", "static pods", plan_parts, phase="control-plane")
+STEP = Step("control-plane", "static pods", plan_first, phase="control-plane")
+STEP_FOLLOWING = Step(
+    "control-plane-following", "static pods that ask the API", plan_following, phase="control-plane"
+)

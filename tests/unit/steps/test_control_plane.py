@@ -95,6 +95,17 @@ class TestStaticPods:
         assert static_pods.plan_etcd(after) == []
         assert static_pods.plan(after) == []
 
+    def test_a_host_that_begins_gets_its_api_server_first(self, control_plane, carry):
+        (first,) = written(static_pods.plan_first(control_plane))
+        following = written(static_pods.plan_following(control_plane))
+        assert first == f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml"
+        assert [first, *following] == written(static_pods.plan(control_plane))
+
+    def test_what_a_run_that_was_killed_left_out_is_written_at_once(self, control_plane, carry):
+        after = carry(control_plane, static_pods.plan_first(control_plane))
+        assert written(static_pods.plan_first(after)) == written(static_pods.plan_following(control_plane))
+        assert static_pods.plan_following(after) == []
+
     def test_only_what_changed_is_written(self, control_plane, carry):
         after = carry(
             control_plane, [*static_pods.plan_etcd(control_plane), *static_pods.plan(control_plane)]
