@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.process import LabError
@@ -57,47 +57,66 @@ def spent(command: Sequence[str]) -> Spent:
 def until_ready(
     control_plane: Node, names: Sequence[str], start: Callable[[], object], timeout: float
 ) -> float:
-    """Call `start` and return the seconds until all named nodes are Ready, as a watch on the API sees it.
+    """Call `start` and return the seconds until all named nodes are Ready; the API answers already."""
+    watch = ReadyWatch(control_plane, names)
+    try:
+        watch.begin(30)
+        started = time.monotonic()
+        start()
+        return watch.wait(timeout) - started
+    finally:
+        watch.end()
+
+
+class ReadyWatch:
+    """Note when nodes are Ready, as a watch on the API sees it.
 
     One watch costs the machine nothing while it waits; polling would slow down what is measured.
     """
-    watch = subprocess.Popen(
-        [
-            *("docker", "exec", control_plane.container),
-            *("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"),
-            *("get", "nodes", "--watch", "-o", f"jsonpath={_READY}"),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    missing = set(names)
-    ready_at = 0.0
-    connected = threading.Event()
-    all_ready = threading.Event()
 
-    def follow() -> None:
-        nonlocal ready_at
-        assert watch.stdout is not None
-        for line in watch.stdout:
+    def __init__(self, control_plane: Node, names: Sequence[str]) -> None:
+        self._control_plane = control_plane
+        self._missing = set(names)
+        self._connected, self._all_ready = threading.Event(), threading.Event()
+        self._at = 0.0
+        self._watch: subprocess.Popen[str] | None = None
+
+    def begin(self, timeout: float) -> None:
+        """Begin to watch an API that answers; return once it listed a node."""
+        self._watch = subprocess.Popen(
+            [
+                *("docker", "exec", self._control_plane.container),
+                # The other one may nothing before the first objects are there.
+                *("kubectl", "--kubeconfig", "/etc/kubernetes/super-admin.conf"),
+                *("get", "nodes", "--watch", "-o", f"jsonpath={_READY}"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._follow, args=(self._watch.stdout,), daemon=True).start()
+        if not self._connected.wait(timeout):
+            raise LabError(f"the watch on nodes did not begin within {timeout:g} s")
+
+    def _follow(self, lines: Iterable[str]) -> None:
+        for line in lines:
             # The control plane itself is listed first: the watch is there.
-            connected.set()
+            self._connected.set()
             name, _, status = line.strip().partition(" ")
             if status == "True":
-                missing.discard(name)
-            if not missing:
-                ready_at = time.monotonic()
-                all_ready.set()
+                self._missing.discard(name)
+            if not self._missing:
+                self._at = time.monotonic()
+                self._all_ready.set()
                 return
 
-    threading.Thread(target=follow, daemon=True).start()
-    try:
-        if not connected.wait(30):
-            raise LabError("the watch on nodes did not begin within 30 s")
-        started = time.monotonic()
-        start()
-        if not all_ready.wait(timeout):
-            raise LabError(f"not Ready after {timeout:g} s: {', '.join(sorted(missing))}")
-        return ready_at - started
-    finally:
-        watch.terminate()
-        watch.wait()
+    def wait(self, timeout: float) -> float:
+        """Return when (time.monotonic) the last of them was Ready; raise LabError after `timeout`."""
+        if not self._all_ready.wait(timeout):
+            raise LabError(f"not Ready after {timeout:g} s: {', '.join(sorted(self._missing))}")
+        return self._at
+
+    def end(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.terminate()
+            self._watch.wait()

@@ -19,6 +19,7 @@ from lab.process import LabError, say
 
 from bench.beside import LAB, Comparison, config_with, in_turns
 from bench.contestants import Kubeadm, Ours
+from bench.stopwatch import ReadyWatch
 
 CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2", "w3")
 LIGHT_NODES = 20
@@ -26,7 +27,6 @@ NOTHING_TO_DO_SECONDS = 3.0
 _WITHIN = 420.0
 _SETTLES = 30.0
 """Seconds that a cluster which has just come up goes on being busy with itself."""
-_READY = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,27 @@ def _moments(lab: Lab, start: Callable[[], object]) -> Moments:
     """Run something that makes a cluster, and look when its API servers answer and its nodes are Ready."""
     started = time.monotonic()
     answering: dict[str, float] = {}
+    leader = lab.node(CONTROL_PLANES[0])
+    watch = ReadyWatch(leader, (*CONTROL_PLANES, *WORKERS))
 
     def follow(address: str) -> None:
         while time.monotonic() < started + _WITHIN:
             if _answers(address):
                 answering[address] = time.monotonic() - started
-                return
+                break
             time.sleep(0.1)
+        if address in answering and address == leader.address:
+            watch.begin(_WITHIN)
 
     addresses = [lab.node(name).address for name in CONTROL_PLANES]
     threads = [threading.Thread(target=follow, args=(address,), daemon=True) for address in addresses]
     for thread in threads:
         thread.start()
-    start()
-    _wait_until_ready(lab)
-    ready = time.monotonic() - started
+    try:
+        start()
+        ready = watch.wait(_WITHIN) - started
+    finally:
+        watch.end()
     for thread in threads:
         thread.join()
     if len(answering) < len(addresses):
@@ -107,27 +113,6 @@ def _answers(address: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def _wait_until_ready(lab: Lab) -> None:
-    deadline = time.monotonic() + _WITHIN
-    wanted = len(CONTROL_PLANES) + len(WORKERS)
-    command = [
-        "kubectl",
-        "--kubeconfig",
-        "/etc/kubernetes/admin.conf",
-        "get",
-        "nodes",
-        "-o",
-        f"jsonpath={_READY}",
-    ]
-    while True:
-        said = nodes.exec(lab.node("cp1"), command, check=False).stdout.split()
-        if said.count("True") == wanted:
-            return
-        if time.monotonic() > deadline:
-            raise LabError(f"{said.count('True')} of {wanted} nodes are Ready after {_WITHIN:.0f} s")
-        time.sleep(0.2)
 
 
 class _Script:
