@@ -9,27 +9,21 @@ from functools import cached_property
 from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
-from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node
-from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import CLEANUP_NODE, PREFLIGHT, REMOVE_ETCD_MEMBER, RESET, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.plan import farewell, leaving, phases, preflight
+from kubeadm_py.plan import farewell, leaving, phases, reset_doubts
 from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.farewell import Farewell
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.preflight import run as preflight_run
-from kubeadm_py.preflight.checks import privilege
-from kubeadm_py.steps import etcd_birth, kubeadm_made, leave, reset_left, reset_network
+from kubeadm_py.steps import kubeadm_made, leave, reset_left, reset_network
 from kubeadm_py.steps import reset as steps
 from kubeadm_py.steps.reset import ResetHost
 
-UNNAMED = "kubernetes"
-"""The name in the inventory of a host whose cluster nobody named: it tells nothing."""
 _BY_KUBEADM = "kubeadm made this node: what its own reset removes goes, and the pod network's links and rules"
 PARTS = ("system", "files", "network", "units", "containers")
 """What a reset asks of the probe."""
@@ -92,9 +86,9 @@ class _Reset:
         self._look()
         self._name()
         self.reached = tuple(run.sessions)
-        _refuse_foreign(run)
+        reset_doubts.refuse_foreign(run)
         if chosen.wants(PREFLIGHT):
-            _check(run)
+            reset_doubts.check(run)
         report = self._plan(chosen)
         if options.dry_run or report.plan.empty:
             self._tell_unreached("nothing was removed")
@@ -146,7 +140,7 @@ class _Reset:
             leave_etcd = leaving.plan(run, self.targets)
             self._warn_of_silence(leave_etcd)
         elif chosen.wants(CLEANUP_NODE):
-            _warn_of_members(run)
+            reset_doubts.warn_of_members(run)
         plans, forgets = [], []
         for name in self.reached:
             host = self._host(name, chosen)
@@ -226,7 +220,7 @@ class _Reset:
                 self.run.warn(
                     "etcd does not answer: if others of its cluster live, they go on counting its vote",
                     name,
-                    _removal(self.run, name),
+                    reset_doubts.removal(self.run, name),
                 )
 
     def _carry_out(self, report: ResetReport) -> None:
@@ -263,53 +257,3 @@ class _Reset:
 def _is_cleaned(stage: Stage, name: str) -> bool:
     done = next(host for host in stage.hosts if host.host == name)
     return any(step.step == CLEANUP_NODE for step in done.steps)
-
-
-def _check(run: Run) -> None:
-    """Refuse without root, as kubeadm's preflight of reset does: its one check."""
-    ignored = run.options.ignore_preflight_errors | run.cluster.reset.ignore_preflight_errors
-    contexts = preflight.contexts(run, list(run.sessions), verb="join")
-    found = preflight_run.run(Gate.HOST, contexts, ignore=ignored, checks=privilege.CHECKS)
-    run.report_findings(found)
-    preflight.refuse(found, hosts=len(contexts), gate=Gate.HOST)
-
-
-def _removal(run: Run, name: str) -> str:
-    """Return what to type to take a member out whose host is gone."""
-    if run.config_name:
-        return f"kubeadm-py remove {name} --config {run.config_name}"
-    return "on a control plane that lives: etcdctl member list, etcdctl member remove ID"
-
-
-def _warn_of_members(run: Run) -> None:
-    """Say before the question where an etcd member would stay behind in a cluster that goes on."""
-    cluster = run.cluster
-    staying = [node for node in cluster.etcd_members if node.name not in run.sessions]
-    for name, session in run.sessions.items():
-        if staying and etcd_birth.MANIFEST in session.facts.files:
-            run.warn(
-                "this host's etcd member stays in the cluster, where it costs a vote",
-                name,
-                _removal(run, name),
-            )
-
-
-def _refuse_foreign(run: Run) -> None:
-    """Refuse hosts that another cluster's config prepared: an old file may name addresses that moved on."""
-    own = (run.cluster.name, run.cluster.cluster_name, UNNAMED, "")
-    errors: list[KubeadmPyError] = [
-        UsageError(
-            f"this host belongs to the cluster {session.inventory.cluster}, not to {run.cluster.name}",
-            host=name,
-            fix=f"use that cluster's config, or name it alone: kubeadm-py reset --host {_login(session)}",
-        )
-        for name, session in run.sessions.items()
-        if run.config_name and session.inventory.cluster not in own
-    ]
-    if errors:
-        raise RunFailedError(errors)
-
-
-def _login(session: Session) -> str:
-    ssh = session.node.ssh
-    return f"{ssh.user}@{ssh.host}" if ssh is not None and ssh.user else session.node.address
