@@ -17,6 +17,8 @@ from kubeadm_py.config.removed_flags import UNUSABLE_FLAGS, removed
 from kubeadm_py.config.removed_values import (
     AUTHORIZATION_MODES,
     CLOUD_PROVIDERS,
+    GONE_FEATURE_GATES,
+    GONE_SINCE,
     REMOVED_ADMISSION_PLUGINS,
     REMOVED_FEATURE_GATES,
 )
@@ -147,6 +149,8 @@ def check_gates(
 
 def why_not_gate(name: str, version: Version) -> str:
     """Say in which release a component's feature gate went; empty where it is not known to be gone."""
+    if name in GONE_FEATURE_GATES and (version.major, version.minor) >= GONE_SINCE:
+        return f"{version.minor_text} has no feature gate {name} any more{LEAVE_OUT}"
     last = REMOVED_FEATURE_GATES.get(name)
     if last is None or (version.major, version.minor) <= tuple(int(part) for part in last.split(".")):
         return ""

@@ -98,3 +98,27 @@ REMOVED_FEATURE_GATES = {gate: release for release, gates in _LAST_WITH.items() 
 
 Each was put to kube-apiserver 1.36.3, which does not know it.
 """
+_GONE = """
+    APIListChunking APIPriorityAndFairness AdmissionWebhookMatchConditions AggregatedDiscoveryEndpoint
+    AllowServiceLBStatusOnNonLB AppArmor AppArmorFields CPUManager CSIMigrationAzureFile
+    CSIMigrationPortworx CSIMigrationRBD CSINodeExpandSecret CloudDualStackNodeIPs ComponentSLIs
+    ConsistentHTTPGetHandlers CustomResourceValidationExpressions DRAControlPlaneController
+    DefaultHostNetworkHostPortsInPodTemplates DevicePluginCDIDevices DisableCloudProviders
+    DisableKubeletCloudCredentialProviders EfficientWatchResumption ElasticIndexedJob ExpandedDNSConfig
+    ExperimentalHostUserNamespaceDefaulting HPAContainerMetrics IPTablesOwnershipCleanup
+    InTreePluginAWSUnregister InTreePluginAzureDiskUnregister InTreePluginAzureFileUnregister
+    InTreePluginGCEUnregister InTreePluginOpenStackUnregister InTreePluginPortworxUnregister
+    InTreePluginRBDUnregister InTreePluginvSphereUnregister JobPodFailurePolicy JobReadyPods KMSv2
+    KMSv2KDF KubeProxyDrainingTerminatingNodes KubeletPodResources KubeletPodResourcesGetAllocatable
+    LegacyServiceAccountTokenCleanUp LegacyServiceAccountTokenTracking LoadBalancerIPMode MemoryManager
+    MinDomainsInPodTopologySpread NewVolumeManagerReconstruction NodeOutOfServiceVolumeDetach
+    PersistentVolumeLastPhaseTransitionTime PodDisruptionConditions PodHostIPs PodIndexLabel
+    ProxyTerminatingEndpoints ReadWriteOncePod RemainingItemCount RemoveSelfLink SecurityContextDeny
+    ServerSideApply ServerSideFieldValidation ServiceNodePortStaticSubrange ServiceTrafficDistribution
+    SizeMemoryBackedVolumes SkipReadOnlyValidationGCE StableLoadBalancerNodeSet StatefulSetAutoDeletePVC
+    StatefulSetStartOrdinal TopologyAwareHints ValidatingAdmissionPolicy VolumeCapacityPriority
+    WatchBookmark ZeroLimitedNominalConcurrencyShares
+"""
+GONE_SINCE = (1, 36)
+GONE_FEATURE_GATES = frozenset(_GONE.split())
+"""Further gates of earlier releases that kube-apiserver 1.36.3 does not know, whenever they went."""

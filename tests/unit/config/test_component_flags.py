@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 from flagtables.__main__ import is_known, names_in_help
@@ -12,6 +13,7 @@ from kubeadm_py.config import removed_values
 from kubeadm_py.config.check_flags import why_not_flag, why_not_gates, why_not_value
 from kubeadm_py.config.component_flags import COMPONENTS, admission_plugins, flags_of
 from kubeadm_py.config.removed_flags import REMOVED_FLAGS, UNUSABLE_FLAGS, removed
+from kubeadm_py.config.removed_values import GONE_FEATURE_GATES, REMOVED_FEATURE_GATES
 from kubeadm_py.model.versions import DEFAULT_MINOR, RELEASES, Version
 
 NOW = Version.parse(RELEASES[DEFAULT_MINOR].default_patch)
@@ -41,6 +43,18 @@ def test_removed_flags_are_in_no_table_and_what_replaces_them_is(component: str)
     for gone in REMOVED_FLAGS[component].values():
         assert gone.instead()
         assert re.fullmatch(r"(\d\.\d+)?", gone.release)
+
+
+def test_the_binary_knows_no_gate_that_is_gone() -> None:
+    found = components.load()["kubernetes"]
+    binary = gobuild.built(found) / "kube-apiserver"
+    if not binary.is_file() or found.version != str(NOW):
+        pytest.skip("the lab has not built this component here")
+    for gate in [*sorted(GONE_FEATURE_GATES)[::8], *sorted(REMOVED_FEATURE_GATES)[::20]]:
+        ended = subprocess.run(
+            [binary, f"--feature-gates={gate}=true", "--version"], capture_output=True, text=True, check=False
+        )
+        assert f"unrecognized feature gate: {gate}" in ended.stderr
 
 
 def test_removed_plugins_are_none_of_the_plugins() -> None:
@@ -128,6 +142,8 @@ def test_a_release_without_a_table_refuses_only_what_is_known_to_be_gone() -> No
         ("kube-controller-manager", "cloud-provider", "external", "aws|openstack", "external is accepted"),
         ("kube-controller-manager", "feature-gates", "AllAlpha=true", "AllAlpha=true,CSIMigration=true",
          "there is no feature gate CSIMigration after 1.26"),
+        ("kubelet", "feature-gates", "NodeSwap=true", "CPUManager=true|ReadWriteOncePod=false",
+         "1.36 has no feature gate"),
         ("kubelet", "node-labels", "a=b,c=d", "", ""),
     ],
 )  # fmt: skip
@@ -142,3 +158,15 @@ def test_gates_that_are_known_still_or_not_at_all_are_the_components_own_affair(
     assert why_not_gates("kube:SomethingNew=true", NOW) == ""
     assert "after 1.28" in why_not_gates("kube:SeccompDefault=true", NOW)
     assert why_not_gates("SeccompDefault=true", Version(1, 28, 0)) == ""
+
+
+def test_a_gate_that_went_with_an_unknown_release_is_left_to_older_ones() -> None:
+    value = "ServerSideApply=true"
+    assert "1.36 has no feature gate ServerSideApply any more" in why_not_value(
+        "kube-apiserver", "feature-gates", value, Version(1, 36, 3)
+    )
+    assert why_not_value("kube-apiserver", "feature-gates", value, Version(1, 35, 4)) == ""
+
+
+def test_no_gate_is_gone_twice() -> None:
+    assert not GONE_FEATURE_GATES & set(REMOVED_FEATURE_GATES)
