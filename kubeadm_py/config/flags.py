@@ -197,7 +197,8 @@ def from_join_flags(
             (*by_token, "unsafeSkipCAVerification"): unsafe_skip_ca_verification,
         }
         if discovery_file:
-            problems.error(join, ("discovery",), "API:PORT and --discovery-file are both given; keep one")
+            message = "API:PORT and --discovery-file are both given; keep one of them"
+            problems.error(join, ("discovery",), message)
     elif not discovery_file:
         message = "missing; name the API as host:port, or give --discovery-file"
         problems.error(join, ("discovery",), message)

@@ -28,7 +28,7 @@ def test_a_discovery_file_beside_an_address_is_told_by_what_was_typed() -> None:
     with pytest.raises(ConfigError) as error:
         from_join_flags("10.0.0.1:6443", discovery_file="/nowhere")
     assert problems(error) == {
-        "api-server-endpoint": "API:PORT and --discovery-file are both given; keep one"
+        "api-server-endpoint": "API:PORT and --discovery-file are both given; keep one of them"
     }
 
 
