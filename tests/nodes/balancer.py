@@ -31,6 +31,7 @@ Wants=containerd.service
 [Service]
 Restart=always
 RestartSec=1
+TimeoutStopSec=3
 ExecStartPre=-/usr/bin/env ctr -n lb tasks kill --signal SIGKILL lb
 ExecStartPre=-/usr/bin/env ctr -n lb tasks delete lb
 ExecStartPre=-/usr/bin/env ctr -n lb containers delete lb
