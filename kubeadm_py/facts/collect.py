@@ -72,7 +72,7 @@ def probe_script(
         "SYSCTLS": [name.replace(".", "/") for name in (*host_settings.PROBED_SYSCTLS, *_OTHER_SYSCTLS)],
         "OPTIONS": kernel.probed_options(),
         "MODULES": kernel.MODULE_OPTIONS,
-        "COMMANDS": [" ".join(host_needs.PROBED_COMMANDS)],
+        "COMMANDS": host_needs.PROBED_COMMANDS,
         "UNITS": dict.fromkeys([*host_settings.PROBED_UNITS, *foreign.FOREIGN_UNITS, *units]),
         "ETCD": etcd.endpoints,
         "NAMES": names,

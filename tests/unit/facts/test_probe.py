@@ -16,7 +16,7 @@ import pytest
 
 from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_of, probe_script
 from kubeadm_py.facts.parse import parse
-from kubeadm_py.model import host_settings, paths
+from kubeadm_py.model import host_needs, host_settings, paths
 from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
@@ -283,6 +283,21 @@ def test_the_probe_answers_in_any_environment(shell: list[str], environment: dic
     assert facts.uid == os.geteuid()
     assert facts.cpus >= 1
     assert "mount" in facts.executables
+
+
+def test_every_program_that_addons_may_need_is_found(tmp_path: Path) -> None:
+    for name in host_needs.PROBED_COMMANDS:
+        (tmp_path / name).touch(0o755)
+    done = subprocess.run(
+        [*PRESENT[0], "-s"],
+        input=PROBE_TEXT,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    facts = parse(done.stdout, round_trip=0.0, operator_clock=0.0)
+    assert set(host_needs.PROBED_COMMANDS) <= set(facts.executables)
 
 
 def test_proxies_are_told_without_their_passwords() -> None:
