@@ -20,7 +20,7 @@ from kubeadm_py.render.static_pods import MANIFEST_MODE
 HAPROXY = "haproxy"
 KEEPALIVED = "keepalived"
 CONFIG_ANNOTATION = "kubeadm-py.io/config-sha256"
-"""On a static pod, of what it reads at start: the kubelet replaces the pod when it changes."""
+"""On a pod, of what it reads at start only: the pod is replaced when it changes."""
 
 _KEEPALIVED_RUN = "/run/keepalived"
 _NOBODY = 65534
@@ -100,12 +100,13 @@ def _haproxy(cluster: ResolvedCluster, node: Node, binds: Iterable[str]) -> list
     )
     read = FileSpec(paths.HAPROXY_CONFIG, config.encode())
     low = any(int(place.rpartition(":")[2]) < _FIRST_FREE_PORT for place in places)
-    mounted = [_file("config", read.path), _file("ca", _ca(cluster, node))]
+    folder = posixpath.dirname(read.path)
+    # A file that is mounted by itself stays the old one when it is replaced.
+    mounted = [HostPath("config", folder, folder, "Directory"), _file("ca", _ca(cluster, node))]
     pod = engine.render_yaml(
         "static-pods/haproxy.yaml.j2",
-        annotations=_annotations([read]),
         image=images.haproxy_image(cluster),
-        command=["haproxy", "-db", "-f", read.path],
+        command=["sh", "-c", engine.render_text("endpoint/run-haproxy.j2", config=read.path)],
         user=0 if low else _NOBODY,
         capabilities={"drop": ["ALL"], **({"add": ["NET_BIND_SERVICE"]} if low else {})},
         health_port=ports.BALANCER_HEALTH,

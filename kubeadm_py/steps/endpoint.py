@@ -41,7 +41,8 @@ fi"""
 def plan(ctx: StepContext) -> list[Action]:
     """Write what is missing or changed, and remove what another endpoint once needed.
 
-    The kubelet replaces a pod whose manifest changed; a manifest names the digest of what its pod reads.
+    The kubelet replaces a pod whose manifest changed; keepalived's names the digest of what it reads. haproxy
+    sees by itself that its configuration changed, and nobody who asks by it notices.
     While the endpoint is moving nothing is removed: the old way to the API is still in use.
     """
     wanted = rendered.files(ctx.cluster, ctx.node, ctx.facts, moving=ctx.moving)

@@ -144,21 +144,35 @@ def test_balancer_is_nobody_but_for_a_low_port() -> None:
     assert context(low) == (0, {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]})
 
 
-def annotation(of: ResolvedCluster, host: str, pod: str) -> str:
-    document = yaml.safe_load(written(of, host)[f"{MANIFESTS}/{pod}.yaml"])
-    digest: str = document["metadata"]["annotations"][endpoint.CONFIG_ANNOTATION]
-    return digest
+def without_cp3(of: ResolvedCluster) -> ResolvedCluster:
+    return replace(of, nodes=tuple(node for node in of.nodes if node.name != "cp3"))
 
 
-@pytest.mark.parametrize(
-    ("of", "host", "pod"),
-    [(NODE_LOCAL, "w1", "haproxy"), (BALANCED, "cp1", "haproxy"), (VIP, "cp1", "keepalived")],
-)
-def test_pod_rolls_when_the_control_planes_change(of: ResolvedCluster, host: str, pod: str) -> None:
-    fewer = replace(of, nodes=tuple(node for node in of.nodes if node.name != "cp3"))
-    more_workers = replace(of, nodes=(*of.nodes, Node("w2", Role.WORKER, ("10.0.0.22",))))
-    assert annotation(fewer, host, pod) != annotation(of, host, pod)
-    assert annotation(more_workers, host, pod) == annotation(of, host, pod)
+def with_w2(of: ResolvedCluster) -> ResolvedCluster:
+    return replace(of, nodes=(*of.nodes, Node("w2", Role.WORKER, ("10.0.0.22",))))
+
+
+@pytest.mark.parametrize(("of", "host"), [(NODE_LOCAL, "w1"), (BALANCED, "cp1")])
+def test_a_balancer_reads_anew_what_changed_and_its_pod_stays(of: ResolvedCluster, host: str) -> None:
+    before, after = written(of, host), written(without_cp3(of), host)
+    assert after[paths.HAPROXY_CONFIG] != before[paths.HAPROXY_CONFIG]
+    manifest = f"{MANIFESTS}/haproxy.yaml"
+    assert after[manifest] == before[manifest]
+    assert written(with_w2(of), host)[paths.HAPROXY_CONFIG] == before[paths.HAPROXY_CONFIG]
+    pod = yaml.safe_load(before[manifest])
+    # Of a file that is mounted by itself the container goes on seeing what it was replaced by.
+    assert {"name": "config", "mountPath": "/etc/kubernetes/haproxy", "readOnly": True} in pod["spec"][
+        "containers"
+    ][0]["volumeMounts"]
+
+
+def test_keepalived_is_replaced_when_the_control_planes_change() -> None:
+    def digest(of: ResolvedCluster) -> str:
+        document = yaml.safe_load(written(of, "cp1")[f"{MANIFESTS}/keepalived.yaml"])
+        return str(document["metadata"]["annotations"][endpoint.CONFIG_ANNOTATION])
+
+    assert digest(without_cp3(VIP)) != digest(VIP)
+    assert digest(with_w2(VIP)) == digest(VIP)
 
 
 def test_vip_moves_between_equals() -> None:
