@@ -320,6 +320,21 @@ def test_the_script_asks_about_what_the_model_lists() -> None:
     assert PROBE_MARKER in PROBE_TEXT
 
 
+@pytest.mark.parametrize("shell", PRESENT, ids=" ".join)
+def test_every_program_that_add_ons_ask_for_is_found(shell: list[str], tmp_path: Path) -> None:
+    for name in host_needs.PROBED_COMMANDS:
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*shell, "-s"], input=PROBE_TEXT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    found = parse(done.stdout, round_trip=0.0, operator_clock=0.0).executables
+    assert {name: found.get(name) for name in host_needs.PROBED_COMMANDS} == {
+        name: str(tmp_path / name) for name in host_needs.PROBED_COMMANDS
+    }
+
+
 def test_values_from_outside_are_quoted() -> None:
     script = probe_script(extra_paths=["/a'; touch /tmp/x; '"], cri_socket="unix:///run/my.sock")
     assert """/a'"'"'; touch /tmp/x; '"'"''""" in script
