@@ -64,6 +64,7 @@ def ended(cluster: Cluster, name: str) -> str:
     return cluster.kubectl("logs", name, "-n", "default")
 
 
+@pytest.mark.runs_addon("local-volumes")
 def test_what_a_pod_writes_lies_in_the_directories_of_its_node(cluster):
     [worker] = cluster.workers
     apply(
