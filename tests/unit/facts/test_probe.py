@@ -285,21 +285,6 @@ def test_the_probe_answers_in_any_environment(shell: list[str], environment: dic
     assert "mount" in facts.executables
 
 
-def test_every_program_that_addons_may_need_is_found(tmp_path: Path) -> None:
-    for name in host_needs.PROBED_COMMANDS:
-        (tmp_path / name).touch(0o755)
-    done = subprocess.run(
-        [*PRESENT[0], "-s"],
-        input=PROBE_TEXT,
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    facts = parse(done.stdout, round_trip=0.0, operator_clock=0.0)
-    assert set(host_needs.PROBED_COMMANDS) <= set(facts.executables)
-
-
 def test_proxies_are_told_without_their_passwords() -> None:
     environment = {"HTTPS_PROXY": "http://me:hunter2@proxy:3128", "no_proxy": "10.0.0.0/8"}
     done = subprocess.run(
