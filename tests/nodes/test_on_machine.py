@@ -62,11 +62,13 @@ def machines(fleet, cli, tmp_path_factory):
     # Nobody can log in anywhere: whatever works, works without SSH, and without what packages do not bring.
     for node in machines:
         shell(node, "systemctl stop ssh.service ssh.socket")
-        shell(node, f"mkdir -p {HIDDEN}; for tool in {ETCD_TOOLS}; do mv $(command -v $tool) {HIDDEN}; done")
+        # Where no control plane ever was there are none.
+        hide = f"path=$(command -v $tool) && mv $path {HIDDEN} || :"
+        shell(node, f"mkdir -p {HIDDEN}; for tool in {ETCD_TOOLS}; do {hide}; done")
     yield machines
     for node in machines:
         shell(node, "systemctl start ssh.service")
-        shell(node, f"mv {HIDDEN}/* /usr/local/bin; rmdir {HIDDEN}")
+        shell(node, f"find {HIDDEN} -type f -exec mv -t /usr/local/bin {{}} +; rmdir {HIDDEN}")
         shell(node, f"rm -rf {onmachine.HOME} {onmachine.STATE} {CONFIG}")
 
 
