@@ -25,14 +25,11 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.engine.stage_script import OpenImages, StageScript
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths, typed
-from kubeadm_py.model.actions import FileSpec, Late, LocalFile, WriteFiles
+from kubeadm_py.model.actions import FileSpec, Late, LocalFile, Producer, WriteFiles
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.inventory import Inventory, settled
 from kubeadm_py.model.stages import HostPlan, Stage
 from kubeadm_py.transport.fanout import fan_out
-
-Producer = Callable[[str, Late], bytes]
-"""Make the content of a Late for the host of that name."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,20 @@ class Late:
     producer: str
     spec: Mapping[str, Any] = field(default_factory=dict)
     args: Any = None
+
+    @property
+    def said(self) -> str:
+        """Return what a plan shows of it."""
+        shown = (f"{key} {_value(value)}" for key, value in self.spec.items())
+        return ", ".join(shown) or "made when applied"
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+Producer = Callable[[str, Late], bytes]
+"""Make the content of a Late for the host of that name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.inventory import Inventory
 from kubeadm_py.addons.load import ResolvedAddon
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import kubectl, objects
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action
+from kubeadm_py.model.actions import Action, Producer
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki.keys import generate

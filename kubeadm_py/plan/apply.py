@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.parts import Outcome, Part
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
+from kubeadm_py.model.actions import Producer
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan import kube_proxy, kubelet_requests, moving, phases
+from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.build import build_stage, changes, once, together
 from kubeadm_py.plan.gates import Gates
 from kubeadm_py.plan.members import Members
@@ -36,7 +37,6 @@ from kubeadm_py.plan.workflows import (
     PREPARE,
     PROXY_RULES,
     StageDefinition,
-    ahead,
 )
 from kubeadm_py.render import engine
 from kubeadm_py.steps import (

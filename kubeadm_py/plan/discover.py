@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
 from kubeadm_py.engine.events import HostProgress, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Discovery, join_host_port, split_host_port
+from kubeadm_py.model.cluster import Discovery, split_host_port
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.kubeconfig import ClusterEntry
 from kubeadm_py.plan.run import Run
+from kubeadm_py.plan.servers import endpoint_of
 from kubeadm_py.token import discovery as tokens
 from kubeadm_py.token import errors, tls_bootstrap
 from kubeadm_py.token.cluster_info import Clock, Patience
@@ -178,21 +178,6 @@ def _as_bootstrapper(joined: JoinedCluster) -> ClusterEntry:
         client_certificate_pem=joined.client_certificate_pem,
         client_key=joined.client_key,
     )
-
-
-def endpoint_of(server: str) -> str:
-    """Return HOST:PORT of a server's URL; https without a port is 443, whatever API servers listen on."""
-    try:
-        parts = urlsplit(server)
-        port = parts.port or 443
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme != "https" or not parts.hostname or parts.path.strip("/"):
-        raise UsageError(
-            f"the cluster's server is {server!r}, which is not a URL like https://HOST:PORT",
-            fix="correct the server in the discovery file, or in ConfigMap kube-public/cluster-info",
-        )
-    return join_host_port(parts.hostname, port)
 
 
 def _sleep(run: Run, seconds: float) -> None:

@@ -156,13 +156,8 @@ def content_text(spec: FileSpec) -> str:
     """Say what a file will hold without saying a secret."""
     content = spec.content
     if isinstance(content, Late):
-        shown = (f"{key} {_value(value)}" for key, value in content.spec.items())
-        return ", ".join(shown) or "made when applied"
+        return content.said
     if isinstance(content, LocalFile):
         return f"{content.size} bytes, sha256 {content.sha256[:_HEX]}"
     secret = "secret, " if spec.secret else ""
     return f"{secret}{len(content)} bytes, sha256 {sha256(content)[:_HEX]}"
-
-
-def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

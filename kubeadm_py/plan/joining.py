@@ -22,14 +22,16 @@ from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import pem, presence
 from kubeadm_py.plan import control_plane_join, discover, key_pairs, kubelet_requests, preflight, reach
 from kubeadm_py.plan import leader as leaders
+from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.build import build_stage, changes, together
 from kubeadm_py.plan.leader import Leader
 from kubeadm_py.plan.live import as_joined
 from kubeadm_py.plan.producers import Adopt, joining_producers
 from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.servers import endpoint_of
 from kubeadm_py.plan.shared_keys import SharedKeys
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE, ahead
+from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
 from kubeadm_py.steps import (
@@ -222,7 +224,7 @@ class Joining:
         if leader is not None:
             session, endpoint = leader.session, leader.session.node.local_endpoint
         else:
-            session, endpoint = wanted[0], discover.endpoint_of(joined.server)
+            session, endpoint = wanted[0], endpoint_of(joined.server)
         names = [each.node.name for each in wanted]
         signed = discover.kubelet_credentials(session, endpoint, joined, names)
         return replace(joined, kubelet_credentials=signed)
@@ -358,7 +360,7 @@ class _Gates:
         tried = reach.survey(
             run,
             [name for name in names if name not in already],
-            endpoint=discover.endpoint_of(self.joined.server),
+            endpoint=endpoint_of(self.joined.server),
             leader=self.leader.session if self.leader else None,
         )
         self._gate(Gate.HOST, tried)

@@ -11,7 +11,7 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.versions import RELEASES, Version
-from kubeadm_py.plan import discover
+from kubeadm_py.plan.servers import endpoint_of
 
 _CLUSTER = "kubeadm-config"
 _KUBELET = "kubelet-config"
@@ -31,7 +31,7 @@ def as_joined(cluster: ResolvedCluster, joined: JoinedCluster) -> ResolvedCluste
     known = cluster.networking
     return replace(
         cluster,
-        control_plane_endpoint=cluster.control_plane_endpoint or discover.endpoint_of(joined.server),
+        control_plane_endpoint=cluster.control_plane_endpoint or endpoint_of(joined.server),
         kubernetes_version=_known_version(
             _text(live, "kubernetesVersion") or str(cluster.kubernetes_version)
         ),

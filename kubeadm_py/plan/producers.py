@@ -12,11 +12,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import LIVE_REPLICAS, Late
+from kubeadm_py.model.actions import LIVE_REPLICAS, Late, Producer
 from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.phases import EVERYTHING, Selection

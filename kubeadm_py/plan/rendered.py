@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.model.actions import (
     INITIAL_CLUSTER,
     ApplyObjects,
@@ -15,10 +14,10 @@ from kubeadm_py.model.actions import (
     FileSpec,
     Late,
     LocalFile,
+    Producer,
     WriteFiles,
 )
 from kubeadm_py.model.stages import Stage
-from kubeadm_py.plan.file_changes import content_text
 from kubeadm_py.steps import addon_objects, kubelet_start
 
 UNKNOWN_BEFORE_THE_JOIN = frozenset({kubelet_start.BOOTSTRAP_PRODUCER})
@@ -99,7 +98,7 @@ class Maker:
 
 
 def _not_yet(spec: FileSpec) -> bytes:
-    what = content_text(spec) if isinstance(spec.content, Late) else "the cluster's CA certificate"
+    what = spec.content.said if isinstance(spec.content, Late) else "the cluster's CA certificate"
     return f"# Known only when the host joins: {what}\n".encode()
 
 

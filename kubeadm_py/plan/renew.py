@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import ports
-from kubeadm_py.model.actions import RestartStaticPod
+from kubeadm_py.model.actions import Producer, RestartStaticPod
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import external, files, requests

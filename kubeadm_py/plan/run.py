@@ -22,13 +22,14 @@ from kubeadm_py.engine.events import (
     StageStarted,
     Timing,
 )
-from kubeadm_py.engine.execute import Executor, Producer
+from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
 from kubeadm_py.engine.stage_script import OpenImages
 from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, worst
 from kubeadm_py.facts.collect import probe_of
 from kubeadm_py.model import typed
+from kubeadm_py.model.actions import Producer
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Severity
 from kubeadm_py.transport.base import Host

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kubeadm_py.engine.execute import Producer
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.actions import Late
+from kubeadm_py.model.actions import Late, Producer
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact

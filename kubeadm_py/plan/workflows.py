@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kubeadm_py.engine.events import StageAhead, StagesAhead
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps import (
     addon_removal,
@@ -51,11 +50,6 @@ class StageDefinition:
     """The first of these steps, which together change what may be at work."""
     guard: Callable[[StepContext, Sequence[PlannedStep]], tuple[PlannedStep, ...]] = rolling.guarded
     """Puts around what they plan what is needed to take it back."""
-
-
-def ahead(*stages: StageDefinition) -> StagesAhead:
-    """Return the event that says which stages a run has before it."""
-    return StagesAhead(tuple(StageAhead(stage.id, stage.title) for stage in stages))
 
 
 PREPARE = StageDefinition(

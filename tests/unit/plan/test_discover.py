@@ -11,7 +11,8 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Discovery
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem
-from kubeadm_py.plan.discover import endpoint_of, is_ready
+from kubeadm_py.plan.discover import is_ready
+from kubeadm_py.plan.servers import endpoint_of
 
 TOKEN = Secret("abcdef.0123456789abcdef")
 
