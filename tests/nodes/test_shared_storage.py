@@ -77,6 +77,7 @@ def digest(cluster: Cluster, name: str, file: str) -> str:
     return in_pod(cluster, name, "sha256sum /data/$1 | cut -d' ' -f1", file)
 
 
+@pytest.mark.runs_addon("glusterfs")
 def test_a_claim_is_served_and_two_nodes_see_the_same_bytes(cluster, written):
     first, second = cluster.workers
     apply(cluster, CLAIM)
