@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -55,11 +56,16 @@ def judge(
     return verdict
 
 
-def actions(members: Sequence[Member], verdict: quorum.Verdict, etcdctl: str) -> list[Action]:
-    """Return what takes out those that leave, in the order of the verdict."""
+def actions(
+    members: Sequence[Member], verdict: quorum.Verdict, access: etcd.Access, timeout: str
+) -> list[Action]:
+    """Return what takes out those that leave, in the order of the verdict, on a host that has this access."""
+    etcdctl = etcd.command((), access, timeout=timeout)
+    client = access.certificate.removesuffix(".crt")
+    health = [shlex.join(["kpy_ask", client, access.ca, url, "/health"]) for url in access.endpoints]
     by_name = {member.name or member.id: member for member in members}
     leaving = [by_name[change.name] for change in verdict.order if change.leaves]
-    return [action for member in leaving for action in leave.leave_etcd(member, etcdctl)]
+    return [action for member in leaving for action in leave.leave_etcd(member, etcdctl, health)]
 
 
 def plan(run: Run, targets: Sequence[Node]) -> Leave:
@@ -103,8 +109,8 @@ def _judged(
     for warning in verdict.warnings:
         run.warn(warning)
     endpoints = [url for member in staying if member.healthy for url in member.client_urls]
-    command = _etcdctl(speaker, endpoints, f"{_seconds(run)}s")
-    step = PlannedStep(REMOVE_ETCD_MEMBER, "leave etcd", tuple(actions(members, verdict, command)))
+    planned = actions(members, verdict, _access(speaker, endpoints), f"{_seconds(run)}s")
+    step = PlannedStep(REMOVE_ETCD_MEMBER, "leave etcd", tuple(planned))
     return Leave((HostPlan(speaker.name, (step,)),))
 
 
@@ -130,7 +136,7 @@ def _members(run: Run, session: Session) -> list[Member]:
     flags = etcd_birth.manifest_flags(session.facts)
     hosts = (urlsplit(url).hostname for _, url in parse_members(flags.get("initial-cluster", "")))
     others = [f"https://{join_host_port(host, ports.ETCD_CLIENT)}" for host in hosts if host]
-    command = _etcdctl(session, [etcd.LOCAL, *others], "5s")
+    command = etcd.command((), _access(session, [etcd.LOCAL, *others]), timeout="5s")
     script = f"""# ask etcd who its members are
 {command} member list -w json || exit 1
 {command} endpoint health --cluster -w json 2>/dev/null || true
@@ -144,10 +150,10 @@ def _members(run: Run, session: Session) -> list[Member]:
     return etcd.members(listed, etcd.healthy(health)) if result.ok else []
 
 
-def _etcdctl(session: Session, endpoints: Sequence[str], timeout: str) -> str:
-    """Return an etcdctl command line without its words, with the certificates that the manifest names."""
+def _access(session: Session, endpoints: Sequence[str]) -> etcd.Access:
+    """Return the access of a host that has a member, with the certificates that its manifest names."""
     flags = etcd_birth.manifest_flags(session.facts)
     # .../pki/etcd/ca.crt
     authority = flags.get("trusted-ca-file", f"{paths.PKI_DIR}/etcd/ca.crt")
     folder = posixpath.dirname(posixpath.dirname(authority))
-    return etcd.command((), etcd.Access.of_member(folder, *dict.fromkeys(endpoints)), timeout=timeout)
+    return etcd.Access.of_member(folder, *dict.fromkeys(endpoints))

@@ -131,9 +131,12 @@ def _cannot_say(session: Session, said: Said) -> KubeadmPyError:
     )
 
 
+ETCD_TIMEOUT = "5s"
+
+
 def etcdctl(cluster: ResolvedCluster, *words: str) -> str:
     """Return an etcdctl command line for a control plane of this cluster."""
-    return etcd.command(words, etcd.Access.of_member(cluster.certificates_dir), timeout="5s")
+    return etcd.command(words, etcd.Access.of_member(cluster.certificates_dir), timeout=ETCD_TIMEOUT)
 
 
 def etcd_questions(cluster: ResolvedCluster) -> dict[str, str]:

@@ -10,6 +10,7 @@ from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.kube.etcd import Access
 from kubeadm_py.model import quorum
 from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
@@ -230,7 +231,12 @@ class Removal:
         drains: list[Action] = [
             leave.drain(name, server, self.wish.deadline, force=self.wish.force) for name in alive
         ]
-        leaves = leaving.actions(found.members, verdict, membership.etcdctl(cluster))
+        leaves = leaving.actions(
+            found.members,
+            verdict,
+            Access.of_member(cluster.certificates_dir),
+            membership.ETCD_TIMEOUT,
+        )
         forgets: list[Action] = [leave.forget(names, server)] if names else []
         by_stage = {
             "drain": _on(leader, "drain", drains),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import timedelta
 
 from kubeadm_py.model import paths
@@ -42,9 +43,14 @@ def drain(name: str, server: str, deadline: timedelta, *, force: bool) -> Action
     )
 
 
-def leave_etcd(member: Member, etcdctl: str) -> list[Action]:
-    """Take a member out and see that the others go on; `etcdctl` is a command line without its words."""
+def leave_etcd(member: Member, etcdctl: str, health: Sequence[str]) -> list[Action]:
+    """Take a member out and see that the others go on.
+
+    `etcdctl` is a command line without its words, `health` are commands that each ask one of them: the etcd
+    that has left ends, and with it the etcdctl that it lent.
+    """
     name = member.name or member.id
+    asked = "\n".join(f'{ask} || {{ echo "etcd is not well: $(kpy_last)"; return 1; }}' for ask in health)
     return [
         RunScript(
             f"remove etcd member {name}",
@@ -53,9 +59,7 @@ def leave_etcd(member: Member, etcdctl: str) -> list[Action]:
         ),
         Wait(
             "wait for etcd to agree again",
-            f"""answer=$({etcdctl} endpoint health 2>&1) && return 0
-kpy_last
-return 1""",
+            asked,
             HEALTH_DEADLINE,
             interval=0.5,
             logs=("etcd",),

@@ -238,6 +238,12 @@ class TestEtcd:
         assert f"member remove {member_id(three, 'cp2')}\n" in left
         asked = left.partition("--endpoints ")[2].partition(" ")[0]
         assert set(asked.split(",")) == {"https://10.0.0.11:2379", "https://10.0.0.13:2379"}
+        # The etcd that has left lends its etcdctl no more: what comes after needs none.
+        after = left.partition(f"member remove {member_id(three, 'cp2')}\n")[2]
+        assert "etcdctl" not in after
+        folder = "/etc/kubernetes/pki/etcd"
+        for url in ("https://10.0.0.11:2379", "https://10.0.0.13:2379"):
+            assert f"kpy_ask {folder}/healthcheck-client {folder}/ca.crt {url} /health" in after
         assert ours(cp2) == []
         (warning,) = [event.text for event in three.event(Notice) if event.level == "warning"]
         assert "etcd survives no further loss" in warning
