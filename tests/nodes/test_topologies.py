@@ -120,6 +120,53 @@ def test_every_path_port_and_name_of_its_own(cli, fleet, tmp_path):
     assert left == ["/etc/kubernetes/audit/policy.yaml"], "what the operator brought stays"
 
 
+# Nobody listens there: whatever asks it for the cluster's own traffic fails.
+PROXY = "http://127.0.0.1:9"
+
+
+@pytest.mark.long
+def test_hosts_that_reach_the_world_through_a_proxy(cli, fleet):
+    fleet.bare()
+    cp1, w1 = fleet.control_plane, fleet.node("w1")
+    apart = f"{cp1.address.rpartition('.')[0]}.0/24,10.96.0.0/12,10.244.0.0/16,.svc,.cluster.local"
+    variables = f"HTTPS_PROXY={PROXY}\nHTTP_PROXY={PROXY}\nNO_PROXY={apart}\n"
+    for node in (cp1, w1):
+        shell(node, "cat >>/etc/environment", stdin=variables)
+
+    def edit(kinds):
+        only(kinds, "cp1", "w1")
+        for host in kinds["Cluster"]["spec"]["hosts"]:
+            host["proxy"] = {"http": PROXY, "https": PROXY}
+
+    try:
+        config = fleet.variant("proxied", edit)
+        cluster = fleet.cluster(workers=1, config=config)
+        assert cluster.node_names() == ["cp1", "w1"]
+        for component in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+            pod = yaml.safe_load(shell(cp1, f"cat /etc/kubernetes/manifests/{component}.yaml"))
+            given = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"]}
+            assert given["HTTPS_PROXY"] == PROXY
+            assert given["NO_PROXY"] == apart
+        template = "{.spec.template.spec.containers[0].env[*].name}"
+        named = cluster.kubectl(
+            "get", "daemonset", "kube-proxy", "-n", "kube-system", "-o", f"jsonpath={template}"
+        )
+        assert {"HTTPS_PROXY", "NO_PROXY"} <= set(named.split())
+        for unit in ("containerd", "kubelet"):
+            running = shell(w1, f"tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value {unit})/environ")
+            values = dict(line.split("=", 1) for line in running.splitlines() if "=" in line)
+            assert values["HTTPS_PROXY"] == PROXY
+            assert {cp1.address, "10.96.0.0/12", "10.244.0.0/16"} <= set(values["NO_PROXY"].split(","))
+        cli.run("verify", "--config", config, "--level", "workloads")
+        assert "nothing changed" in cli.run("apply", "--config", config).out
+        fleet.reset("w1", "cp1")
+        left = shell(w1, "ls /etc/systemd/system/*.d/ 2>/dev/null || true")
+        assert "proxy" not in left
+    finally:
+        for node in (cp1, w1):
+            shell(node, "sed -i '/_PROXY=/d' /etc/environment")
+
+
 _AUTHORITY = """mkdir -p /srv/etcd && cd /srv/etcd
 openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=etcd-of-others \\
   2>/dev/null
