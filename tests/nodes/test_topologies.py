@@ -156,7 +156,7 @@ def test_hosts_that_reach_the_world_through_a_proxy(cli, fleet):
             running = shell(w1, f"tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value {unit})/environ")
             values = dict(line.split("=", 1) for line in running.splitlines() if "=" in line)
             assert values["HTTPS_PROXY"] == PROXY
-            assert {cp1.address, "10.96.0.0/12", "10.244.0.0/16"} <= set(values["NO_PROXY"].split(","))
+            assert {cp1.address, "10.244.0.0/16", ".svc"} <= set(values["NO_PROXY"].split(","))
         cli.run("verify", "--config", config, "--level", "workloads")
         assert "nothing changed" in cli.run("apply", "--config", config).out
         fleet.reset("w1", "cp1")
