@@ -18,6 +18,8 @@ from kubeadm_py.model.quorum import Member
 from kubeadm_py.plan.discover import is_ready
 from kubeadm_py.steps.etcd_cluster import peer_url
 
+ETCD_TIMEOUT = "5s"
+"""How long etcdctl may take for one command, as etcdctl reads it."""
 TIMEOUT_SECONDS = 60.0
 LISTED, _MEMBERS, _HEALTH = "listed", "members", "health"
 LISTING = ("get", "nodes,csr,configmaps", "-n", "kube-system", "-o", "json", "--show-managed-fields")
@@ -129,9 +131,6 @@ def _cannot_say(session: Session, said: Said) -> KubeadmPyError:
         details=said.error_lines(),
         fix="crictl ps -a     (on that host, as root); without a quorum of etcd nothing can be changed",
     )
-
-
-ETCD_TIMEOUT = "5s"
 
 
 def etcdctl(cluster: ResolvedCluster, *words: str) -> str:
