@@ -35,6 +35,7 @@ from kubeadm_py.plan.workflows import (
     JOIN_ETCD_HOST,
     JOIN_WORKER,
     PREPARE,
+    PROXY_READS,
     PROXY_RULES,
     StageDefinition,
 )
@@ -191,7 +192,9 @@ class _Apply:
     def _parts(self, outcome: Outcome) -> list[Part]:
         """List what happens; a host takes its parts in this order and waits for no more than they say."""
         members = self.members
-        keeping = kube_proxy.parts(members, self._checked) if kube_proxy.needed(members) else []
+        replacing = kube_proxy.needed(members)
+        keeping = [kube_proxy.before(members, self._checked)] if replacing else []
+        reading = [kube_proxy.behind(members, self._checked)] if replacing else []
         return [
             Part(
                 PREPARE.id,
@@ -221,7 +224,7 @@ class _Apply:
                 # Who joins, or moves, takes over what is there by then.
                 probe_after=bool(members.late) or members.moving,
             ),
-            *(moving.parts(members, self._checked) if members.moving else ()),
+            *(moving.parts(members, self._checked, reading) if members.moving else reading),
             Part(
                 JOIN_WORKER.id,
                 JOIN_WORKER.title,
@@ -270,14 +273,17 @@ class _Apply:
     def _as_it_is_now(self) -> tuple[Stage, ...]:
         """Plan all stages from what the hosts are like now."""
         members = self.members
+        replacing = kube_proxy.needed(members)
+        keeping = [kube_proxy.as_it_is_now(members, PROXY_RULES)] if replacing else []
+        reading = [kube_proxy.as_it_is_now(members, PROXY_READS)] if replacing else []
         return once(
             [
                 self._stage(PREPARE, tuple(self.run.sessions)),
                 *([self._stage(ETCD_HOSTS, members.etcd_hosts)] if members.etcd_hosts else ()),
                 *([self._stage(JOIN_ETCD_HOST, members.late_etcd_hosts)] if members.late_etcd_hosts else ()),
-                *(kube_proxy.as_it_is_now(members) if kube_proxy.needed(members) else ()),
+                *keeping,
                 self._stage(CONTROL_PLANES, members.control_planes),
-                *(moving.as_it_is_now(members) if members.moving else ()),
+                *(moving.as_it_is_now(members, reading) if members.moving else reading),
                 self._join_stage(self._later),
                 self._stage(FINISH, (members.leader.name,), present=self._later),
             ]

@@ -10,37 +10,58 @@ from kubeadm_py.plan import moving
 from kubeadm_py.plan.build import build_stage
 from kubeadm_py.plan.members import Members
 from kubeadm_py.plan.moving import Checked
-from kubeadm_py.plan.workflows import ENDPOINT_OBJECTS, PROXY_RULES
-from kubeadm_py.steps import cluster_objects
+from kubeadm_py.plan.workflows import (
+    CONTROL_PLANES,
+    ENDPOINT_OBJECTS,
+    PROXY_READS,
+    PROXY_RULES,
+    StageDefinition,
+)
+from kubeadm_py.steps import cluster_objects, proxy_reads
 
 
 def needed(members: Members) -> bool:
-    """Say whether this run replaces pods of kube-proxy that are at work.
+    """Say whether this run replaces pods of kube-proxy that are at work, or one that was cut off began to.
 
     Whether that changes their mode each host knows best: what an interrupted run, or a hand, has left need
     not be what the cluster's ConfigMap says.
     """
-    leader = members.leader.name
-    return members.running and cluster_objects.rolls_kube_proxy(members.context(leader, ENDPOINT_OBJECTS))
+    if not members.running:
+        return False
+    begun = any(
+        proxy_reads.AWAITED in members.run.sessions[name].facts.files for name in moving.hosts(members)
+    )
+    return begun or cluster_objects.rolls_kube_proxy(members.context(members.leader.name, ENDPOINT_OBJECTS))
 
 
-def parts(members: Members, checked: Checked) -> list[Part]:
+def before(members: Members, checked: Checked) -> Part:
     """Return what comes before kube-proxy's turn: all hosts that run it get ready."""
-    return [
-        Part(
-            PROXY_RULES.id,
-            PROXY_RULES.title,
-            moving.hosts(members),
-            lambda hosts: checked(_stage(members, hosts)),
-            together=True,
-        )
-    ]
+    return _part(members, checked, PROXY_RULES)
 
 
-def as_it_is_now(members: Members) -> tuple[Stage, ...]:
-    """Plan the same from what the hosts are like now."""
-    return (_stage(members, moving.hosts(members)),)
+def behind(members: Members, checked: Checked) -> Part:
+    """Return what comes behind it: each host makes sure of what its kube-proxy has read."""
+    replacing = ENDPOINT_OBJECTS if members.moving else CONTROL_PLANES
+    return _part(members, checked, PROXY_READS, after=(replacing.id,))
 
 
-def _stage(members: Members, hosts: Sequence[str]) -> Stage:
-    return build_stage(PROXY_RULES, [members.context(name, PROXY_RULES) for name in hosts])
+def as_it_is_now(members: Members, definition: StageDefinition) -> Stage:
+    """Plan either of both from what the hosts are like now."""
+    return _stage(members, definition, moving.hosts(members))
+
+
+def _part(
+    members: Members, checked: Checked, definition: StageDefinition, after: tuple[str, ...] = ()
+) -> Part:
+    return Part(
+        definition.id,
+        definition.title,
+        moving.hosts(members),
+        lambda hosts: checked(_stage(members, definition, hosts)),
+        together=True,
+        after=after,
+    )
+
+
+def _stage(members: Members, definition: StageDefinition, hosts: Sequence[str]) -> Stage:
+    return build_stage(definition, [members.context(name, definition) for name in hosts])

@@ -66,14 +66,19 @@ def needed(members: Members) -> bool:
     )
 
 
-def parts(members: Members, checked: Checked) -> list[Part]:
-    """List the stages of the move, each planned from what the one before has made."""
-    return [_part(members, definition, checked) for definition in MOVE]
+def parts(members: Members, checked: Checked, before_the_last: Sequence[Part] = ()) -> list[Part]:
+    """List the stages of the move, each planned from what the one before has made.
+
+    `before_the_last` is what has to be so on all hosts before the old way to the API goes.
+    """
+    *moves, last = [_part(members, definition, checked) for definition in MOVE]
+    return [*moves, *before_the_last, last]
 
 
-def as_it_is_now(members: Members) -> tuple[Stage, ...]:
+def as_it_is_now(members: Members, before_the_last: Sequence[Stage] = ()) -> tuple[Stage, ...]:
     """Plan the stages of the move from what the hosts are like now."""
-    return tuple(_stage(members, definition, hosts(members)) for definition in MOVE)
+    *moves, last = [_stage(members, definition, hosts(members)) for definition in MOVE]
+    return (*moves, *before_the_last, last)
 
 
 def _part(members: Members, definition: StageDefinition, checked: Checked) -> Part:

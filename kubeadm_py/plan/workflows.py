@@ -28,6 +28,7 @@ from kubeadm_py.steps import (
     mark_node,
     own_files,
     permissions,
+    proxy_reads,
     proxy_rules,
     rolling,
     rolling_preparation,
@@ -98,6 +99,8 @@ PROXY_RULES = StageDefinition(
     "proxy-rules", "Services stay while kube-proxy is replaced", (proxy_rules.STEP,)
 )
 """What comes before a stage that replaces the pods of kube-proxy."""
+PROXY_READS = StageDefinition("proxy-reads", "kube-proxy runs with its configuration", (proxy_reads.STEP,))
+"""What comes behind it."""
 
 _WAY = (endpoint.STEP, endpoint.STEP_ANSWERS)
 ENDPOINT_WAY = StageDefinition(

@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, RunScript
+from kubeadm_py.model.actions import Action, FileSpec, RunScript
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.base import Step, StepContext, write
+from kubeadm_py.steps.proxy_reads import AWAITED
 
 KEPT_MODES = ("iptables", "nftables")
 """Modes whose rules can be copied; kube-proxy's are `iptables` where its configuration says nothing."""
@@ -37,14 +38,20 @@ def plan(ctx: StepContext) -> list[Action]:
 
     It ends by itself. A host whose kube-proxy has the mode already starts nothing.
     """
+    awaited = write(
+        [FileSpec(AWAITED, b"", 0o600)], ctx.facts, title="note that kube-proxy is being replaced"
+    )
     wanted = mode(ctx.cluster)
     if wanted not in KEPT_MODES:
-        return []
+        return awaited
     seconds = int((_AT_MOST + len(ctx.cluster.nodes) * _A_NODE).total_seconds())
     script = _START.format(mode=wanted, unit=UNIT, folder=paths.RUN_DIR, script=_SCRIPT, seconds=seconds)
     content = Path(__file__).with_name("proxy_rules.sh").read_bytes()
     reason = f"so that Services answer meanwhile, should it not have the mode {wanted} yet"
-    return [RunScript("keep kube-proxy's rules until the new ones are there", script, content, reason)]
+    return [
+        *awaited,
+        RunScript("keep kube-proxy's rules until the new ones are there", script, content, reason),
+    ]
 
 
 STEP = Step("proxy-rules", "kube-proxy's rules", plan)

@@ -136,7 +136,9 @@ def test_the_order_is_certificates_the_way_its_users_and_then_what_the_cluster_s
     joins = [i for i, (of, on, _) in enumerate(done) if of == "join" and on in ("cp2", "cp3")]
     assert certificate < min(ways) < max(ways) < min(users)
     assert users[0] < restarts[0] < users[1] < restarts[1], "node by node"
-    assert max(restarts) < proxy < told < min(joins)
+    reads = [at("proxy-reads", name, "start kube-proxy anew") for name in ("cp1", "w1", "w2")]
+    assert max(restarts) < proxy < min(*reads, told)
+    assert told < min(joins)
 
 
 def test_nothing_of_the_running_control_plane_is_replaced(small):

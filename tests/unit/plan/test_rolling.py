@@ -15,6 +15,7 @@ from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
 from kubeadm_py.render import objects
+from kubeadm_py.steps import proxy_reads
 
 MANIFESTS = paths.MANIFESTS_DIR
 APISERVER = f"{MANIFESTS}/kube-apiserver.yaml"
@@ -253,7 +254,27 @@ def test_every_host_keeps_its_rules_before_kube_proxy_changes_anywhere(running):
     running.forget()
     running.apply()
     again = [event.stage for event in running.events if isinstance(event, HostStarted)]
-    assert "proxy-rules" not in again
+    assert not {"proxy-rules", "proxy-reads"} & set(again)
+
+
+def test_every_host_looks_what_its_kube_proxy_has_read_once_the_pods_are_new(running):
+    edit(running, kube_proxy_config={**running.cluster.kube_proxy_config, "mode": "nftables"})
+    running.apply()
+    begun = [event for event in running.events if isinstance(event, HostStarted)]
+    stages = [event.stage for event in begun]
+    assert {event.host for event in begun if event.stage == "proxy-reads"} == set(running.machines)
+    assert max(i for i, stage in enumerate(stages) if stage == "control") < stages.index("proxy-reads")
+    assert not any(proxy_reads.AWAITED in machine.facts.files for machine in running.machines.values())
+
+
+def test_a_run_that_was_cut_off_before_a_host_looked_is_gone_on_with(running):
+    facts = running.machines["w2"].facts
+    there = {**facts.files, proxy_reads.AWAITED: FileFact(proxy_reads.AWAITED, 0o600, "root:root")}
+    running.machines["w2"].facts = replace(facts, files=there)
+    stages = [stage.id for stage in running.apply(dry_run=True).plan.stages if stage.hosts]
+    assert "proxy-reads" in stages
+    running.apply()
+    assert proxy_reads.AWAITED not in running.machines["w2"].facts.files
 
 
 def test_where_kube_proxy_stays_as_it_is_no_host_is_asked_to_keep_rules(running):
