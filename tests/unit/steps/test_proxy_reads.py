@@ -1,4 +1,4 @@
-"""A kube-proxy that began with an older configuration is started anew: the scripts are real, /proc is a folder."""
+"""A kube-proxy that began with an older configuration is started anew: real scripts, /proc is a folder."""
 
 from __future__ import annotations
 
