@@ -80,6 +80,7 @@ def probe_script(
         "SECRETS": secrets,
         "INVENTORY": [paths.INVENTORY],
         "INCOMING": [paths.INCOMING_BLOBS],
+        "VERSIONS": [paths.PROGRAM_VERSIONS],
         "ETCD_CA": [etcd.ca_file],
         "ETCD_CERT": [etcd.cert_file],
         "ETCD_KEY": [etcd.key_file],

@@ -78,6 +78,8 @@ RUN_LOCK = "/run/kubeadm-py/lock"
 STAGE_LOCK = "/run/kubeadm-py/stage.lock"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where our scripts look for commands, whatever the login made of PATH."""
+PROGRAM_VERSIONS = "/run/kubeadm-py/versions"
+"""What the host's programs said of their versions, one file each, with the identity of the program's file."""
 KUBECTL_CACHE = "/run/kubeadm-py/kubectl-cache"
 """kubectl's discovery cache goes here instead of below root's home."""
 

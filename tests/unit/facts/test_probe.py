@@ -348,6 +348,56 @@ def test_interesting_paths_are_those_that_only_the_config_names() -> None:
     )
 
 
+def versions_asked(folder: Path, shell: list[str], kept: Path) -> tuple[dict[str, str], int]:
+    """Return the versions that the probe finds, and how often it has asked kubectl so far."""
+    script = re.sub(
+        r"(?m)^PROBE_VERSIONS=.*$", f"PROBE_VERSIONS={kept}", probe_script(parts=["system", "version"])
+    )
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*shell, "-s"], input=script, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    asked = folder / "asked"
+    times = len(asked.read_text().splitlines()) if asked.exists() else 0
+    return dict(parse(done.stdout, round_trip=0.0, operator_clock=0.0).binary_versions), times
+
+
+def big_program(path: Path, version: str, padding: int = 1_100_000) -> None:
+    text = f"#!/bin/sh\necho x >>{path.parent}/asked\necho 'Client Version: {version}'\nexit\n# "
+    path.write_text(text + "x" * padding)
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("shell", PRESENT, ids=" ".join)
+def test_a_program_is_asked_for_its_version_once(shell: list[str], tmp_path: Path) -> None:
+    kept = tmp_path / "run/versions"
+    kept.parent.mkdir()
+    big_program(tmp_path / "kubectl", "v1.36.3")
+    for _ in range(2):
+        versions, times = versions_asked(tmp_path, shell, kept)
+        assert (versions["kubectl"], times) == ("v1.36.3", 1)
+    assert kept.stat().st_mode & 0o777 == 0o700
+    big_program(tmp_path / "new", "v1.36.4")
+    (tmp_path / "new").rename(tmp_path / "kubectl")
+    versions, times = versions_asked(tmp_path, shell, kept)
+    assert (versions["kubectl"], times) == ("v1.36.4", 2)
+
+
+def test_a_small_program_may_be_a_script_that_starts_another_one(tmp_path: Path) -> None:
+    kept = tmp_path / "run/versions"
+    kept.parent.mkdir()
+    big_program(tmp_path / "kubectl", "v1.36.3", padding=0)
+    assert [versions_asked(tmp_path, PRESENT[0], kept)[1] for _ in range(2)] == [1, 2]
+
+
+def test_where_no_folder_of_ours_is_nothing_is_kept(tmp_path: Path) -> None:
+    big_program(tmp_path / "kubectl", "v1.36.3")
+    kept = tmp_path / "run/versions"
+    assert [versions_asked(tmp_path, PRESENT[0], kept)[1] for _ in range(2)] == [1, 2]
+    assert not kept.parent.exists()
+
+
 ETCDCTL = """\
 #!/bin/sh
 case "$*${ETCDCTL_CACERT-}" in
