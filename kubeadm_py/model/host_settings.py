@@ -96,6 +96,7 @@ PROBED_FILES = (
     paths.KEPT_DIR,
     FSTAB,
     paths.SETTLED,
+    paths.KUBE_PROXY_AWAITED,
 )
 """Files whose mode, owner and sha256 preparation compares."""
 PROBED_BINARIES = tuple(

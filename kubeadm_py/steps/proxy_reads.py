@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, Remove, RunScript, Wait
+from kubeadm_py.model.actions import Action, RunScript, Wait
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.render import objects
 from kubeadm_py.steps.base import Step, StepContext
 
-AWAITED = f"{paths.APPLIED_DIR}/kube-proxy-awaited"
-"""Lies on a host from before its kube-proxy is replaced until the new one is known to be right."""
+AWAITED = paths.KUBE_PROXY_AWAITED
+"""Lies on a host from before its kube-proxy is replaced until the new one is known to be right, or the host
+starts anew, and all that runs there with it."""
 _FOLDER = "/var/lib/kube-proxy"
 _BROUGHT_WITHIN = timedelta(minutes=5)
 """A kubelet looks after a pod's files once a minute or so, and asks for them anew after 30 s at most."""
@@ -35,12 +36,13 @@ _COMPARED = """[ "$(sha256sum <"$files/{name}")" = "{digest}  -" ] || {{
 # The kubelet brings all files at once, by a link to a new folder. When a process began is counted by the
 # kernel's own clock: of two processes the difference says how long ago that was.
 _ANEW = """{process}
-if [ -z "$proxy" ] || [ ! -L "$files/..data" ]; then echo unchanged; exit 0; fi
+if [ -z "$proxy" ] || [ ! -L "$files/..data" ]; then rm -f {awaited}; echo unchanged; exit 0; fi
 brought=$(stat -c %.2Y "$files/..data")
 began() {{ sed 's/^.*) //' "/proc/$1/stat" | cut -d ' ' -f 20; }}
 ago=$(($(began self) - $(began "$proxy")))
 if awk -v now="$(date +%s.%N)" -v ago="$ago" -v every="$(getconf CLK_TCK)" -v brought="$brought" \\
   'BEGIN {{ exit !(now - ago / every >= brought) }}'; then
+  rm -f {awaited}
   echo unchanged
   exit 0
 fi
@@ -50,7 +52,7 @@ crictl --timeout 60s stop --timeout 30 "$container"
 old=$proxy left={seconds}
 while [ "$left" -gt 0 ]; do
   {again}
-  if [ -n "$proxy" ] && [ "$proxy" != "$old" ]; then exit 0; fi
+  if [ -n "$proxy" ] && [ "$proxy" != "$old" ]; then rm -f {awaited}; exit 0; fi
   left=$((left - 1))
   sleep 1
 done
@@ -80,10 +82,14 @@ def plan(ctx: StepContext) -> list[Action]:
         ),
         RunScript(
             "start kube-proxy anew should it be older than its configuration",
-            _ANEW.format(process=_PROCESS, again=_PROCESS.partition("\n")[0], seconds=_STARTS_WITHIN),
+            _ANEW.format(
+                process=_PROCESS,
+                again=_PROCESS.partition("\n")[0],
+                awaited=AWAITED,
+                seconds=_STARTS_WITHIN,
+            ),
             reason="it reads it once",
         ),
-        Remove((AWAITED,), reason="kube-proxy is replaced"),
     ]
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.actions import Action, FileSpec, RunScript
+from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.cluster import ResolvedCluster
-from kubeadm_py.steps.base import Step, StepContext, write
+from kubeadm_py.steps.base import Step, StepContext
 from kubeadm_py.steps.proxy_reads import AWAITED
 
 KEPT_MODES = ("iptables", "nftables")
@@ -38,20 +38,19 @@ def plan(ctx: StepContext) -> list[Action]:
 
     It ends by itself. A host whose kube-proxy has the mode already starts nothing.
     """
-    awaited = write(
-        [FileSpec(AWAITED, b"", 0o600)], ctx.facts, title="note that kube-proxy is being replaced"
+    note = RunScript(
+        "note that kube-proxy is replaced",
+        f"mkdir -p -m 0700 {paths.RUN_DIR}\n: >{AWAITED}\necho unchanged",
+        reason="so that its new configuration is waited for, should this run be cut off",
     )
     wanted = mode(ctx.cluster)
     if wanted not in KEPT_MODES:
-        return awaited
+        return [note]
     seconds = int((_AT_MOST + len(ctx.cluster.nodes) * _A_NODE).total_seconds())
     script = _START.format(mode=wanted, unit=UNIT, folder=paths.RUN_DIR, script=_SCRIPT, seconds=seconds)
     content = Path(__file__).with_name("proxy_rules.sh").read_bytes()
     reason = f"so that Services answer meanwhile, should it not have the mode {wanted} yet"
-    return [
-        *awaited,
-        RunScript("keep kube-proxy's rules until the new ones are there", script, content, reason),
-    ]
+    return [note, RunScript("keep kube-proxy's rules until the new ones are there", script, content, reason)]
 
 
 STEP = Step("proxy-rules", "kube-proxy's rules", plan)

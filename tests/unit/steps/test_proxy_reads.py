@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model.actions import Remove, RunScript, Wait
+from kubeadm_py.model.actions import RunScript, Wait
 from kubeadm_py.render import objects
 from kubeadm_py.steps import proxy_reads
 
@@ -22,7 +23,7 @@ class Host:
 
     def __init__(self, folder: Path, actions: list) -> None:
         self.folder = folder
-        self.wait, self.anew, self.remove = actions
+        self.wait, self.anew = actions
         self.files = folder / "proc/7/root/var/lib/kube-proxy"
         (folder / "bin").mkdir()
         for name, body in {
@@ -32,6 +33,9 @@ class Host:
         }.items():
             (folder / "bin" / name).write_text(f"#!/bin/sh\ncd {folder}\n{body}\n")
             (folder / "bin" / name).chmod(0o755)
+        self.awaited = folder / proxy_reads.AWAITED.lstrip("/")
+        self.awaited.parent.mkdir(parents=True)
+        self.awaited.touch()
         (folder / "proc/self").mkdir(parents=True)
         (folder / "proc/self/stat").write_text(self._stat(NOW))
 
@@ -54,7 +58,7 @@ class Host:
 
     def runs(self, script: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["sh", "-euc", script.replace("/proc/", f"{self.folder}/proc/")],
+            ["sh", "-euc", re.sub("/(?=proc/|run/kubeadm-py)", f"{self.folder}/", script)],
             env={"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin"},
             capture_output=True,
             text=True,
@@ -85,8 +89,7 @@ def host(tmp_path, control_plane) -> Host:
 
 
 def test_what_is_planned(host):
-    assert (type(host.wait), type(host.anew), type(host.remove)) == (Wait, RunScript, Remove)
-    assert host.remove.paths == (proxy_reads.AWAITED,)
+    assert (type(host.wait), type(host.anew)) == (Wait, RunScript)
 
 
 def test_files_that_are_not_the_cluster_s_are_waited_for(host, data):
@@ -108,6 +111,7 @@ def test_one_that_began_behind_its_files_goes_on(host, data):
     host.brings(data, ago=6)
     assert host.runs(host.anew.script).stdout == "unchanged\n"
     assert not host.stopped
+    assert not host.awaited.exists()
 
 
 def test_one_that_began_before_its_files_came_is_started_anew(host, data):
@@ -117,6 +121,7 @@ def test_one_that_began_before_its_files_came_is_started_anew(host, data):
     assert answer.returncode == 0, answer.stderr
     assert "unchanged" not in answer.stdout
     assert "stop --timeout 30 c0ffee" in (host.folder / "stopped").read_text()
+    assert not host.awaited.exists()
 
 
 def test_one_that_does_not_come_back_is_said(host, data):
@@ -127,6 +132,7 @@ def test_one_that_does_not_come_back_is_said(host, data):
     answer = host.runs(host.anew.script)
     assert answer.returncode == 1
     assert answer.stderr == "the kubelet has not started kube-proxy again within 60 s\n"
+    assert host.awaited.exists(), "the next run looks again"
 
 
 def test_where_none_runs_or_it_is_set_up_in_another_way_nothing_is_done(host):

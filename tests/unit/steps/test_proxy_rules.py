@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model.actions import RunScript, WriteFiles
+from kubeadm_py.model import paths
+from kubeadm_py.model.actions import RunScript
 from kubeadm_py.steps import proxy_rules
 
 SCRIPT = Path(proxy_rules.__file__).with_suffix(".sh")
@@ -265,8 +266,8 @@ iptables-save | grep -v '^#' >after
 def test_a_host_is_given_the_script_with_the_mode(control_plane, mode, wanted):
     cluster = replace(control_plane.cluster, kube_proxy_config={"mode": mode})
     ctx = replace(control_plane, cluster=cluster)
-    awaited, action = proxy_rules.plan(ctx)
-    assert isinstance(awaited, WriteFiles)
+    note, action = proxy_rules.plan(ctx)
+    assert paths.KUBE_PROXY_AWAITED in note.script
     assert isinstance(action, RunScript)
     assert action.stdin == SCRIPT.read_bytes()
     assert f'sh "$INPUT" is {wanted}' in action.script
@@ -275,5 +276,5 @@ def test_a_host_is_given_the_script_with_the_mode(control_plane, mode, wanted):
 
 def test_rules_of_ipvs_are_not_ours_to_copy(control_plane):
     cluster = replace(control_plane.cluster, kube_proxy_config={"mode": "ipvs"})
-    [awaited] = proxy_rules.plan(replace(control_plane, cluster=cluster))
-    assert isinstance(awaited, WriteFiles)
+    [note] = proxy_rules.plan(replace(control_plane, cluster=cluster))
+    assert note.stdin is None
