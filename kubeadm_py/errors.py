@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -93,6 +98,40 @@ class WaitTimeoutError(KubeadmPyError):
     """Report a wait that ran out, with what was not ready yet."""
 
     exit_code = ExitCode.TIMEOUT
+
+
+def of_system(error: Exception, *, host: str = "") -> KubeadmPyError | None:
+    """Return what is told of a named file that this machine refuses; None where it is another error."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    reason = error.strerror or type(error).__name__
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    fix = _MEND.get(error.errno or 0, "").format(path=shlex.quote(path))
+    return KubeadmPyError(f"{path} cannot be used: {reason}", host=host, fix=fix)
+
+
+@contextmanager
+def system_errors_told() -> Iterator[None]:
+    """Raise KubeadmPyError where this machine refuses a named file."""
+    try:
+        yield
+    except OSError as error:
+        told = of_system(error)
+        if told is None:
+            raise
+        raise told from error
+
+
+_MEND = {
+    errno.EACCES: "see who may use it, and the folders on the way to it: namei -l {path}",
+    errno.EPERM: "see who may use it, and the folders on the way to it: namei -l {path}",
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EROFS: "name a place that can be written",
+    errno.ENOENT: "name a place that is there",
+    errno.ENOTDIR: "name a place that is there",
+    errno.ENAMETOOLONG: "name a shorter one",
+}
 
 
 def worst(codes: list[ExitCode]) -> ExitCode:

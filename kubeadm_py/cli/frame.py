@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from kubeadm_py.cli import streams
-from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError, of_system
 
 FORMATS = ("text", "json")
 TRACEBACKS_FROM = 5
@@ -53,7 +53,7 @@ def guarded(display: Display, body: Callable[[], ExitCode | None]) -> None:
         elif display.verbosity >= TRACEBACKS_FROM:
             raise
         else:
-            error = _unexpected(error)
+            error = of_system(error) or _unexpected(error)
         _show(error, display)
         raise typer.Exit(int(ExitCode.FAILED)) from None
     raise typer.Exit(int(code or ExitCode.DONE))

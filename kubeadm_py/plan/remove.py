@@ -9,7 +9,7 @@ from datetime import timedelta
 from kubeadm_py.addons import networks
 from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
-from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.kube.etcd import Access
 from kubeadm_py.model import quorum
 from kubeadm_py.model.actions import Action
@@ -141,21 +141,27 @@ class Removal:
         staying = [node for node in nodes if node.name not in self.wish.names]
         if not staying:
             raise UsageError(lost, fix="to give the whole cluster up: kubeadm-py reset")
-        self._look(staying, self.run.warn)
+        silent = self._look(staying)
         for node in staying:
             if node.name in self.run.sessions:
+                self._tell(silent)
                 return self.run.sessions[node.name]
-        raise UsageError(f"no {what} that stays can be reached", fix="bring one back first")
+        none = UnreachableError(f"no {what} that stays can be reached", fix="bring one back first")
+        raise RunFailedError([none, *silent])
 
-    def _look(self, nodes: Sequence[Node], tell: Callable[[str], None]) -> None:
-        """Look at hosts; who cannot be reached is told, whatever else is wrong is raised."""
+    def _look(self, nodes: Sequence[Node]) -> tuple[KubeadmPyError, ...]:
+        """Look at hosts; return why some cannot be reached, raise whatever else is wrong."""
         try:
             self.run.look(nodes, lock=not self.run.options.dry_run)
         except RunFailedError as error:
             if any(each.exit_code is not ExitCode.UNREACHABLE for each in error.errors):
                 raise
-            for each in error.errors:
-                tell(f"{each.host} cannot be reached: {each.summary}")
+            return error.errors
+        return ()
+
+    def _tell(self, silent: Sequence[KubeadmPyError]) -> None:
+        for error in silent:
+            self.run.warn(f"cannot be reached: {error.summary}", error.host)
 
     def _reach(self, found: Membership) -> list[Node]:
         """Look at those that are to go, in the config or not; who cannot be reached is told."""
@@ -168,7 +174,7 @@ class Removal:
         # Without an address and a way there, it is a name that the cluster knows, at most.
         reachable = [node for node in targets if node.name in known or node.ssh is not None]
         if reachable:
-            self._look(reachable, run.warn)
+            self._tell(self._look(reachable))
         self.unreached = [node.name for node in targets if node.name not in run.sessions]
         return targets
 

@@ -26,7 +26,14 @@ from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.interrupt import Interrupt, stopped
 from kubeadm_py.engine.session import Session, open_session, operator
 from kubeadm_py.engine.stage_script import OpenImages
-from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, worst
+from kubeadm_py.errors import (
+    ExitCode,
+    KubeadmPyError,
+    LockedError,
+    of_system,
+    system_errors_told,
+    worst,
+)
 from kubeadm_py.facts.collect import probe_of
 from kubeadm_py.model import typed
 from kubeadm_py.model.actions import Producer
@@ -122,7 +129,10 @@ class Run:
                 outcome.error.host = outcome.error.host or name
                 errors.append(outcome.error)
             elif outcome.error is not None:
-                raise outcome.error
+                told = of_system(outcome.error, host=name)
+                if told is None:
+                    raise outcome.error
+                errors.append(told)
             elif outcome.value is not None:
                 self.sessions[name] = outcome.value
         self.bus.emit(StageDone("look", time.monotonic() - started, ok=not errors))
@@ -239,7 +249,7 @@ def running(run: Run, *, hosts: Sequence[Node], source: str = "") -> Iterator[Ru
     end = RunEnd()
     run.interrupt.on_stop(lambda: run.bus.emit(Notice("warning", STOPPING)))
     try:
-        with run.interrupt.handling():
+        with run.interrupt.handling(), system_errors_told():
             yield end
     except KubeadmPyError as error:
         errors = error.errors if isinstance(error, RunFailedError) else (error,)

@@ -47,8 +47,8 @@ def fan_out(
 ) -> dict[str, Outcome[T]]:
     """Call `function` for every host, up to `limit` at once; return the outcomes by name in the hosts' order.
 
-    A KeyboardInterrupt starts no further host, waits for those that are under way and is raised again; a
-    second one is raised at once and leaves them behind. `meanwhile` is called in this thread while they work.
+    `meanwhile` is called in this thread while they work. A KeyboardInterrupt starts no further host and
+    leaves those that are under way behind: a run that changes something handles Ctrl-C itself.
     """
     asked = list(hosts)
     waiting: queue.SimpleQueue[H] = queue.SimpleQueue()
@@ -80,7 +80,6 @@ def fan_out(
                 waiting.get_nowait()
             except queue.Empty:
                 break
-        _join(thread for thread in threads if thread.ident is not None)
         raise
     return {host.name: outcomes[host.name] for host in asked}
 

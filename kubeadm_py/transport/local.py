@@ -113,7 +113,7 @@ class _Process:
                 start_new_session=True,
                 bufsize=0,
             )
-        except FileNotFoundError as error:
+        except (FileNotFoundError, PermissionError) as error:
             raise PreflightError(
                 f"there is no {error.filename} on this machine, and {self._become.user} is not root",
                 host=host,

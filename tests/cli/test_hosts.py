@@ -84,6 +84,70 @@ def test_every_host_that_fails_is_named(kpy, config, closed):
         assert name in ended.out
 
 
+@pytest.mark.parametrize("command", ["token list", "etcd status", "kubeconfig get"])
+def test_every_control_plane_that_could_have_answered_is_named(kpy, config, closed, command):
+    path = config(*closed)
+    shared = "  endpoint: {loadBalancer: node-local}\n"
+    path.write_text(path.read_text().replace("role: worker", "role: control-plane") + shared)
+    ended = kpy(*command.split(), "--config", path)
+    assert ended.code == 7, ended.text
+    assert "cp1: cannot connect to" in ended.err
+    assert "w1: cannot connect to" in ended.err
+
+
+def test_nobody_is_there_to_remove_a_host(kpy, config, closed):
+    ended = kpy("remove", "w1", "--config", config(*closed), "--yes")
+    assert ended.code == 7, ended.text
+    assert "no control plane that stays can be reached" in ended.out
+    assert "cp1: cannot connect to" in ended.out
+
+
+TOO_LONG = "x" * 300
+"""A name that no file can have: this machine refuses it whoever asks."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["plan"],
+        ["apply"],
+        ["status"],
+        ["token", "list"],
+        ["verify"],
+    ],
+    ids=" ".join,
+)
+def test_a_key_file_that_this_machine_refuses(kpy, config, closed, keys, command):
+    path = config(*closed)
+    path.write_text(path.read_text().replace(str(keys["client"]), f"/tmp/{TOO_LONG}"))
+    ended = kpy(*command, "--config", path)
+    assert f"/tmp/{TOO_LONG} cannot be used: File name too long" in " ".join(ended.text.split())
+    assert "kubeadm-py itself failed" not in ended.text
+    assert ended.code == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["bundle", "create", "--output", TOO_LONG],
+        ["render", "--output", TOO_LONG],
+        ["preflight", "--save-facts", TOO_LONG],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_place_that_this_machine_refuses(kpy, config, closed, command):
+    ended = kpy(*command, "--config", config(*closed))
+    assert "File name too long" in ended.text
+    assert "kubeadm-py itself failed" not in ended.text
+    assert ended.code in {1, 2}
+
+
+def test_the_last_run_where_the_logs_cannot_be_looked_for(kpy):
+    ended = kpy("status", "--last", env={"XDG_STATE_HOME": f"/tmp/{TOO_LONG}"})
+    assert "File name too long" in ended.err
+    assert ended.code in {1, 2}
+
+
 def test_json_is_one_object_a_line(kpy, config, closed):
     ended = kpy("preflight", "--config", config(*closed), "--format", "json")
     assert (ended.code, ended.err) == (7, "")

@@ -115,6 +115,17 @@ def test_a_command_without_a_run(waiting):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("command", ["status", "logs etcd", "certs check-expiration"])
+def test_who_only_looks_leaves_at_once(waiting, command):
+    process = waiting(*command.split())
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert (process.returncode, out) == (130, "")
+    assert err == "✗ stopped by Ctrl-C  (exit 130)\n"
+
+
 def test_a_run_says_at_once_that_it_stops_and_then_why_it_ended(waiting, server):
     process = waiting("preflight")
     shown = read_until(process, "look  reach")

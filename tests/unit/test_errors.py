@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 
 import pytest
 
 from kubeadm_py import errors
-from kubeadm_py.errors import ExitCode, KubeadmPyError, worst
+from kubeadm_py.errors import ExitCode, KubeadmPyError, of_system, system_errors_told, worst
 
 
 def test_an_error_says_what_where_and_what_to_do():
@@ -74,3 +75,25 @@ def test_each_error_has_an_exit_code_of_its_own():
     codes = [each.exit_code for each in classes]
     assert len(set(codes)) == len(codes) == 6
     assert ExitCode.DONE not in codes
+
+
+class TestOfSystem:
+    def test_a_named_file(self):
+        error = PermissionError(errno.EACCES, "Permission denied", "/a b")
+        told = of_system(error, host="cp1")
+        assert told is not None
+        assert str(told) == "cp1: /a b cannot be used: Permission denied"
+        assert told.fix.endswith(": namei -l '/a b'")
+
+    @pytest.mark.parametrize("error", [OSError(errno.EPIPE, "Broken pipe"), ValueError("no")])
+    def test_another_error(self, error):
+        assert of_system(error) is None
+        with pytest.raises(type(error)), system_errors_told():
+            raise error
+
+    def test_it_is_raised_as_one_for_people(self):
+        with (
+            pytest.raises(KubeadmPyError, match="/there cannot be used: No space left"),
+            system_errors_told(),
+        ):
+            raise OSError(errno.ENOSPC, "No space left on device", "/there")

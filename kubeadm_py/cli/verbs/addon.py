@@ -12,6 +12,7 @@ import yaml
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.needs import PROXY_MODES, Conditional
 from kubeadm_py.addons.schema import Addon
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import printing, reading
 from kubeadm_py.errors import ExitCode, UsageError
@@ -106,7 +107,7 @@ def render(name: str, *, config: str, settings: Sequence[str], allow_unknown_fie
     # Alone: what it requires of others is no matter here.
     [item] = addons.resolve_alone(replace(cluster, addons=(request,)))
     for _, where in item.remote_types:
-        sys.stderr.write(f"besides these, CustomResourceDefinitions from {where}\n")
+        telling.say(f"besides these, CustomResourceDefinitions from {where}")
     plans.show_objects(addons.render([item], cluster))
 
 

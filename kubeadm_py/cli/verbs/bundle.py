@@ -17,6 +17,7 @@ from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.artifacts.plan import DOWNLOADED
 from kubeadm_py.artifacts.registry import Api
 from kubeadm_py.artifacts.supply import FromBundle, Official, Supplier
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.registry_values import repository
 from kubeadm_py.errors import UsageError
@@ -50,7 +51,7 @@ def create(
         supplier = FromBundle(bundle.read(source), cached)
     else:
         mirror = cluster.artifacts_path if cluster.artifacts in DOWNLOADED else ""
-        supplier = Official(mirror, cluster.registries, lock, cached, _say)
+        supplier = Official(mirror, cluster.registries, lock, cached, telling.say)
     held = bundle.read(source).documents if source else {}
     folder = Path(cluster.source_file).parent
     target = Path(output or _DEFAULT_OUTPUT)
@@ -112,7 +113,7 @@ def push(path: str, *, config: str, registry: str, allow_unknown_fields: bool) -
     name, _, prefix = registry.rstrip("/").partition("/")
     # Its mirrors are for reading.
     *_, own = endpoints(name, cluster.registries if cluster else {})
-    done = pushing.push(opened, Api(own), prefix, _say)
+    done = pushing.push(opened, Api(own), prefix, telling.say)
     plain = [f"  {name}: {{plainHTTP: true}}\n"] if own.settings.plain_http else []
     mirrored = [f"  {each}: {{mirrors: [{registry}]}}\n" for each in done.registries if each != name]
     sys.stdout.write(
@@ -146,10 +147,6 @@ def _moment() -> str:
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
     moment = datetime.fromtimestamp(int(seconds) if seconds.isdecimal() else _NO_MOMENT, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def _mib(size: int) -> str:

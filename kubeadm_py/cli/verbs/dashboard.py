@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.errors import UsageError
@@ -39,7 +40,7 @@ def dashboard(
     with leader(config, hosts, verb="dashboard", allow_unknown_fields=allow_unknown_fields) as (_, host):
         found = kube.ask(host, account, int(lifetime.total_seconds()))
         try:
-            forward = Forward(host, found.address, found.port, local_port=port, told=_tell)
+            forward = Forward(host, found.address, found.port, local_port=port, told=telling.warn)
         except OSError as error:
             raise UsageError(
                 f"--port {port}: {LOOPBACK}:{port} cannot be listened on: {error.strerror}",
@@ -85,7 +86,3 @@ def _lifetime(text: str) -> timedelta:
     if lifetime < _SHORTEST:
         raise UsageError(f"--duration {text}: at least {go_duration(_SHORTEST)}", fix="write it like 1h")
     return lifetime
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from kubeadm_py.cli import telling
 from kubeadm_py.engine.events import Event, EventBus, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
@@ -28,20 +28,20 @@ def errand(verb: str, cluster: ResolvedCluster, config: str = "") -> Iterator[Ru
 
 
 def first(run: Run, candidates: Sequence[Node], parts: Sequence[str] = LITTLE) -> Session:
-    """Look at the candidates in turn and return the first that can be reached; raise the last one's error."""
-    failed: RunFailedError | None = None
+    """Look at the candidates in turn and return the first that can be reached; raise why none of them can."""
+    failed: list[KubeadmPyError] = []
     for node in candidates:
         try:
             run.look([node], lock=False, parts=parts)
         except RunFailedError as error:
             if error.exit_code is not ExitCode.UNREACHABLE:
                 raise
-            failed = error
+            failed += error.errors
         else:
             return run.sessions[node.name]
-    raise failed or UsageError(
-        "the config has no control-plane host", fix="give a host the role control-plane"
-    )
+    if failed:
+        raise RunFailedError(failed)
+    raise UsageError("the config has no control-plane host", fix="give a host the role control-plane")
 
 
 def reachable(run: Run, nodes: Sequence[Node], parts: Sequence[str] = LITTLE) -> tuple[KubeadmPyError, ...]:
@@ -57,5 +57,4 @@ def reachable(run: Run, nodes: Sequence[Node], parts: Sequence[str] = LITTLE) ->
 
 def _tell(event: Event) -> None:
     if isinstance(event, Notice) and event.level == "warning":
-        host = f"{event.host}: " if event.host else ""
-        sys.stderr.write(f"warning: {host}{event.text}\n")
+        telling.warn(event.text, event.host)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import printing
 from kubeadm_py.cli.verbs.etcd_host import EtcdHost, etcd_host
 from kubeadm_py.errors import KubeadmPyError
@@ -33,9 +34,9 @@ def status(config: str, hosts: Sequence[str], *, output: str, allow_unknown_fiel
     if silent:
         voters = [row for row in rows if row["vote"]]
         well = sum(row["health"] == "healthy" for row in voters)
-        sys.stderr.write(
-            f"warning: {well} of {len(voters)} members answer, {quorum(len(voters))} must agree;"
-            f" not well: {', '.join(silent)}\n"
+        telling.warn(
+            f"{well} of {len(voters)} members answer, {quorum(len(voters))} must agree;"
+            f" not well: {', '.join(silent)}"
         )
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import common
 from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
@@ -53,11 +54,8 @@ def get(
         target = _own_kubeconfig()
         with _locked(target):
             backup = _merge(target, content, name, replace=replace)
-        sys.stderr.write(
-            f"merged into {target}, context kubernetes-admin@{name}"
-            + (f"; before: {backup}" if backup else "")
-            + "\n"
-        )
+        before = f"; before: {backup}" if backup else ""
+        telling.say(f"merged into {target}, context kubernetes-admin@{name}{before}")
     elif output:
         _write(expanded(output), content)
     elif path:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import reading, secrets_given, subject
 from kubeadm_py.cli.verbs.errand import errand, first
 from kubeadm_py.config.durations import parse_duration
@@ -69,9 +70,7 @@ def user(
             _with_token(cluster, session, wanted, secret) if secret else _signed(cluster, session, wanted)
         )
     if wanted.validity > LONGER_IS_RISKY and secret is None:
-        sys.stderr.write(
-            "warning: the client certificate lasts longer than a year, and it cannot be taken back\n"
-        )
+        telling.warn("the client certificate lasts longer than a year, and it cannot be taken back")
     sys.stdout.write(content.decode())
 
 
@@ -99,7 +98,7 @@ def _signed(cluster: ResolvedCluster, session: Session, wanted: KubeconfigReques
     ) as authorities:
         made = authorities.kubeconfig(wanted)
         for warning in authorities.warnings:
-            sys.stderr.write(f"warning: {session.name}: {warning}\n")
+            telling.warn(warning, session.name)
     return made
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from kubeadm_py.artifacts.cache import write_atomically
+from kubeadm_py.cli import telling
 from kubeadm_py.config.defaults import KUBEADM_API
 from kubeadm_py.config.migrate.notes import Fate
 from kubeadm_py.config.migrate.translate import Migrated, migrate
@@ -32,7 +33,8 @@ def run(old: str, new: str, *, allow_unknown_fields: bool) -> None:
         _write(Path(new), migrated.text)
     else:
         sys.stdout.write(migrated.text)
-    sys.stderr.writelines(f"{line}\n" for line in _report(migrated, name, new))
+    for first, text in _report(migrated, name, new):
+        telling.say(text, first)
 
 
 def _write(path: Path, text: str) -> None:
@@ -46,17 +48,17 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"--new-config {path} cannot be written: {error.strerror}") from error
 
 
-def _report(migrated: Migrated, name: str, new: str) -> list[str]:
+def _report(migrated: Migrated, name: str, new: str) -> list[tuple[str, str]]:
     if not migrated.versions:
-        return [f"{name} is of {KUBEADM_API} already; nothing to translate"]
+        return [("", f"{name} is of {KUBEADM_API} already; nothing to translate")]
     lines = []
     for fate, title in _TITLES.items():
         for note in migrated.of(fate):
             key = f"  {note.key}" if note.key else ""
             arrow = " -> " if fate is Fate.MOVED else ": "
-            lines.append(f"{title:<9} {note.location}{key}{arrow}{note.message}")
+            lines.append((f"{title:<9} ", f"{note.location}{key}{arrow}{note.message}"))
     counts = ", ".join(f"{len(migrated.of(fate))} {title}" for fate, title in _TITLES.items())
-    lines.append(f"{name}: {', '.join(migrated.versions)} -> {KUBEADM_API}; keys: {counts}")
+    lines.append(("", f"{name}: {', '.join(migrated.versions)} -> {KUBEADM_API}; keys: {counts}"))
     if new:
-        lines.append(f"check it: kubeadm-py config validate --config {new}")
+        lines.append(("", f"check it: kubeadm-py config validate --config {new}"))
     return lines

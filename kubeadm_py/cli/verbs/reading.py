@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from kubeadm_py.cli import telling
 from kubeadm_py.config.load import Loaded, load
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster
@@ -31,10 +32,7 @@ def tell_warnings(loaded: Loaded | None, warn: Callable[[str], object] | None = 
     for problem in loaded.warnings if loaded else ():
         where = f"{problem.file}:{problem.line}" if problem.line else problem.file
         text = f"{where}  {problem.path}: {problem.message}"
-        if warn is not None:
-            warn(text)
-        else:
-            sys.stderr.write(f"warning: {text}\n")
+        (warn or telling.warn)(text)
 
 
 def refuse_mixing(config: str, flags: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kubeadm_py.artifacts.bundle import BundleError
 from kubeadm_py.artifacts.plan import ArtifactView
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.complete import complete
 from kubeadm_py.errors import KubeadmPyError, UsageError
@@ -40,7 +41,7 @@ def run(
     """Render the config into an empty or new folder, 0700, and say what is there."""
     loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
     for problem in loaded.warnings:
-        _tell(f"warning: {problem.file}:{problem.line}  {problem.path}  {problem.message}")
+        telling.warn(f"{problem.file}:{problem.line}  {problem.path}  {problem.message}")
     cluster = loaded.cluster
     chosen = [node.name for node in reading.choose(cluster, hosts)] or [node.name for node in cluster.nodes]
     target = expanded(output)
@@ -99,9 +100,9 @@ def _facts(cluster: ResolvedCluster, chosen: Sequence[str], file: str) -> dict[s
 def _profile(node: Node) -> HostFacts:
     address = node.advertise_address or (node.addresses[0] if node.addresses else "")
     if node.unnamed:
-        _tell(f"warning: the config does not name the host: {STAND_IN_NAME} stands in for its own name")
+        telling.warn(f"the config does not name the host: {STAND_IN_NAME} stands in for its own name")
     if not address:
-        _tell(f"warning: the config gives the host no address: {STAND_IN_ADDRESS} stands in for its own")
+        telling.warn(f"the config gives the host no address: {STAND_IN_ADDRESS} stands in for its own")
     name = STAND_IN_NAME if node.unnamed else node.name
     return plain_debian_12(name, address or STAND_IN_ADDRESS)
 
@@ -116,7 +117,7 @@ def _artifacts(cluster: ResolvedCluster, architectures: Collection[str]) -> Arti
             return open_source(cluster).view
         except BundleError as error:
             versions = f"the versions that go with {cluster.kubernetes_version}"
-            _tell(f"warning: {error.summary}: rendered for {versions}")
+            telling.warn(f"{error.summary}: rendered for {versions}")
     return described_artifacts(cluster, architectures)
 
 
@@ -175,7 +176,3 @@ def _conclude(target: Path, hosts: Sequence[RenderedHost], rendered: Rendered, *
         files = sum(len(host.left_out) for host in hosts)
         gone = f"{files} files and {len(keyed)} API objects"
         sys.stdout.write(f"left out: {gone} that hold a key or need one, certificates included\n")
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import yaml
 
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.config.complete import complete
 from kubeadm_py.config.flags import at_hosts, from_init_flags
@@ -79,9 +79,7 @@ def _live(bare: ResolvedCluster, kubeconfig: str) -> ResolvedCluster:
         document = yaml.load(text, yaml.CSafeLoader)
         return adopt(bare, document if isinstance(document, dict) else {})
     except (KubeadmPyError, yaml.YAMLError) as error:
-        sys.stderr.write(
-            f"warning: the cluster does not tell its configuration ({error}): kubeadm's defaults hold\n"
-        )
+        telling.warn(f"the cluster does not tell its configuration ({error}): kubeadm's defaults hold")
         return bare
     finally:
         host.close()

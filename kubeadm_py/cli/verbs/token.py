@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from kubeadm_py.cli import telling
 from kubeadm_py.cli.verbs import printing, reading
 from kubeadm_py.cli.verbs.leader import leader
 from kubeadm_py.config import scalars
@@ -56,7 +57,7 @@ def create(
         for secret in secrets:
             if dry_run:
                 name = secret["metadata"]["name"]
-                sys.stderr.write(f"would create the Secret {bootstrap.NAMESPACE}/{name}\n")
+                telling.say(f"would create the Secret {bootstrap.NAMESPACE}/{name}")
             else:
                 tokens.create(host, secret, kubeconfig=kubeconfig or paths.ADMIN_CONF)
         if not print_join_command:
@@ -67,7 +68,7 @@ def create(
     sys.stdout.write(f"{ours}\n{kubeadms}\n")
     if known is not None and known.load_balancer is LoadBalancer.NODE_LOCAL:
         address = endpoint.own_address(known.node(host.name))
-        sys.stderr.write(f"a host of no config needs this in /etc/hosts: {address} {endpoint.host(known)}\n")
+        telling.say(f"a host of no config needs this in /etc/hosts: {address} {endpoint.host(known)}")
 
 
 def _certificate_key(text: str, *, print_join_command: bool) -> Secret | None:
@@ -138,7 +139,7 @@ def list_(
         secrets = tokens.listed(host, kubeconfig=kubeconfig or paths.ADMIN_CONF)
     rows, problems = listing.rows(secrets, datetime.now(UTC))
     for problem in problems:
-        sys.stderr.write(f"warning: {problem}\n")
+        telling.warn(problem)
     if not form.is_text:
         form.print(row.as_json() for row in rows)
     elif rows:

@@ -175,7 +175,12 @@ def _identities(name: str, ssh: SSH, given: dict[str, Any]) -> Identities:
     if ssh.identity_file:
         path = expanded(ssh.identity_file)
         if not path.is_file():
-            raise UsageError(f"ssh.identityFile {path} is not a file", host=name)
+            what = "is not a file" if path.exists() else "is not there"
+            raise UsageError(
+                f"ssh.identityFile {path} {what}",
+                host=name,
+                fix="name the private key that logs in there, or leave it out: an agent's keys are tried",
+            )
         return Identities((str(path),), only)
     files = given.get("identityfile") or list(DEFAULT_IDENTITIES)
     paths = (expanded(file) for file in files)

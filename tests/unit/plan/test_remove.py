@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError, UsageError
+from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, UnreachableError, UsageError
 from kubeadm_py.kube.asking import Said
 from kubeadm_py.model import paths
 from kubeadm_py.plan import remove as removal
@@ -125,7 +125,8 @@ def test_a_dead_host_is_removed_without_reaching_it(cluster):
     assert report.unreached == ("cp1",)
     assert cluster.world.machines["cp1"].trips == []
     assert cluster.world.machines["cp2"].stages == ["leave", "forget"], "nobody confirms an eviction there"
-    assert any("cp1 cannot be reached" in event.text for event in cluster.world.event(Notice))
+    told = [event for event in cluster.world.event(Notice) if "cannot be reached" in event.text]
+    assert [event.host for event in told] == ["cp1"]
 
 
 def test_a_silent_host_whose_node_is_ready_stays_unless_forced(cluster):
@@ -159,8 +160,10 @@ def test_some_control_plane_stays(cluster):
         cluster.remove("cp1", "cp2", "cp3")
     for name in ("cp1", "cp2"):
         cluster.down(name)
-    with pytest.raises(UsageError, match="no control plane that stays can be reached"):
+    with pytest.raises(RunFailedError, match="no control plane that stays can be reached") as caught:
         cluster.remove("cp3")
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert [error.host for error in caught.value.errors] == ["", "cp1", "cp2"], "and why, of each"
 
 
 def test_the_host_that_the_endpoint_leads_to_stays_unless_forced(cluster):

@@ -119,7 +119,7 @@ class TestLogin:
         assert host(server, identity_file="").run("true").ok
 
     def test_a_missing_identity_file(self, server, host, tmp_path):
-        with pytest.raises(UsageError, match=f"identityFile {tmp_path}/absent is not a file"):
+        with pytest.raises(UsageError, match=f"identityFile {tmp_path}/absent is not there"):
             host(server, identity_file=f"{tmp_path}/absent").connect()
 
     def test_a_file_that_is_no_key(self, server, host, tmp_path):
