@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +11,7 @@ from typing import Any
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.model import live
-from kubeadm_py.model.actions import Action, Guard, KeptObjects, Late, Settle, Wait
+from kubeadm_py.model.actions import Action, Guard, KeptObjects, Late, RunScript, Settle, Wait
 from kubeadm_py.steps import node_waits, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
 from kubeadm_py.steps.base import StepContext
@@ -21,6 +23,9 @@ _AT_LEAST = timedelta(minutes=5)
 _A_NODE = timedelta(seconds=20)
 """A DaemonSet replaces its pods on one node after the other."""
 _HOPELESS_EXITS = 3
+ROLL_MANAGER = "kubeadm-py-roll"
+READY_SECONDS = 5
+"""How long a pod has to run on a node before the next one is replaced."""
 _SINCE = "begun.addon"
 """Of the files that a stage forgets before it puts back: what fell before says nothing about what comes."""
 
@@ -43,16 +48,46 @@ def guarded(
     kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
     kept = tuple(live.stub(item) for item in changing if isinstance(item, Mapping))
     name = guard_name(addon_phase(each.item.name))
-    wait = rolled(each.item.name, _workloads(each), len(ctx.cluster.nodes), kubeconfig, server)
+    workloads = _workloads(each)
+    wait = rolled(each.item.name, workloads, len(ctx.cluster.nodes), kubeconfig, server)
+    daemons = _counting_at_once(each, workloads)
+    end = (wait, *_counted_after("count new pods at once again", daemons, None, kubeconfig, server))
     return [
-        Guard(
-            objects=KeptObjects(kept, kubeconfig, server),
-            recover=(wait,),
-            name=name,
-        ),
+        Guard(objects=KeptObjects(kept, kubeconfig, server), recover=end, name=name),
+        *_counted_after("let each new pod run for a while", daemons, READY_SECONDS, kubeconfig, server),
         *change,
-        wait,
+        *end,
         Settle(),
+    ]
+
+
+def _counting_at_once(each: AddonObjects, workloads: Sequence[Workload]) -> list[Workload]:
+    """Return the DaemonSets that say nothing of how long a pod has to run before it counts.
+
+    Without a probe a pod that falls a moment later is ready at first, and the next node loses its own.
+    """
+    own = {
+        (item["metadata"].get("namespace"), item["metadata"]["name"])
+        for item in each.staged.workloads
+        if "minReadySeconds" in (item.get("spec") or {})
+    }
+    return [item for item in workloads if item.kind == "DaemonSet" and (item.namespace, item.name) not in own]
+
+
+def _counted_after(
+    title: str, daemons: Sequence[Workload], seconds: int | None, kubeconfig: str, server: str
+) -> list[Action]:
+    # No part of what we apply: the next apply leaves it alone.
+    patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": seconds}}))
+    command = waits.kubectl(kubeconfig, server)
+    return [
+        RunScript(
+            f"{title}: {item.name}",
+            f"{command} patch {item.resource} -n {shlex.quote(item.namespace)}"
+            f" --field-manager {ROLL_MANAGER} -p {patch} >/dev/null\necho unchanged",
+            reason="so that the next node waits for it",
+        )
+        for item in daemons
     ]
 
 
@@ -68,7 +103,8 @@ def rolled(name: str, workloads: Sequence[Workload], nodes: int, kubeconfig: str
     )
     command = waits.kubectl(kubeconfig, server)
     namespaces = " ".join(sorted({item.namespace for item in workloads}))
-    state = "{range .status.containerStatuses[*]}{.restartCount}:{.state.waiting.reason} {end}"
+    reason = "{.state.waiting.reason}{.state.terminated.reason}"
+    state = "{range .status.containerStatuses[*]}{.restartCount}:" + reason + " {end}"
     pods = "{range .items[*]}{.metadata.creationTimestamp} {.metadata.name} on={.spec.nodeName} " + state
     since = f'[ -s "$kpy_tmp/{_SINCE}" ] || date -u -d "@$(($(date +%s) - 5))" +%FT%TZ >"$kpy_tmp/{_SINCE}"\n'
     hopeless = f"""for namespace in {namespaces}; do
@@ -78,13 +114,17 @@ since=$(cat "$kpy_tmp/{_SINCE}")
 while read -r made pod on states; do
   [ "$(printf '%s\\n' "$since" "$made" | sort | head -n 1)" = "$since" ] || continue
   for state in $states; do
-    case ${{state#*:}} in
-      CrashLoopBackOff) [ "${{state%%:*}}" -ge {_HOPELESS_EXITS} ] || continue ;;
+    why=${{state#*:}}
+    case $why in
+      {waits.ENDED_REASONS})
+        [ "${{state%%:*}}" -ge {_HOPELESS_EXITS} ] || continue
+        why="it ended ${{state%%:*}} times ($why)"
+        ;;
       CreateContainerConfigError | InvalidImageName | ErrImageNeverPull) ;;
       *) continue ;;
     esac
     on=${{on#on=}}
-    echo "$pod on ${{on:-no node yet}} cannot run: ${{state#*:}}"
+    echo "$pod on ${{on:-no node yet}} cannot run: $why"
     return 0
   done
 done <"$kpy_tmp/addon-pods"

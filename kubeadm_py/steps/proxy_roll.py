@@ -12,14 +12,11 @@ from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.live import key, stub
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import proxy_waits, waits
-from kubeadm_py.steps.addon_roll import guard_name
+from kubeadm_py.steps.addon_roll import READY_SECONDS, ROLL_MANAGER, guard_name
 from kubeadm_py.steps.base import StepContext, is_so
 from kubeadm_py.steps.object_groups import Group
 from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
-ROLL_MANAGER = "kubeadm-py-roll"
-PROXY_READY_SECONDS = 5
-"""How long a kube-proxy has to run on a node before the next one is replaced."""
 _READ = ("ConfigMap", "DaemonSet")
 """What of kube-proxy's objects its pods are made by."""
 
@@ -58,7 +55,7 @@ def guarded(ctx: StepContext, group: Group, change: Sequence[Action]) -> list[Ac
         # Pods may have read what somebody wrote, and are annotated as those with the right one are.
         digest += f"-{ctx.now:%Y%m%d%H%M%S}"
     template = {"metadata": {"annotations": {CONFIG_ANNOTATION: digest}}}
-    patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": PROXY_READY_SECONDS, "template": template}}))
+    patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": READY_SECONDS, "template": template}}))
     kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
     wait = proxy_waits.rolled(len(ctx.cluster.nodes), kubeconfig, server)
     read = [item for item in group.objects if isinstance(item, Mapping) and item["kind"] in _READ]

@@ -25,7 +25,11 @@ def rolled(nodes: int, kubeconfig: str, server: str) -> Wait:
     state = "{.status.containerStatuses[0]."
     pods = (
         "{range .items[*]}{.metadata.name} {.spec.nodeName} " + state + "restartCount} "
-        "{.metadata.labels.pod-template-generation} " + state + 'state.waiting.reason}{"\\n"}{end}'
+        "{.metadata.labels.pod-template-generation} "
+        + state
+        + "state.waiting.reason}"
+        + state
+        + 'state.terminated.reason}{"\\n"}{end}'
     )
     until = f"""answer=$({command} get daemonset kube-proxy -o jsonpath={shlex.quote(status)} 2>&1) \\
   || {{ kpy_last; return 1; }}
@@ -43,7 +47,10 @@ made=$({command} get daemonset kube-proxy -o jsonpath='{{.metadata.generation}}'
 while read -r pod node exits generation why; do
   [ "$generation" = "$made" ] && [ -n "$why" ] || continue
   case $why in
-    CrashLoopBackOff) [ "$exits" -ge {_HOPELESS_EXITS} ] || continue ;;
+    {waits.ENDED_REASONS})
+      [ "$exits" -ge {_HOPELESS_EXITS} ] || continue
+      why="it ended $exits times ($why)"
+      ;;
     ErrImage* | ImagePull* | InvalidImageName | CreateContainer*) ;;
     *) continue ;;
   esac

@@ -16,6 +16,9 @@ HOPELESS_EXITS = 3
 HOPELESS_STARTS = 4
 """The same of a kubelet, which systemd starts again."""
 LOG_LINES = 12
+ENDED_REASONS = "CrashLoopBackOff | Error | Completed | OOMKilled | StartError | ContainerCannotRun"
+"""What the API says of a container that ended. A kubelet that starts it again after a while only may go on
+calling it by the reason of its end."""
 # The kubelet keeps one dead container a component and may go on counting where an earlier cluster stopped, so
 # what counts is how far the attempts went since the first look.
 CONTAINER_FUNCTIONS = f"""

@@ -294,14 +294,16 @@ def test_an_add_on_that_changes_is_waited_for_and_put_back_where_it_falls(runnin
     edit(running, addons=(AddonRequest("flannel", {"backend": "host-gw"}),))
     actions = planned(running, "control", "cp1")
     start = titles(actions).index("Guard keep what changes")
-    guard, apply, wait, settle, note = actions[start : start + 5]
+    guard, slowly, apply, wait, usual, settle, note = actions[start : start + 7]
+    assert '"minReadySeconds": 5' in slowly.script
+    assert '"minReadySeconds": null' in usual.script
     assert {live.key(each) for each in guard.objects.stubs} >= {
         "ConfigMap kube-flannel/kube-flannel-cfg",
         "DaemonSet kube-flannel/kube-flannel-ds",
         "ConfigMap kube-system/kubeadm-py-addon-flannel",
     }
     assert guard.name == "addons-flannel"
-    assert guard.recover == (wait,), "the same is waited for once the old form is back"
+    assert guard.recover == (wait, usual), "the same is waited for once the old form is back"
     assert apply.reason == "addons/flannel"
     assert wait.title == "wait for flannel on every node"
     assert isinstance(settle, Settle)
@@ -318,8 +320,9 @@ def test_what_a_killed_run_began_is_waited_for_and_settled(running, guard):
     start = next(index for index, each in enumerate(actions) if isinstance(each, Guard))
     assert actions[start].name == guard
     end = next(index for index, each in enumerate(actions) if isinstance(each, Settle))
-    assert isinstance(actions[end - 1], Wait)
-    assert actions[start].recover == (actions[end - 1],)
+    assert kinds(actions[start:end], Wait)
+    recover = actions[start].recover
+    assert tuple(actions[end - len(recover) : end]) == recover
     assert not kinds(actions, ApplyObjects), "all of it is there"
 
 

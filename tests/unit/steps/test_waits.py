@@ -18,7 +18,7 @@ from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.render.probes import Probe
-from kubeadm_py.steps import addon_roll, kubelet_bootstrap, node_waits, waits
+from kubeadm_py.steps import addon_roll, kubelet_bootstrap, node_waits, proxy_waits, waits
 from kubeadm_py.steps.node_waits import Workload
 
 MINUTE = timedelta(minutes=1)
@@ -450,7 +450,11 @@ class TestAddonRoll:
     @pytest.mark.parametrize(
         ("pod", "said"),
         [
-            ("net-1 on=w1 0: 3:CrashLoopBackOff ", "net-1 on w1 cannot run: CrashLoopBackOff"),
+            (
+                "net-1 on=w1 0: 3:CrashLoopBackOff ",
+                "net-1 on w1 cannot run: it ended 3 times (CrashLoopBackOff)",
+            ),
+            ("net-1 on=w1 4:Error ", "net-1 on w1 cannot run: it ended 4 times (Error)"),
             ("net-1 on= 0:InvalidImageName ", "net-1 on no node yet cannot run: InvalidImageName"),
         ],
     )
@@ -462,12 +466,44 @@ class TestAddonRoll:
         [
             "2020-01-01T00:00:00Z net-0 on=w1 9:CrashLoopBackOff ",
             "2999-01-01T00:00:00Z net-1 on=w1 2:CrashLoopBackOff ",
+            "2999-01-01T00:00:00Z net-1 on=w1 1:Error ",
             "2999-01-01T00:00:00Z net-1 on=w1 9: 0:ContainerCreating ",
             "2999-01-01T00:00:00Z net-1 on=w1 0:ImagePullBackOff ",
             "2999-01-01T00:00:00Z net-1 on= ",
             "",
         ],
-        ids=["of the form before", "twice", "works", "an image that may come", "not placed yet", "no pods"],
+        ids=[
+            "of the form before",
+            "twice",
+            "once",
+            "works",
+            "an image that may come",
+            "not placed yet",
+            "no pods",
+        ],
     )
     def test_others_have_time(self, shell, wait, pod):
         assert self.judged(shell, wait, pod) == (1, [])
+
+
+class TestProxyRoll:
+    """Whether pods of kube-proxy's new form can ever work."""
+
+    @pytest.mark.parametrize(
+        ("pod", "said"),
+        [
+            ("kube-proxy-1 w1 2 4 CrashLoopBackOff", "it ended 2 times (CrashLoopBackOff)"),
+            ("kube-proxy-1 w1 3 4 Error", "it ended 3 times (Error)"),
+            ("kube-proxy-1 w1 0 4 ErrImagePull", "ErrImagePull"),
+            ("kube-proxy-1 w1 1 4 Error", ""),
+            ("kube-proxy-1 w1 9 3 Error", ""),
+            ("kube-proxy-1 w1 9 4 ", ""),
+            ("kube-proxy-1 w1  4 ", ""),
+        ],
+        ids=["waits", "ended", "image", "once", "of the form before", "works", "not begun"],
+    )
+    def test_who_ends_again_and_again(self, shell, pod, said):
+        shell.command("kubectl", f'case $* in *daemonset*) echo 4 ;; *pods*) echo "{pod}" ;; esac')
+        wait = proxy_waits.rolled(3, "/k", "https://a:6443")
+        told = [f"kube-proxy on w1 cannot run: {said}"] if said else []
+        assert shell(wait.hopeless) == (0 if said else 1, told)
