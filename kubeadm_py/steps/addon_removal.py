@@ -9,10 +9,9 @@ from kubeadm_py.addons.inventory import Inventory, Ref
 from kubeadm_py.addons.shape import LABEL
 from kubeadm_py.model.actions import Action, ApplyObjects, Remove, RunScript
 from kubeadm_py.steps import waits
-from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig
 from kubeadm_py.steps.custom_resources import custom_resources_marker, deletion
 from kubeadm_py.steps.object_groups import addon_phase, marker_path
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 REMOVED = "removed"
 """The version in the inventory of an add-on of which only what people's data hangs on is left."""

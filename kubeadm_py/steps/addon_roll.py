@@ -14,10 +14,9 @@ from kubeadm_py.model import live
 from kubeadm_py.model.actions import Action, Guard, KeptObjects, Late, RunScript, Settle, Wait
 from kubeadm_py.steps import node_waits, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
-from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.base import StepContext, admin_kubeconfig
 from kubeadm_py.steps.node_waits import Workload
 from kubeadm_py.steps.object_groups import addon_phase
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 _AT_LEAST = timedelta(minutes=5)
 _A_NODE = timedelta(seconds=20)

@@ -10,10 +10,9 @@ from kubeadm_py.addons.schema import POD_NETWORK
 from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.steps import node_waits
-from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig
 from kubeadm_py.steps.node_waits import Workload
 from kubeadm_py.steps.object_groups import COREDNS, KUBE_PROXY, addon_phase, marker_path, skipped
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 DEADLINE = timedelta(minutes=5)
 

@@ -99,6 +99,21 @@ class Step:
     provides: str = ""
 
 
+def admin_kubeconfig(ctx: StepContext) -> str:
+    """Return the kubeconfig that may do everything before RBAC is set up: super-admin.conf if there.
+
+    A control plane that joins has none, and needs none. The one that somebody named for this run comes first.
+    """
+    if ctx.kubeconfig:
+        return ctx.kubeconfig
+    if ctx.joined is not None:
+        return paths.ADMIN_CONF
+    is_new = paths.ADMIN_CONF not in ctx.facts.files
+    if is_new or paths.SUPER_ADMIN_CONF in ctx.facts.files:
+        return paths.SUPER_ADMIN_CONF
+    return paths.ADMIN_CONF
+
+
 def is_so(spec: FileSpec, facts: HostFacts) -> bool:
     """Say whether the host has the file with this content, mode and owner; late content never is."""
     fact = facts.files.get(spec.path)

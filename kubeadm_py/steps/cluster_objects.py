@@ -15,9 +15,8 @@ from kubeadm_py.model.actions import (
 )
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.steps import addon_objects, addon_roll, applied, proxy_roll
-from kubeadm_py.steps.base import Step, StepContext, is_so, write
+from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
 from kubeadm_py.steps.object_groups import KUBE_PROXY, PHASES, Group, groups, name
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 BY_HAND = "changed by hand (drift)"
 DELETED = "deleted by hand (drift)"

@@ -13,9 +13,8 @@ from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, RunScript
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.steps import addon_objects, addons_ready, applied, waits
 from kubeadm_py.steps.addon_objects import AddonObjects
-from kubeadm_py.steps.base import Step, StepContext, is_so, write
+from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
 from kubeadm_py.steps.object_groups import addon_phase, marker_path
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 PATIENCE = timedelta(minutes=2)
 """How long a webhook that fails, or that nobody answers for yet, is tried again."""

@@ -13,8 +13,7 @@ from kubeadm_py.model.cluster import Node, ResolvedCluster
 from kubeadm_py.pki import serving_request
 from kubeadm_py.pki.node_request import GROUP, user_of
 from kubeadm_py.steps import waits
-from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
+from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig
 
 
 def asks_the_cluster(cluster: ResolvedCluster) -> bool:

@@ -15,8 +15,7 @@ from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.steps import applied, waits
-from kubeadm_py.steps.base import Step, StepContext, is_so, write
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
+from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
 
 TITLE = "labels and taints of "
 """How the title of what marks nodes begins; their names follow, with commas."""

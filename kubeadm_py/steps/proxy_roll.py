@@ -13,9 +13,8 @@ from kubeadm_py.model.live import key, stub
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import proxy_waits, waits
 from kubeadm_py.steps.addon_roll import READY_SECONDS, ROLL_MANAGER, guard_name
-from kubeadm_py.steps.base import StepContext, is_so
+from kubeadm_py.steps.base import StepContext, admin_kubeconfig, is_so
 from kubeadm_py.steps.object_groups import Group
-from kubeadm_py.steps.wait_control_plane import admin_kubeconfig
 
 _READ = ("ConfigMap", "DaemonSet")
 """What of kube-proxy's objects its pods are made by."""

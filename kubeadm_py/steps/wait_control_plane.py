@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action
 from kubeadm_py.render import kubelet, probes
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
-
-
-def admin_kubeconfig(ctx: StepContext) -> str:
-    """Return the kubeconfig that may do everything before RBAC is set up: super-admin.conf if there.
-
-    A control plane that joins has none, and needs none. The one that somebody named for this run comes first.
-    """
-    if ctx.kubeconfig:
-        return ctx.kubeconfig
-    if ctx.joined is not None:
-        return paths.ADMIN_CONF
-    is_new = paths.ADMIN_CONF not in ctx.facts.files
-    if is_new or paths.SUPER_ADMIN_CONF in ctx.facts.files:
-        return paths.SUPER_ADMIN_CONF
-    return paths.ADMIN_CONF
 
 
 def plan(ctx: StepContext) -> list[Action]:
