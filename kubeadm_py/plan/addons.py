@@ -26,16 +26,14 @@ from kubeadm_py.plan.remote_types import RemoteTypes
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import CONTROL_PLANES, StageDefinition
-from kubeadm_py.steps import (
-    addon_objects,
-    addon_removal,
-    addons_ready,
-    cluster_objects,
-    custom_resources,
-    node_waits,
-    object_groups,
-)
+from kubeadm_py.steps import cluster_objects
+from kubeadm_py.steps.addons import custom_resources
+from kubeadm_py.steps.addons import ready as addons_ready
+from kubeadm_py.steps.addons import removal as addon_removal
 from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.nodes import waits as node_waits
+from kubeadm_py.steps.objects import addons as addon_objects
+from kubeadm_py.steps.objects import groups as object_groups
 from kubeadm_py.steps.prepare.images import plan_images
 
 IMAGES = StageDefinition("images", "images of add-ons", (Step("images", "images", plan_images),))

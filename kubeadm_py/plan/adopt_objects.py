@@ -17,8 +17,9 @@ from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan import why
 from kubeadm_py.plan.before import Before
 from kubeadm_py.render import objects
-from kubeadm_py.steps import cluster_objects, mark_node
+from kubeadm_py.steps import cluster_objects
 from kubeadm_py.steps.base import is_so
+from kubeadm_py.steps.nodes import mark as mark_node
 
 _COREDNS = "Deployment kube-system/coredns"
 _CONFIG_MAPS = {name: kind for kind, (name, _) in why.LIVE_FORMS.items()}

@@ -40,14 +40,12 @@ from kubeadm_py.plan.workflows import (
     StageDefinition,
 )
 from kubeadm_py.render import engine
-from kubeadm_py.steps import (
-    addon_objects,
-    addons_ready,
-    cluster_objects,
-    control_plane_prepare,
-    etcd_host,
-    kubelet_serving,
-)
+from kubeadm_py.steps import cluster_objects
+from kubeadm_py.steps.addons import ready as addons_ready
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
+from kubeadm_py.steps.etcd import host as etcd_host
+from kubeadm_py.steps.kubelet import serving as kubelet_serving
+from kubeadm_py.steps.objects import addons as addon_objects
 from kubeadm_py.steps.prepare import text
 
 

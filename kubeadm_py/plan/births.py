@@ -10,7 +10,8 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.cluster import LocalEtcd, ResolvedCluster
 from kubeadm_py.model.etcd import Birth, peer_url
 from kubeadm_py.render import probes
-from kubeadm_py.steps import applied, etcd_birth
+from kubeadm_py.steps import applied
+from kubeadm_py.steps.etcd import birth as etcd_birth
 
 
 @dataclass(frozen=True, slots=True)

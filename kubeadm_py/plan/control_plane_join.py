@@ -15,8 +15,8 @@ from kubeadm_py.plan.leader import Leader
 from kubeadm_py.plan.producers import Adopt
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.shared_keys import SharedKeys
-from kubeadm_py.steps import control_plane_prepare
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
 
 
 def refuse_without_endpoint(joined: JoinedCluster, names: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.plan import membership
 from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.run import Run
-from kubeadm_py.steps import leave
+from kubeadm_py.steps.nodes import leave
 
 STAGE = "forget"
 TITLE = "delete Nodes"

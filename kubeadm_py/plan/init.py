@@ -32,15 +32,13 @@ from kubeadm_py.plan.run import Run
 from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import CONTROL_PLANE, CONTROL_PLANES, PREPARE, READY, StageDefinition
 from kubeadm_py.render import engine
-from kubeadm_py.steps import (
-    addon_objects,
-    addons_ready,
-    applied,
-    kubelet_serving,
-    object_groups,
-    upload_certs,
-)
+from kubeadm_py.steps import applied
+from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.certificates import upload_certs
+from kubeadm_py.steps.kubelet import serving as kubelet_serving
+from kubeadm_py.steps.objects import addons as addon_objects
+from kubeadm_py.steps.objects import groups as object_groups
 from kubeadm_py.token import bootstrap
 
 

@@ -15,8 +15,8 @@ from kubeadm_py.kube.objects import LiveAddons
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.plan.run import Run
-from kubeadm_py.steps.addon_removal import REMOVED
-from kubeadm_py.steps.object_groups import addon_phase, marker_path
+from kubeadm_py.steps.addons.removal import REMOVED
+from kubeadm_py.steps.objects.groups import addon_phase, marker_path
 
 _MARKERS = marker_path(addon_phase(""))
 

@@ -34,16 +34,14 @@ from kubeadm_py.plan.sources import Source
 from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE
 from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
-from kubeadm_py.steps import (
-    addons_ready,
-    control_plane_prepare,
-    custom_resources,
-    kubelet_serving,
-    kubelet_start,
-    mark_node,
-    node_waits,
-)
+from kubeadm_py.steps.addons import custom_resources
+from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
+from kubeadm_py.steps.kubelet import serving as kubelet_serving
+from kubeadm_py.steps.kubelet import start as kubelet_start
+from kubeadm_py.steps.nodes import mark as mark_node
+from kubeadm_py.steps.nodes import waits as node_waits
 from kubeadm_py.steps.prepare import text
 
 

@@ -17,7 +17,8 @@ from kubeadm_py.plan.workflows import (
     PROXY_RULES,
     StageDefinition,
 )
-from kubeadm_py.steps import cluster_objects, proxy_reads
+from kubeadm_py.steps import cluster_objects
+from kubeadm_py.steps.kube_proxy import reads as proxy_reads
 
 
 def needed(members: Members) -> bool:

@@ -11,7 +11,7 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.pki.node_request import user_of
 from kubeadm_py.plan.run import Run
-from kubeadm_py.steps import kubelet_serving
+from kubeadm_py.steps.kubelet import serving as kubelet_serving
 from kubeadm_py.transport.base import Host
 
 PATIENCE_SECONDS = 40

@@ -19,8 +19,9 @@ from kubeadm_py.model.phases import REMOVE_ETCD_MEMBER
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.model.stages import HostPlan, PlannedStep
 from kubeadm_py.plan.run import Run
-from kubeadm_py.steps import etcd_birth, leave
-from kubeadm_py.steps.etcd_cluster import peer_url
+from kubeadm_py.steps.etcd import birth as etcd_birth
+from kubeadm_py.steps.etcd.cluster import peer_url
+from kubeadm_py.steps.nodes import leave
 
 LOOK_SECONDS = 60.0
 

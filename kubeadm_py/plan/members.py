@@ -46,8 +46,10 @@ from kubeadm_py.plan.workflows import (
 )
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
-from kubeadm_py.steps import applied, control_plane_prepare, object_groups
+from kubeadm_py.steps import applied
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
+from kubeadm_py.steps.objects import groups as object_groups
 from kubeadm_py.token import bootstrap
 
 _ROLLED_SHARE = 10

@@ -16,7 +16,7 @@ from kubeadm_py.model import quorum
 from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, Node, ResolvedCluster, split_host_port
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.plan.discover import is_ready
-from kubeadm_py.steps.etcd_cluster import peer_url
+from kubeadm_py.steps.etcd.cluster import peer_url
 
 ETCD_TIMEOUT = "5s"
 """How long etcdctl may take for one command, as etcdctl reads it."""

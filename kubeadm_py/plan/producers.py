@@ -26,13 +26,11 @@ from kubeadm_py.pki.node_request import GROUP, KEY_ALGORITHM, user_of
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest, KubeconfigRequest
 from kubeadm_py.plan import key_holders
 from kubeadm_py.render import objects
-from kubeadm_py.steps import (
-    applied,
-    kubelet_finalize,
-    kubelet_start,
-    object_groups,
-    upload_certs,
-)
+from kubeadm_py.steps import applied
+from kubeadm_py.steps.certificates import upload_certs
+from kubeadm_py.steps.kubelet import finalize as kubelet_finalize
+from kubeadm_py.steps.kubelet import start as kubelet_start
+from kubeadm_py.steps.objects import groups as object_groups
 from kubeadm_py.token import bootstrap
 
 BOOTSTRAP_USER = "tls-bootstrap-token-user"

@@ -20,8 +20,9 @@ from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.membership import Membership
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.steps import leave, reset_network
-from kubeadm_py.steps import reset as reset_steps
+from kubeadm_py.steps.nodes import leave
+from kubeadm_py.steps.reset import host as reset_steps
+from kubeadm_py.steps.reset import network as reset_network
 
 DRAIN_DEADLINE = timedelta(minutes=5)
 STAGES = (

@@ -44,8 +44,11 @@ from kubeadm_py.plan.workflows import (
     PREPARE,
     WORKERS_THERE,
 )
-from kubeadm_py.steps import addon_objects, addons_ready, custom_resources, etcd_cluster
+from kubeadm_py.steps.addons import custom_resources
+from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.etcd import cluster as etcd_cluster
+from kubeadm_py.steps.objects import addons as addon_objects
 from kubeadm_py.token import bootstrap
 from kubeadm_py.transport.fake import FakeHost
 

@@ -18,7 +18,8 @@ from kubeadm_py.model.actions import (
     WriteFiles,
 )
 from kubeadm_py.model.stages import Stage
-from kubeadm_py.steps import addon_objects, kubelet_start
+from kubeadm_py.steps.kubelet import start as kubelet_start
+from kubeadm_py.steps.objects import addons as addon_objects
 
 UNKNOWN_BEFORE_THE_JOIN = frozenset({kubelet_start.BOOTSTRAP_PRODUCER})
 """Producers whose content only a join gets to know; a line that says so stands in for it."""

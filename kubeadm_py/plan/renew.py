@@ -20,9 +20,9 @@ from kubeadm_py.plan.producers import Complete
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
 from kubeadm_py.plan.successors import Successors
-from kubeadm_py.steps import kubelet_certificate
 from kubeadm_py.steps import renew as steps
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.kubelet import certificate as kubelet_certificate
 from kubeadm_py.steps.renew import Decision
 from kubeadm_py.transport.fanout import fan_out
 

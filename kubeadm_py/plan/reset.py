@@ -20,9 +20,12 @@ from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.farewell import Farewell
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.sources import Source
-from kubeadm_py.steps import kubeadm_made, leave, reset_left, reset_network
-from kubeadm_py.steps import reset as steps
-from kubeadm_py.steps.reset import ResetHost
+from kubeadm_py.steps.nodes import leave
+from kubeadm_py.steps.reset import host as steps
+from kubeadm_py.steps.reset import kubeadm_made
+from kubeadm_py.steps.reset import left as reset_left
+from kubeadm_py.steps.reset import network as reset_network
+from kubeadm_py.steps.reset.host import ResetHost
 
 _BY_KUBEADM = "kubeadm made this node: what its own reset removes goes, and the pod network's links and rules"
 PARTS = ("system", "files", "network", "units", "containers")

@@ -9,7 +9,7 @@ from kubeadm_py.plan import preflight
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.preflight import run as preflight_run
 from kubeadm_py.preflight.checks import privilege
-from kubeadm_py.steps import etcd_birth
+from kubeadm_py.steps.etcd import birth as etcd_birth
 
 UNNAMED = "kubernetes"
 """The name in the inventory of a host whose cluster nobody named: it tells nothing."""

@@ -20,7 +20,8 @@ from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.pki.requests import authority_requests
 from kubeadm_py.plan.producers import PKI_PRODUCERS, read_files
-from kubeadm_py.steps import applied, control_plane_prepare
+from kubeadm_py.steps import applied
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
 
 
 @dataclass

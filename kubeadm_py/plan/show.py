@@ -32,7 +32,8 @@ from kubeadm_py.plan import before as known
 from kubeadm_py.plan import file_changes, live_objects
 from kubeadm_py.plan.before import Before
 from kubeadm_py.render import yaml_text
-from kubeadm_py.steps import applied, object_groups
+from kubeadm_py.steps import applied
+from kubeadm_py.steps.objects import groups as object_groups
 
 Why = Callable[[str, Change], str]
 """Say why a host's change is planned, where the config tells; else an empty string."""

@@ -7,7 +7,7 @@ import shlex
 from kubeadm_py.kube import asking, etcd
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
-from kubeadm_py.steps.object_groups import KUBE_PROXY, skipped
+from kubeadm_py.steps.objects.groups import KUBE_PROXY, skipped
 
 PROXY_MODE = "proxy-mode"
 READY, VERSION, NODES, PODS, CONFIG_MAP = "readyz", "version", "nodes", "pods", "kube-proxy"

@@ -18,8 +18,8 @@ from kubeadm_py.pki.keys import KeyMaker
 from kubeadm_py.pki.requests import CertificateRequest
 from kubeadm_py.plan import key_holders
 from kubeadm_py.plan.producers import read_files
-from kubeadm_py.steps import kubelet_certificate
 from kubeadm_py.steps import renew as steps
+from kubeadm_py.steps.kubelet import certificate as kubelet_certificate
 from kubeadm_py.steps.renew import Decision
 
 

@@ -16,8 +16,8 @@ from kubeadm_py.model.keys import KeyPath
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import cluster_configuration
-from kubeadm_py.steps import mark_node
-from kubeadm_py.steps.object_groups import addon_phase
+from kubeadm_py.steps.nodes import mark as mark_node
+from kubeadm_py.steps.objects.groups import addon_phase
 
 Place = Callable[[str, KeyPath], str]
 """Say where a document of this kind has a key, as FILE:LINE; empty where it does not."""

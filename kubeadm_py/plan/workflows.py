@@ -6,38 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubeadm_py.model.stages import PlannedStep
-from kubeadm_py.steps import (
-    addon_removal,
-    addons_ready,
-    applied,
-    certs,
-    cluster_objects,
-    control_plane_prepare,
-    custom_resources,
-    endpoint,
-    endpoint_users,
-    etcd_birth,
-    etcd_client,
-    etcd_host,
-    etcd_join,
-    kubeconfigs,
-    kubelet_bootstrap,
-    kubelet_finalize,
-    kubelet_serving,
-    kubelet_start,
-    mark_node,
-    own_files,
-    permissions,
-    proxy_reads,
-    proxy_rules,
-    rolling,
-    rolling_preparation,
-    static_pods,
-    upload_certs,
-    wait_control_plane,
-)
+from kubeadm_py.steps import applied, cluster_objects, own_files
+from kubeadm_py.steps.addons import custom_resources
+from kubeadm_py.steps.addons import ready as addons_ready
+from kubeadm_py.steps.addons import removal as addon_removal
 from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.certificates import certs, kubeconfigs, permissions, upload_certs
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
+from kubeadm_py.steps.control_plane import static_pods
+from kubeadm_py.steps.control_plane import waits as control_plane_waits
+from kubeadm_py.steps.endpoint import access as endpoint
+from kubeadm_py.steps.endpoint import users as endpoint_users
+from kubeadm_py.steps.etcd import birth as etcd_birth
+from kubeadm_py.steps.etcd import client as etcd_client
+from kubeadm_py.steps.etcd import host as etcd_host
+from kubeadm_py.steps.etcd import join as etcd_join
+from kubeadm_py.steps.kube_proxy import reads as proxy_reads
+from kubeadm_py.steps.kube_proxy import rules as proxy_rules
+from kubeadm_py.steps.kubelet import bootstrap as kubelet_bootstrap
+from kubeadm_py.steps.kubelet import finalize as kubelet_finalize
+from kubeadm_py.steps.kubelet import serving as kubelet_serving
+from kubeadm_py.steps.kubelet import start as kubelet_start
+from kubeadm_py.steps.nodes import mark as mark_node
 from kubeadm_py.steps.prepare import workflow as prepare
+from kubeadm_py.steps.rolling import guard as rolling
+from kubeadm_py.steps.rolling import preparation as rolling_preparation
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ _CHANGING = (
     static_pods.STEP,
     endpoint.STEP,
     kubelet_start.STEP,
-    wait_control_plane.STEP,
+    control_plane_waits.STEP,
     static_pods.STEP_FOLLOWING,
     certs.STEP_SERVED,
 )
@@ -82,7 +75,7 @@ _CONTROL_PLANE = (
     mark_node.STEP,
     applied.STEP,
     kubelet_finalize.STEP,
-    wait_control_plane.STEP_OTHERS,
+    control_plane_waits.STEP_OTHERS,
     own_files.STEP_PODS,
 )
 CONTROL_PLANE = StageDefinition(
@@ -180,12 +173,12 @@ JOIN_CONTROL_PLANE = StageDefinition(
         kubelet_start.STEP,
         etcd_join.STEP,
         # Before the kubelet's certificate, which only this API server can get it.
-        wait_control_plane.STEP,
+        control_plane_waits.STEP,
         kubelet_bootstrap.STEP_AGAIN,
         kubelet_bootstrap.STEP_CERTIFICATE,
         mark_node.STEP_JOINED,
         applied.STEP,
-        wait_control_plane.STEP_OTHERS,
+        control_plane_waits.STEP_OTHERS,
         kubelet_bootstrap.STEP_READY,
         own_files.STEP_PODS,
     ),

@@ -14,9 +14,12 @@ from kubeadm_py.model.actions import (
     Late,
 )
 from kubeadm_py.model.live import LiveObjects
-from kubeadm_py.steps import addon_objects, addon_roll, applied, proxy_roll
+from kubeadm_py.steps import applied
+from kubeadm_py.steps.addons import roll as addon_roll
 from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
-from kubeadm_py.steps.object_groups import KUBE_PROXY, PHASES, Group, groups, name
+from kubeadm_py.steps.kube_proxy import roll as proxy_roll
+from kubeadm_py.steps.objects import addons as addon_objects
+from kubeadm_py.steps.objects.groups import KUBE_PROXY, PHASES, Group, groups, name
 
 BY_HAND = "changed by hand (drift)"
 DELETED = "deleted by hand (drift)"

@@ -15,8 +15,11 @@ from kubeadm_py.pki.files import KUBECONFIG, SECRET_MODE, certificate_files
 from kubeadm_py.pki.presence import Presence
 from kubeadm_py.pki.requests import CertificateRequest, etcd_client_requests, leaf_requests
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import etcd_host, kubelet_certificate, vip, wait_control_plane
 from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.control_plane import waits as control_plane_waits
+from kubeadm_py.steps.endpoint import vip
+from kubeadm_py.steps.etcd import host as etcd_host
+from kubeadm_py.steps.kubelet import certificate as kubelet_certificate
 
 RENEWED_KUBECONFIG = f"{KUBECONFIG}.renewed"
 """Its Late.args is (the client certificate's request, the kubeconfig's path)."""
@@ -215,10 +218,10 @@ def _reason(decision: Decision, component: str) -> str:
 def _waits(ctx: StepContext, restarted: list[str]) -> list[Action]:
     if ctx.node.role is Role.ETCD:
         return etcd_host.plan_wait(ctx) if restarted else []
-    found = wait_control_plane.plan(ctx) if set(_TOGETHER) & set(restarted) else []
+    found = control_plane_waits.plan(ctx) if set(_TOGETHER) & set(restarted) else []
     others = [
         action
-        for action in wait_control_plane.plan_others(ctx)
+        for action in control_plane_waits.plan_others(ctx)
         if isinstance(action, Wait) and any(action.title.endswith(name) for name in restarted)
     ]
     return [*found, *others]

@@ -151,7 +151,7 @@ def run(
 def _without_network(event: Event) -> list[str]:
     """Return the node that an event says waits for a pod network."""
     from kubeadm_py.engine.events import Notice
-    from kubeadm_py.steps.node_waits import NO_NETWORK
+    from kubeadm_py.steps.nodes.waits import NO_NETWORK
 
     return [event.host] if isinstance(event, Notice) and event.text.endswith(NO_NETWORK) else []
 

@@ -17,7 +17,7 @@ SHIPPED_BESIDE_CODE = {
     "kubeadm_py/engine/guard.sh",
     "kubeadm_py/engine/runtime.sh",
     "kubeadm_py/facts/probe.sh",
-    "kubeadm_py/steps/proxy_rules.sh",
+    "kubeadm_py/steps/kube_proxy/rules.sh",
     "kubeadm_py/verify/suite/test_hosts.py",
     "kubeadm_py/py.typed",
 }

@@ -20,7 +20,8 @@ from kubeadm_py.model.versions import Version
 from kubeadm_py.plan import adopt
 from kubeadm_py.plan.before import Before
 from kubeadm_py.render import objects
-from kubeadm_py.steps import cluster_objects, mark_node
+from kubeadm_py.steps import cluster_objects
+from kubeadm_py.steps.nodes import mark as mark_node
 
 API_SERVER = f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml"
 PROXY = "ConfigMap kube-system/kube-proxy"

@@ -13,7 +13,7 @@ from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan import births
-from kubeadm_py.steps import etcd_birth
+from kubeadm_py.steps.etcd import birth as etcd_birth
 
 NODES = tuple(Node(f"cp{number}", Role.CONTROL_PLANE, (f"10.0.0.1{number}",)) for number in (1, 2))
 CLUSTER = ResolvedCluster("demo", Version(1, 36, 3), NODES)

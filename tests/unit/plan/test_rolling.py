@@ -15,7 +15,7 @@ from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
 from kubeadm_py.render import objects
-from kubeadm_py.steps import proxy_reads
+from kubeadm_py.steps.kube_proxy import reads as proxy_reads
 
 MANIFESTS = paths.MANIFESTS_DIR
 APISERVER = f"{MANIFESTS}/kube-apiserver.yaml"

@@ -41,21 +41,18 @@ from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.patches import Patch, PatchType
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
-from kubeadm_py.steps import (
-    addons_ready,
-    applied,
-    certs,
-    cluster_objects,
-    kubelet_bootstrap,
-    kubelet_finalize,
-    kubelet_start,
-    mark_node,
-    object_groups,
-    static_pods,
-    wait_control_plane,
-)
+from kubeadm_py.steps import applied, cluster_objects
+from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.base import differing, is_so
-from kubeadm_py.steps.node_waits import Workload
+from kubeadm_py.steps.certificates import certs
+from kubeadm_py.steps.control_plane import static_pods
+from kubeadm_py.steps.control_plane import waits as control_plane_waits
+from kubeadm_py.steps.kubelet import bootstrap as kubelet_bootstrap
+from kubeadm_py.steps.kubelet import finalize as kubelet_finalize
+from kubeadm_py.steps.kubelet import start as kubelet_start
+from kubeadm_py.steps.nodes import mark as mark_node
+from kubeadm_py.steps.nodes.waits import Workload
+from kubeadm_py.steps.objects import groups as object_groups
 
 CA = f"{paths.PKI_DIR}/ca.crt"
 TOKEN = Secret("abcdef.0123456789abcdef")
@@ -309,7 +306,7 @@ class TestWaits:
     def test_components_are_asked_where_their_flags_let_them_listen(self, control_plane):
         own = Component(extra_args=(Arg("bind-address", "10.0.0.99"), Arg("secure-port", "11259")))
         ctx = with_cluster(control_plane, scheduler=own)
-        manager, scheduler = wait_control_plane.plan_others(ctx)
+        manager, scheduler = control_plane_waits.plan_others(ctx)
         assert "https://127.0.0.1:10257 /healthz" in manager.until
         assert "https://10.0.0.99:11259 /livez" in scheduler.until
 
@@ -317,14 +314,14 @@ class TestWaits:
         port = Patch("kubeletconfiguration", PatchType.MERGE, {"healthzPort": 10349}, "p.yaml")
         timeouts = Timeouts(kubelet_health_check=timedelta(seconds=7))
         ctx = with_cluster(control_plane, init_timeouts=timeouts, init_patches=(port,))
-        kubelet, _ = wait_control_plane.plan(ctx)
+        kubelet, _ = control_plane_waits.plan(ctx)
         assert f"kpy_listens {10349:04X}" in kubelet.until
         assert kubelet.deadline == timedelta(seconds=7)
-        assert len(wait_control_plane.plan(replace(ctx, joined=object()))) == 1
+        assert len(control_plane_waits.plan(replace(ctx, joined=object()))) == 1
 
     def test_etcd_is_waited_for_where_it_listens(self, control_plane):
         etcd = LocalEtcd(extra_args=(Arg("listen-client-urls", "https://10.0.0.11:12379"),))
-        _, wait = wait_control_plane.plan(with_cluster(control_plane, etcd=Etcd(etcd)))
+        _, wait = control_plane_waits.plan(with_cluster(control_plane, etcd=Etcd(etcd)))
         assert f"kpy_listens {12379:04X}" in wait.until
         assert f"kpy_listens {2379:04X}" not in wait.until + wait.hopeless
 

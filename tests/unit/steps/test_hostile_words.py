@@ -13,9 +13,11 @@ from kubeadm_py.model.actions import RunScript, Wait
 from kubeadm_py.model.cluster import Arg, Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
-from kubeadm_py.steps import kubelet_finalize, leave, node_waits
 from kubeadm_py.steps.base import StepContext
-from kubeadm_py.steps.node_waits import Workload
+from kubeadm_py.steps.kubelet import finalize as kubelet_finalize
+from kubeadm_py.steps.nodes import leave
+from kubeadm_py.steps.nodes import waits as node_waits
+from kubeadm_py.steps.nodes.waits import Workload
 from kubeadm_py.steps.prepare import runtime
 
 NODE = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",), advertise_address="10.0.0.11")

@@ -12,7 +12,10 @@ from kubeadm_py.model.actions import ApplyObjects, Late, RunScript
 from kubeadm_py.model.cluster import CONTROL_PLANE_TAINT, Taint
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
-from kubeadm_py.steps import applied, certs, cluster_objects, mark_node, object_groups
+from kubeadm_py.steps import applied, cluster_objects
+from kubeadm_py.steps.certificates import certs
+from kubeadm_py.steps.nodes import mark as mark_node
+from kubeadm_py.steps.objects import groups as object_groups
 
 PROXY, DAEMON = "ConfigMap kube-system/kube-proxy", "DaemonSet kube-system/kube-proxy"
 

@@ -12,7 +12,10 @@ from kubeadm_py.model.actions import Late, RestartStaticPod, Wait, WriteFiles
 from kubeadm_py.model.cluster import LoadBalancer, Node, Role
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.pki.table import table
-from kubeadm_py.steps import certs, kubeconfigs, renew, static_pods, vip
+from kubeadm_py.steps import renew
+from kubeadm_py.steps.certificates import certs, kubeconfigs
+from kubeadm_py.steps.control_plane import static_pods
+from kubeadm_py.steps.endpoint import vip
 
 PKI = paths.PKI_DIR
 

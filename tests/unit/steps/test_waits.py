@@ -18,8 +18,12 @@ from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.render.probes import Probe
-from kubeadm_py.steps import addon_roll, kubelet_bootstrap, node_waits, proxy_waits, waits
-from kubeadm_py.steps.node_waits import Workload
+from kubeadm_py.steps import waits
+from kubeadm_py.steps.addons import roll as addon_roll
+from kubeadm_py.steps.kube_proxy import waits as proxy_waits
+from kubeadm_py.steps.kubelet import bootstrap as kubelet_bootstrap
+from kubeadm_py.steps.nodes import waits as node_waits
+from kubeadm_py.steps.nodes.waits import Workload
 
 MINUTE = timedelta(minutes=1)
 RUNTIME = resources.files("kubeadm_py.engine").joinpath("runtime.sh").read_text()

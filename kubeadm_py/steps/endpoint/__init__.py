@@ -1,0 +1,1 @@
+"""Plan how hosts find the API: line, balancer and vip, and who uses the endpoint."""

@@ -1,0 +1,1 @@
+"""Plan a kubelet's start, its way into the cluster, and its certificates."""

@@ -1,0 +1,1 @@
+"""Plan a host's way back, part by part."""

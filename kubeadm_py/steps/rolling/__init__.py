@@ -1,0 +1,1 @@
+"""Guard what changes on a host that works: one thing after the other, put back on failure."""
