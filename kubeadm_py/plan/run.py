@@ -39,6 +39,7 @@ from kubeadm_py.model import typed
 from kubeadm_py.model.actions import Producer
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.preflight import run as preflight
 from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.fanout import Outcome, fan_out
 
@@ -53,10 +54,10 @@ class RunFailedError(KubeadmPyError):
     """Carry the errors of several hosts; the exit code is that of the gravest."""
 
     def __init__(self, errors: Sequence[KubeadmPyError]) -> None:
-        first = errors[0]
+        self.errors = tuple(preflight.together(errors))
+        first = self.errors[0]
         super().__init__(first.summary, host=first.host, details=first.details, fix=first.fix)
-        self.errors = tuple(errors)
-        self.exit_code = worst([error.exit_code for error in errors])
+        self.exit_code = worst([error.exit_code for error in self.errors])
 
 
 @dataclass(frozen=True, slots=True)

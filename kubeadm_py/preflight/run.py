@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kubeadm_py.errors import PreflightError
+from kubeadm_py.errors import KubeadmPyError, PreflightError
 from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.findings import Finding, Gate, Severity
 from kubeadm_py.model.words import plural
@@ -22,6 +22,8 @@ class PreflightRefused(PreflightError):
 
     def __init__(self, findings: Iterable[Finding], *, hosts: int = 0, gate: Gate = Gate.HOST) -> None:
         self.findings = tuple(findings)
+        self.hosts = hosts
+        self.gate = gate
         errors = [finding for finding in self.findings if finding.severity is Severity.ERROR]
         refusing = list(dict.fromkeys(finding.host for finding in errors))
         names = list(dict.fromkeys(finding.check for finding in errors))
@@ -32,6 +34,23 @@ class PreflightRefused(PreflightError):
             details=[line for finding in errors for line in _lines(finding)],
             fix=f"mend that, or to go on anyway: --ignore-preflight-errors={','.join(names)}",
         )
+
+
+def together(errors: Iterable[KubeadmPyError]) -> list[KubeadmPyError]:
+    """Return errors with the hosts that a gate refused one by one in one refusal, where the first was."""
+    found: dict[object, list[KubeadmPyError]] = {}
+    for error in errors:
+        same = error.gate if isinstance(error, PreflightRefused) else id(error)
+        found.setdefault(same, []).append(error)
+    return [_joined(each) for each in found.values()]
+
+
+def _joined(errors: Sequence[KubeadmPyError]) -> KubeadmPyError:
+    refused = [error for error in errors if isinstance(error, PreflightRefused)]
+    if len(refused) < 2:
+        return errors[0]
+    findings = [finding for each in refused for finding in each.findings]
+    return PreflightRefused(findings, hosts=sum(each.hosts for each in refused), gate=refused[0].gate)
 
 
 def run(

@@ -6,7 +6,16 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from kubeadm_py.engine.events import Found
+from kubeadm_py.engine.events import (
+    ActionDone,
+    Event,
+    Failed,
+    Found,
+    HostDone,
+    HostProgress,
+    HostStarted,
+    ImagePulled,
+)
 
 _NAMED = 3
 """Hosts that are named in one place; of more only the first two are."""
@@ -22,12 +31,23 @@ def grouped(each: Iterable[tuple[str, T]]) -> list[tuple[tuple[str, ...], T]]:
     return [(tuple(names), what) for what, names in hosts.items()]
 
 
+def goes_on(event: Event) -> bool:
+    """Say whether findings still wait for the same of other hosts at an event: it is of one host alone."""
+    return isinstance(event, HostStarted | HostProgress | ActionDone | ImagePulled | HostDone)
+
+
 def findings(found: Iterable[Found]) -> list[tuple[tuple[str, ...], Found]]:
     """Return findings that differ only in their host once, with the time of the first."""
     events = list(found)
     first = {replace(event, host="", time=0.0): event for event in reversed(events)}
     pairs = ((event.host, replace(event, host="", time=0.0)) for event in events)
     return [(hosts, first[key]) for hosts, key in grouped(pairs)]
+
+
+def failures(failed: Iterable[Failed]) -> list[Failed]:
+    """Return failures that differ only in their host once, with the hosts' names in its place."""
+    pairs = ((event.host, replace(event, host="", time=0.0)) for event in failed)
+    return [replace(event, host=named(hosts)) for hosts, event in grouped(pairs)]
 
 
 def named(hosts: Sequence[str], *, every: bool = False) -> str:

@@ -71,7 +71,7 @@ class ConsoleReporter:
         self._board = Board(glyphs)
         self._failed: list[Failed] = []
         self._found: list[Found] = []
-        """What has come in a row, until something else does: the same of many hosts is one line."""
+        """What has come until something that is not of one host does: the same of many is one line."""
         self._lock = threading.Lock()
         self._live: Live | None = None
         self._after_heading = False
@@ -118,7 +118,7 @@ class ConsoleReporter:
         if isinstance(event, Found):
             self._found.append(event)
             return []
-        lines = [*self._findings(), *self._lines(event)]
+        lines = [*([] if alike.goes_on(event) else self._findings()), *self._lines(event)]
         self._board.take(event)
         if lines and self._after_heading and not isinstance(event, RunDone):
             lines = ["", *lines]

@@ -43,10 +43,14 @@ def format_error(error: KubeadmPyError, *, width: int | None = None, glyphs: Gly
 def failures(
     verdict: str, failed: Sequence[Failed], exit_code: int, width: int | None, glyphs: Glyphs
 ) -> Iterator[str]:
-    """Yield the lines about all that failed: one verdict line first, the exit code at the end."""
+    """Yield the lines about all that failed: one verdict line first, the exit code at its end.
+
+    What is the same on several hosts is told once.
+    """
     exit_note = f"(exit {exit_code})"
-    if len(failed) == 1:
-        yield from failure(failed[0], width, glyphs, note=exit_note)
+    apart = alike.failures(failed)
+    if len(apart) == 1:
+        yield from failure(apart[0], width, glyphs, note=exit_note)
         return
     text = glyphs.text(verdict)
     if failed:
@@ -54,7 +58,7 @@ def failures(
         on = f" on {plural(len(hosts), 'host')}" if hosts else ""
         text += f": {plural(len(failed), 'error')}{on}"
     yield from with_note(wrap(text, width, f"{glyphs.failed} "), exit_note, width)
-    for event in failed:
+    for event in apart:
         yield ""
         yield from failure(event, width, glyphs, indent="  ")
 

@@ -40,7 +40,7 @@ class PlainReporter:
         self._verbosity = verbosity
         self._failed: list[Failed] = []
         self._found: list[Found] = []
-        """What has come in a row, until something else does: the same of many hosts is one line."""
+        """What has come until something that is not of one host does: the same of many is one line."""
         self._last: dict[str, str] = {}
         self._names = 0
 
@@ -49,7 +49,8 @@ class PlainReporter:
         if isinstance(event, Found):
             self._found.append(event)
             return
-        self._findings()
+        if not alike.goes_on(event):
+            self._findings()
         match event:
             case RunStarted():
                 self._names = min(max((len(host.name) for host in event.hosts), default=0), _NAME_MOST)

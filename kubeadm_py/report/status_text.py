@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from kubeadm_py.engine.events import Failed
 from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.status import ClusterStatus, HostStatus
 from kubeadm_py.model.words import plural
+from kubeadm_py.report.errors import failure, with_note
 from kubeadm_py.report.text import Glyphs, advice, cut, pad, width_of, wrap
 
 SOON_DAYS = 30
@@ -29,24 +32,55 @@ _COLUMNS: tuple[_Column, ...] = (
 )
 
 
-def lines(status: ClusterStatus, width: int | None, glyphs: Glyphs, config: str = "") -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Say what is not well, where (no host: in the cluster), and what to type."""
+
+    host: str
+    text: str
+    fix: str = ""
+
+
+def lines(
+    status: ClusterStatus,
+    width: int | None,
+    glyphs: Glyphs,
+    config: str = "",
+    *,
+    unreached: Sequence[Failed] = (),
+    exit_code: int = 0,
+) -> list[str]:
     """Return the lines for people; none is wider than `width` but for a command that is to be typed.
 
-    Commands of ours name the `config` as the operator did.
+    Commands of ours name the `config` as the operator did. `unreached` says in full why hosts were not.
     """
-    troubles = list(_troubles(status, config))
-    mark = glyphs.failed if troubles else glyphs.done
-    found = wrap(glyphs.text(_verdict(status)), width, f"{mark} ")
+    wrong = troubles(status, config)
+    mark = glyphs.failed if wrong else glyphs.done
+    verdict = wrap(glyphs.text(_verdict(status)), width, f"{mark} ")
+    found = with_note(verdict, f"(exit {exit_code})" if exit_code else "", width)
     found += ["", *_table(status, width, glyphs), ""]
     if status.workloads:
         pods = ", ".join(f"{each.name} {each.ready}/{each.wanted}" for each in status.workloads)
         found += wrap(pods, width, "  pods   ")
     found += wrap(_certificates(status), width, "  certs  ")
-    for where, text, fix in troubles:
-        found += ["", *wrap(glyphs.text(text), width, f"  {where + ': ' if where else ''}", "    ")]
-        if fix:
-            found += advice(glyphs.text(fix), width, f"    {glyphs.arrow} ")
+    for host in status.hosts:
+        if host.under_way:
+            found += wrap(glyphs.text(f"{host.name}: a run is under way: {host.under_way}"), width, "  ")
+    told = {event.host: event for event in unreached}
+    for each in wrong:
+        if each.host in told:
+            found += ["", *failure(told.pop(each.host), width, glyphs, indent="  ")]
+            continue
+        where = f"{each.host}: " if each.host else ""
+        found += ["", *wrap(glyphs.text(each.text), width, f"  {where}", "    ")]
+        if each.fix:
+            found += advice(glyphs.text(each.fix), width, f"    {glyphs.arrow} ")
     return [line.rstrip() for line in found]
+
+
+def troubles(status: ClusterStatus, config: str = "") -> list[Trouble]:
+    """Return all that is not well; commands of ours name the `config`."""
+    return [Trouble(*each) for each in _troubles(status, config)]
 
 
 def _verdict(status: ClusterStatus) -> str:
@@ -102,8 +136,13 @@ def _certificates(status: ClusterStatus) -> str:
 
 def _troubles(status: ClusterStatus, config: str) -> Iterator[tuple[str, str, str]]:
     """Yield (host, what is wrong, what to type)."""
+    if not status.version:
+        # Else each host said that the cluster does not know it.
+        asked = [host.name for host in status.hosts if host.api is not None]
+        look = typed.logs("kube-apiserver", asked[0], config) if asked else ""
+        yield "", "no API server answers: nothing is known of nodes and pods", look
     for host in status.hosts:
-        yield from _of_host(host, config)
+        yield from _of_host(host, config, known=bool(status.version))
     for pod in status.old_pods:
         text = (
             f"{pod.name} runs with the configuration before that of {pod.changed}"
@@ -124,14 +163,12 @@ def _troubles(status: ClusterStatus, config: str) -> Iterator[tuple[str, str, st
         )
 
 
-def _of_host(host: HostStatus, config: str) -> Iterator[tuple[str, str, str]]:
+def _of_host(host: HostStatus, config: str, *, known: bool) -> Iterator[tuple[str, str, str]]:
     named = f" --config {shlex.quote(config)}" if config else ""
     if host.problem:
         yield host.name, host.problem, ""
         return
-    if host.under_way:
-        yield host.name, f"a run is under way: {host.under_way}", ""
-    elif host.unsettled:
+    if host.unsettled and not host.under_way:
         text = "a change was cut off; the next run finishes it or takes it back"
         yield host.name, text, f"kubeadm-py apply{named}"
     if _runs_etcd_alone(host):
@@ -139,10 +176,11 @@ def _of_host(host: HostStatus, config: str) -> Iterator[tuple[str, str, str]]:
             text = "its etcd member does not answer, or is none of the cluster's"
             yield host.name, text, f"kubeadm-py etcd status{named}"
     elif host.ready is None:
-        yield host.name, "the cluster has no such node, or no API server answers", "kubectl get nodes"
+        if known:
+            yield host.name, "the cluster has no such node", f"kubeadm-py apply{named}"
     elif not host.ready:
         yield host.name, f"its node is not Ready: {host.why}", f"kubectl describe node {host.name}"
-    if host.api is False:
+    if host.api is False and known:
         look = typed.logs("kube-apiserver", host.name, config)
         yield host.name, "its API server is not ready", look
     wrong = {name: how for name, how in (host.components or {}).items() if " " in how}

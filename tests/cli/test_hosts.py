@@ -95,6 +95,24 @@ def test_every_control_plane_that_could_have_answered_is_named(kpy, config, clos
     assert "w1: cannot connect to" in ended.err
 
 
+def test_status_of_hosts_that_are_silent(kpy, config, closed):
+    path = config(*closed)
+    ended = kpy("status", "--config", path)
+    assert (ended.code, ended.err) == (7, "")
+    assert ended.out.splitlines()[0] == "✗ demo · 0 of 2 nodes Ready  (exit 7)"
+    assert ended.out.count("connection refused") == 2, "once a host"
+    told = json.loads(kpy("status", "--config", path, "--format", "json").out)
+    assert told["exit_code"] == 7
+    assert {each["host"] for each in told["troubles"]} == {"", "cp1", "w1"}
+
+
+def test_status_of_hosts_that_are_no_cluster(kpy, config, server, another_server, open_, known):
+    known(server, another_server)
+    ended = kpy("status", "--config", config(*open_))
+    assert ended.code == 1, ended.text
+    assert ended.out.count("no API server answers") == 1
+
+
 def test_nobody_is_there_to_remove_a_host(kpy, config, closed):
     ended = kpy("remove", "w1", "--config", config(*closed), "--yes")
     assert ended.code == 7, ended.text

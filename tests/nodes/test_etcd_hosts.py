@@ -157,6 +157,7 @@ def test_etcd_verbs_work_there(apart):
 def test_status_tells_of_members_and_certificates_and_takes_their_hosts_for_no_nodes(apart):
     done = apart.cli.run("status", "--config", apart.config)
     assert "3 of 3 nodes Ready, 3 of 3 etcd members well" in done.out
+    assert "(exit" not in done.out
     told = json.loads(apart.cli.run("status", "--config", apart.config, "--format", "json").out)
     found = {host["name"]: host for host in told["hosts"]}
     assert sorted(found[name]["etcd"] for name in MEMBERS) == ["leader", "member", "member"]

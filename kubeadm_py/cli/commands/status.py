@@ -23,7 +23,10 @@ def status(
     no_color: options.NoColor = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
-    """Show what a cluster is like at the moment; changes nothing."""
+    """Show what a cluster is like at the moment; changes nothing.
+
+    The exit code is 0 where all is well, else 1, or that of a host that cannot be reached.
+    """
     display = Display(format_, no_color)
 
     def body() -> ExitCode | None:

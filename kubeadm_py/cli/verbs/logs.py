@@ -55,8 +55,8 @@ def run(
     found = {name: answer for name, (answer, _) in said.items() if answer}
     for line in _lines(found, component, several=len(targets) > 1, as_json=display.format == "json"):
         sys.stdout.write(f"{line}\n")
-    for error in errors:
-        sys.stderr.write(format_error(error))
+    if errors:
+        sys.stderr.write(format_error(RunFailedError(errors)))
     if not found and said:
         raise _nothing(component, said, previous=previous)
     return worst([error.exit_code for error in errors])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 
 from kubeadm_py.cli.frame import Display, told
 from kubeadm_py.cli.verbs import common, reading
@@ -13,11 +14,11 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError, worst
 from kubeadm_py.plan import status
 from kubeadm_py.report import replay, status_text
 from kubeadm_py.report import timing as timings
-from kubeadm_py.report.errors import format_error, glyphs_for, terminal_width
+from kubeadm_py.report.errors import glyphs_for, terminal_width
 
 
 def run(display: Display, *, config: str, allow_unknown_fields: bool = False) -> ExitCode:
-    """Show what the config's cluster is like; the exit code tells whether all of it could be asked."""
+    """Show what the config's cluster is like; the exit code tells whether all of it is well."""
     loaded = reading.read_config(config, allow_unknown_fields=allow_unknown_fields)
     if not loaded.has_cluster_document:
         raise UsageError(
@@ -27,15 +28,22 @@ def run(display: Display, *, config: str, allow_unknown_fields: bool = False) ->
     reading.tell_warnings(loaded)
     with errand("status", loaded.cluster, config) as a_run:
         found = status.survey(a_run)
+    wrong = status_text.troubles(found.status, config)
+    code = worst([error.exit_code for error in found.errors] or [ExitCode.FAILED] * bool(wrong))
     if display.format == "json":
-        sys.stdout.write(json.dumps(found.status.to_json()) + "\n")
-    else:
-        width = terminal_width() if sys.stdout.isatty() else None
-        shown = status_text.lines(found.status, width, glyphs_for(sys.stdout), config)
-        sys.stdout.write("\n".join(shown) + "\n")
-        for error in found.errors:
-            sys.stderr.write(format_error(error))
-    return worst([error.exit_code for error in found.errors])
+        told = found.status.to_json() | {"troubles": [asdict(each) for each in wrong], "exit_code": int(code)}
+        sys.stdout.write(json.dumps(told) + "\n")
+        return code
+    shown = status_text.lines(
+        found.status,
+        terminal_width() if sys.stdout.isatty() else None,
+        glyphs_for(sys.stdout),
+        config,
+        unreached=[events.Failed.of(error) for error in found.errors],
+        exit_code=int(code),
+    )
+    sys.stdout.write("\n".join(shown) + "\n")
+    return code
 
 
 def last(display: Display, *, timing: bool = False) -> None:

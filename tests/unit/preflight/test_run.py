@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kubeadm_py.errors import ExitCode
+from kubeadm_py.errors import ExitCode, UnreachableError
 from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model.cluster import SSH, Etcd, ExternalEtcd, Networking, Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Gate, Severity
@@ -87,6 +87,21 @@ def test_a_refusal_says_what_where_and_how_to_go_on() -> None:
 def test_a_refusal_after_preparation_does_not_claim_that_nothing_changed() -> None:
     refusal = preflight.PreflightRefused([Finding("CRI", Severity.ERROR, "w1", "down")], gate=Gate.PREPARED)
     assert refusal.summary == "preflight refused: 1 error on 1 host; the hosts are prepared, no more"
+
+
+def test_hosts_that_a_gate_refused_one_by_one_are_refused_together() -> None:
+    def refused(host: str, check: str) -> preflight.PreflightRefused:
+        return preflight.PreflightRefused(
+            [Finding(check, Severity.ERROR, host, "no")], hosts=1, gate=Gate.PREPARED
+        )
+
+    lost = UnreachableError("gone", host="w3")
+    both, *others = preflight.together([refused("w1", "CRI"), lost, refused("w2", "ImagePull")])
+    assert others == [lost]
+    assert both.summary == "preflight refused: 2 errors on 2 of 2 hosts; the hosts are prepared, no more"
+    assert both.details == ("w1  CRI  no", "w2  ImagePull  no")
+    assert both.fix.endswith("--ignore-preflight-errors=CRI,ImagePull")
+    assert preflight.together([lost, lost]) == [lost], "one error of several hosts is one"
 
 
 def test_the_catalogue_names_each_check_once_and_describes_it() -> None:

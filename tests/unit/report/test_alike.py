@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from kubeadm_py.engine.events import Found, Notice
+from kubeadm_py.engine.events import Failed, Found, HostDone, HostStarted, Notice
 from kubeadm_py.report import alike
 from kubeadm_py.report.console import ConsoleReporter
 from kubeadm_py.report.plain import PlainReporter
@@ -20,6 +20,15 @@ def test_findings_differ_by_all_but_their_host_and_time():
     found = [swap("w1"), ignored, swap("w2", time=2.0), other, swap("w1", time=3.0)]
     assert alike.findings(found) == [(("w1", "w2"), swap("w1")), (("w1",), ignored), (("w1",), other)]
     assert alike.findings([]) == []
+
+
+def test_failures_differ_by_all_but_their_host_and_time():
+    lost = [Failed("no such key", host, fix="name one", exit_code=2, time=1.0) for host in "abcd"]
+    found = alike.failures([*lost, Failed("gone", "e")])
+    assert [(event.host, event.summary, event.fix) for event in found] == [
+        ("a, b and 2 more", "no such key", "name one"),
+        ("e", "gone", ""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,19 @@ class TestDisplays:
         reporter(Notice("info", "the end"))
         lines = [line.partition("  ")[2] or line for line in stream.getvalue().splitlines()]
         assert lines == ["warning: Swap: is on", "and now", "warning: Swap: is on", "the end"]
+        assert "w1, w2  " in stream.getvalue()
+
+    @pytest.mark.parametrize("kind", [PlainReporter, ConsoleReporter])
+    def test_hosts_that_are_judged_one_by_one(self, kind):
+        """A later gate judges each host when it is prepared; what they do meanwhile ends no row."""
+        stream = io.StringIO()
+        reporter = kind(stream, UNICODE)
+        for host in ("w1", "w2"):
+            reporter(HostDone("prepare", host, 1.0))
+            reporter(swap(host))
+            reporter(HostStarted("join", host))
+        reporter(Notice("info", "the end"))
+        assert stream.getvalue().count("Swap: is on") == 1
         assert "w1, w2  " in stream.getvalue()
 
     def test_a_terminal_that_is_left_in_between_keeps_them(self):

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from kubeadm_py.engine.events import Failed
 from kubeadm_py.model.status import ClusterStatus, HostStatus, OldPod, WorkloadStatus
-from kubeadm_py.report.status_text import lines
+from kubeadm_py.report.status_text import lines, troubles
 from kubeadm_py.report.text import ASCII, UNICODE, width_of
 
 CP1 = HostStatus(
@@ -75,7 +76,6 @@ def test_no_line_is_wider_than_the_terminal(width):
         ({"ready": None}, "w1: the cluster has no such node"),
         ({"problem": "connection refused"}, "w1: connection refused"),
         ({"proxy_mode": ""}, "w1: kube-proxy does not say what it does"),
-        ({"under_way": "kubeadm-py apply by jane@laptop since 10:00"}, "w1: a run is under way: kubeadm-py"),
         ({"unsettled": True}, "w1: a change was cut off"),
         ({"etcd": "does not answer"}, "w1: its etcd member: does not answer"),
         (
@@ -93,6 +93,36 @@ def test_what_is_wrong_is_told_with_what_to_type(change, told):
     found = text(replace(WELL, hosts=(CP1, replace(W1, **change))))
     assert found.startswith("✗ demo")
     assert told in found
+
+
+def test_a_run_that_is_under_way_is_told_and_is_no_trouble():
+    busy = replace(
+        WELL, hosts=(CP1, replace(W1, under_way="kubeadm-py apply by jane@laptop", unsettled=True))
+    )
+    found = text(busy)
+    assert found.startswith("✓ demo")
+    assert "w1: a run is under way: kubeadm-py apply by jane@laptop" in found
+    assert troubles(busy) == []
+
+
+def test_where_no_api_server_answers_it_is_said_once():
+    hosts = [replace(CP1, name=f"cp{number}", ready=None, api=False, etcd="") for number in (1, 2, 3)]
+    dead = ClusterStatus("demo", "", (*hosts, replace(W1, ready=None)))
+    (only,) = troubles(dead, "c.yaml")
+    assert only.text == "no API server answers: nothing is known of nodes and pods"
+    assert only.fix == "kubeadm-py logs kube-apiserver --config c.yaml --host cp1"
+    found = text(dead)
+    assert (found.count("no API server answers"), "no such node" in found) == (1, False)
+
+
+def test_why_a_host_was_not_reached_is_told_in_full_and_once():
+    why = Failed("host key has changed", "w1", ("it was SHA256:a",), "ssh-keygen -R w1", exit_code=8)
+    silent = replace(WELL, hosts=(CP1, HostStatus("w1", "worker", problem="host key has changed")))
+    found = "\n".join(lines(silent, None, UNICODE, unreached=[why], exit_code=8))
+    assert "1 of 1 etcd member well  (exit 8)" in found
+    assert found.count("host key has changed") == 1
+    assert "it was SHA256:a" in found
+    assert "→ ssh-keygen -R w1" in found
 
 
 def test_old_pods_are_named_with_the_way_to_new_ones():
