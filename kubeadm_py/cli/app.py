@@ -60,6 +60,11 @@ class Group(TyperGroup):
         path = f"{self.path} {args[0]}".strip()
         if path in COMMANDS and len(args) > 1 and args[1] in children(path):
             return args[0], Group(path), args[1:]
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from kubeadm_py.model import near
+
+            hint = near.did_you_mean(args[0], self.list_commands(ctx))
+            ctx.fail(f"No such command {args[0]!r}{hint or '.'}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

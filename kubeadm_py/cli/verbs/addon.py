@@ -36,6 +36,7 @@ def list_() -> None:
             (each.name, each.version, each.status, each.verified, ",".join(each.provides), each.description)
             for each in addons.available()
         ],
+        spare=("PROVIDES", "VERIFIED", "STATUS"),
     )
 
 

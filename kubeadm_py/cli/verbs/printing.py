@@ -14,7 +14,12 @@ import yaml
 from kubeadm_py.cli.printers import go_template, jsonpath, kyaml, shown
 from kubeadm_py.cli.printers.shown import TemplateError
 from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.report.errors import terminal_width
+from kubeadm_py.report.text import wrap
 
+_GAP = "   "
+_LAST_COLUMN = 30
+"""Columns of a terminal that the last column of a table gets before others are left out for it."""
 FORMATS = ("text", "json", "yaml", "kyaml")
 TEMPLATES = ("go-template", "template", "jsonpath", "jsonpath-as-json")
 FROM_FILE = {"go-template-file": "go-template", "templatefile": "go-template", "jsonpath-file": "jsonpath"}
@@ -99,10 +104,22 @@ _SHAPES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their columns, three blanks apart."""
-    cells = [columns, *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = ()) -> None:
+    """Print rows under their columns, three blanks apart.
+
+    Where a terminal is too narrow, columns are left out that are `spare`, the first of them first, and then
+    the last column is wrapped.
+    """
+    cells = [list(columns), *map(list, rows)]
+    room = terminal_width() if spare and sys.stdout.isatty() else None
+    while True:
+        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+        before = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
+        dropped = next((name for name in spare if name in cells[0]), None)
+        if room is None or dropped is None or before + min(widths[-1], _LAST_COLUMN) <= room:
+            break
+        gone = cells[0].index(dropped)
+        cells = [row[:gone] + row[gone + 1 :] for row in cells]
     for row in cells:
-        line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(line.rstrip() + "\n")
+        start = "".join(cell.ljust(width) + _GAP for cell, width in zip(row[:-1], widths, strict=False))
+        sys.stdout.write("\n".join(wrap(row[-1], room, start)) + "\n")

@@ -8,6 +8,27 @@ import yaml
 from kubeadm_py.cli.verbs import addon
 from kubeadm_py.errors import UsageError
 
+CLUSTER = """\
+apiVersion: kubeadm-py.io/v1alpha1
+kind: Cluster
+metadata: {name: demo}
+spec:
+  hosts: [{name: cp1, role: control-plane, address: 192.0.2.11}]
+  artifacts: {source: official}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Return a function that writes a cluster with add-ons and returns the file's name."""
+
+    def write(addons: str) -> str:
+        path = tmp_path / "cluster.yaml"
+        path.write_text(f"{CLUSTER}  addons: {addons}\n")
+        return str(path)
+
+    return write
+
 
 def test_the_list_has_every_add_on(capsys):
     addon.list_()
@@ -57,19 +78,9 @@ def test_objects_are_rendered_with_defaults_and_settings(capsys):
     assert deployment["spec"]["replicas"] == 3
 
 
-def test_objects_are_rendered_as_the_config_has_them(tmp_path, capsys):
-    config = tmp_path / "cluster.yaml"
-    config.write_text(
-        """\
-apiVersion: kubeadm-py.io/v1alpha1
-kind: Cluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: cp1, role: control-plane, address: 192.0.2.11}]
-  addons: [flannel, {name: traefik, parameters: {className: mine}}]
-"""
-    )
-    addon.render("traefik", config=str(config), settings=[], allow_unknown_fields=False)
+def test_objects_are_rendered_as_the_config_has_them(config, capsys):
+    path = config("[flannel, {name: traefik, parameters: {className: mine}}]")
+    addon.render("traefik", config=path, settings=[], allow_unknown_fields=False)
     objects = list(yaml.safe_load_all(capsys.readouterr().out))
     [made] = [each for each in objects if each["kind"] == "IngressClass"]
     assert made["metadata"]["name"] == "mine"
@@ -95,18 +106,6 @@ def test_a_setting_that_does_not_fit(setting, says):
     assert says in refused.value.details[0]
 
 
-def test_a_difference_of_no_add_on_of_the_file_reaches_no_host(tmp_path):
-    config = tmp_path / "cluster.yaml"
-    config.write_text(
-        """\
-apiVersion: kubeadm-py.io/v1alpha1
-kind: Cluster
-metadata: {name: demo}
-spec:
-  hosts: [{name: cp1, role: control-plane, address: 192.0.2.11}]
-  artifacts: {source: official}
-  addons: [flannel]
-"""
-    )
+def test_a_difference_of_no_add_on_of_the_file_reaches_no_host(config):
     with pytest.raises(UsageError, match="traefik: no add-on of the file"):
-        addon.diff(str(config), ["traefik"], allow_unknown_fields=False)
+        addon.diff(config("[flannel]"), ["traefik"], allow_unknown_fields=False)

@@ -52,6 +52,21 @@ def test_help_about_what_there_is_not(capsys):
     assert "No such command 'foo'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("aply --config x", "No such command 'aply'; did you mean apply?"),
+        ("etcd staus", "No such command 'staus'; did you mean status?"),
+        ("etcd snapshot", "No such command 'snapshot'."),
+    ],
+)
+def test_a_mistyped_command(typed, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        app.Group().main(typed.split(), prog_name="kubeadm-py")
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_groups_members_stand_in_the_tables_order():
     assert app.children("token") == ["create", "list", "delete", "generate"]
     assert app.children("config") == ["validate", "adopt", "migrate", "print", "schema", "images"]
