@@ -18,13 +18,13 @@ from kubeadm_py.model.actions import Action, Producer
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki.keys import generate
-from kubeadm_py.plan import kubelet_requests
+from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
+from kubeadm_py.plan.artifacts.sources import Source, open_for
 from kubeadm_py.plan.build import build_stage
-from kubeadm_py.plan.gates import Gates
-from kubeadm_py.plan.members import Members, leading
-from kubeadm_py.plan.remote_types import RemoteTypes
+from kubeadm_py.plan.certificates import kubelet_requests
+from kubeadm_py.plan.cluster.gates import Gates
+from kubeadm_py.plan.cluster.members import Members, leading
 from kubeadm_py.plan.run import Run, RunFailedError
-from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import CONTROL_PLANES, StageDefinition
 from kubeadm_py.steps import cluster_objects
 from kubeadm_py.steps.addons import custom_resources

@@ -23,13 +23,15 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki import shared
 from kubeadm_py.pki.stock import KeyStock
-from kubeadm_py.plan import installed, key_pairs, kubelet_requests, phases, preflight
+from kubeadm_py.plan import phases, preflight
 from kubeadm_py.plan.ahead import ahead
+from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
+from kubeadm_py.plan.artifacts.sources import Source, open_for
 from kubeadm_py.plan.build import build_stage, changes
-from kubeadm_py.plan.producers import Complete, ControlPlaneProducers
-from kubeadm_py.plan.remote_types import RemoteTypes
+from kubeadm_py.plan.certificates import key_pairs, kubelet_requests
+from kubeadm_py.plan.certificates.producers import Complete, ControlPlaneProducers
+from kubeadm_py.plan.live import installed
 from kubeadm_py.plan.run import Run
-from kubeadm_py.plan.sources import Source, open_for
 from kubeadm_py.plan.workflows import CONTROL_PLANE, CONTROL_PLANES, PREPARE, READY, StageDefinition
 from kubeadm_py.render import engine
 from kubeadm_py.steps import applied

@@ -185,7 +185,7 @@ JOIN_CONTROL_PLANE = StageDefinition(
 )
 
 JOINED = StageDefinition("ready", "labels, add-ons", ())
-"""What the control plane does for hosts that have joined; plan.join knows its actions."""
+"""What the control plane does for hosts that have joined; joining.hosts knows its actions."""
 
 WORKERS_THERE = StageDefinition("ready", "custom resources", (custom_resources.STEP,))
 """What a new cluster gets with its first worker, as `render` writes it down."""

@@ -21,7 +21,7 @@ import yaml
 from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts import official
 from kubeadm_py.config.load import load
-from kubeadm_py.plan import bundles
+from kubeadm_py.plan.artifacts import bundles
 
 CONFIG = """\
 apiVersion: kubeadm-py.io/v1alpha1

@@ -301,7 +301,7 @@ def test_no_key_is_made_that_nobody_uses(tmp_path: Path, monkeypatch: pytest.Mon
             assert not self._made.empty(), "one more key than was counted"
             return super().__call__(algorithm)
 
-    monkeypatch.setattr("kubeadm_py.plan.render.KeyStock", Counted)
+    monkeypatch.setattr("kubeadm_py.plan.rendering.cluster.KeyStock", Counted)
     (tmp_path / "ha.yaml").write_text(HA)
     run(tmp_path / "ha.yaml", tmp_path / "out")
     assert left == [0]

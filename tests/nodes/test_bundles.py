@@ -13,7 +13,7 @@ from lab import nodes, topology
 
 from kubeadm_py.artifacts import bundle, official
 from kubeadm_py.config.load import load
-from kubeadm_py.plan import bundles
+from kubeadm_py.plan.artifacts import bundles
 
 from . import debs, registries
 from .conftest import LAB

@@ -11,7 +11,7 @@ from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.plan.render import Rendered, described_artifacts, render
+from kubeadm_py.plan.rendering.cluster import Rendered, described_artifacts, render
 from kubeadm_py.steps.nodes import mark as mark_node
 from oracle import cases
 from oracle.cases import Case

@@ -67,8 +67,10 @@ def _look(
     connect = Approached(cluster.nodes)
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
-    from kubeadm_py.plan import adopt, apply, before
+    from kubeadm_py.plan.adopt import drift as adopt
+    from kubeadm_py.plan.cluster import apply
     from kubeadm_py.plan.run import Options, running
+    from kubeadm_py.plan.show import before
 
     options = Options(ignored, dry_run=True)
     with common.a_run("adopt", cluster, display, options, config, connect=connect) as a_run:

@@ -12,7 +12,7 @@ from kubeadm_py.errors import UsageError
 from kubeadm_py.transport.connect import Approached
 
 if TYPE_CHECKING:
-    from kubeadm_py.plan.apply import ApplyReport
+    from kubeadm_py.plan.cluster.apply import ApplyReport
     from kubeadm_py.plan.run import Run, RunEnd
 
 
@@ -38,7 +38,7 @@ def run(
     connect = Approached(cluster.nodes)
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
-    from kubeadm_py.plan import apply
+    from kubeadm_py.plan.cluster import apply
     from kubeadm_py.plan.run import Options, RunFailedError, running
 
     with common.a_run(

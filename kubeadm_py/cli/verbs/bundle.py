@@ -25,7 +25,7 @@ from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.registries import endpoints
 from kubeadm_py.model.secret import Secret
-from kubeadm_py.plan import bundles
+from kubeadm_py.plan.artifacts import bundles
 
 _DEFAULT_OUTPUT = "bundle"
 _DEFAULT_ARCHITECTURES = ("amd64",)

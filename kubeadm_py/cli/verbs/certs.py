@@ -19,9 +19,9 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.pki import csr, expiry
-from kubeadm_py.plan import renew as renewing
-from kubeadm_py.plan import serving
-from kubeadm_py.plan.renew import RenewReport
+from kubeadm_py.plan.certificates import renew as renewing
+from kubeadm_py.plan.certificates import serving
+from kubeadm_py.plan.certificates.renew import RenewReport
 from kubeadm_py.plan.run import Options, RunFailedError, running
 from kubeadm_py.steps import renew as steps
 from kubeadm_py.transport.fanout import fan_out

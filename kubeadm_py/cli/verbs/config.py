@@ -51,7 +51,7 @@ def images_pull(
     # Loaded once the config is known to be good: reaching hosts takes the heavy part of the product.
     from kubeadm_py.cli.verbs import common
     from kubeadm_py.config.complete import complete
-    from kubeadm_py.plan import pull_images
+    from kubeadm_py.plan.artifacts import pull_images
     from kubeadm_py.plan.run import Options, running
 
     with common.a_run("config images pull", cluster, display, Options(), config) as a_run:

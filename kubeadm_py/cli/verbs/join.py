@@ -108,7 +108,7 @@ def run(
     connect = Approached([*targets, *helpers[:1]])
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common
-    from kubeadm_py.plan import join
+    from kubeadm_py.plan.joining import join
     from kubeadm_py.plan.run import Options, running
 
     options = Options(ignored, tuple(skip_phases), dry_run, tuple(only_phases))

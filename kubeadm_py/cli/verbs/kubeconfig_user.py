@@ -18,7 +18,7 @@ from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.requests import KubeconfigRequest, kubeconfig_requests
-from kubeadm_py.plan.producers import read_files
+from kubeadm_py.plan.certificates.producers import read_files
 
 LONGER_IS_RISKY = timedelta(hours=8760)
 """kubeadm warns of a client certificate that lasts longer: it cannot be taken back."""

@@ -17,7 +17,7 @@ def run(display: Display, *, config: str, ignore: Sequence[str], allow_unknown_f
     connect = Approached(cluster.nodes)
     # Loaded while the connections are made: each takes about as long as the other.
     from kubeadm_py.cli.verbs import common, plans
-    from kubeadm_py.plan import apply
+    from kubeadm_py.plan.cluster import apply
     from kubeadm_py.plan.run import Options, RunFailedError, running
     from kubeadm_py.report import plan_text
 

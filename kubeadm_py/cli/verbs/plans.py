@@ -12,12 +12,13 @@ from kubeadm_py.engine.events import Planned
 from kubeadm_py.model.keys import KeyPath
 from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.model.stages import Plan
-from kubeadm_py.plan import show, why
 from kubeadm_py.plan.run import Run
+from kubeadm_py.plan.show import changes as show
+from kubeadm_py.plan.show import why
 from kubeadm_py.render import yaml_text
 
 if TYPE_CHECKING:
-    from kubeadm_py.plan.apply import ApplyReport
+    from kubeadm_py.plan.cluster.apply import ApplyReport
 
 
 def tell(run: Run, report: ApplyReport, loaded: Loaded) -> Planned:

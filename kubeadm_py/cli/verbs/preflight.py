@@ -13,9 +13,10 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.words import plural
-from kubeadm_py.plan import installed, preflight
+from kubeadm_py.plan import preflight
+from kubeadm_py.plan.artifacts.sources import open_source
+from kubeadm_py.plan.live import installed
 from kubeadm_py.plan.run import Options, running
-from kubeadm_py.plan.sources import open_source
 
 
 def run(

@@ -19,8 +19,8 @@ from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
-from kubeadm_py.plan.render import Rendered, described_artifacts, render
-from kubeadm_py.plan.rendered import LeftOut, RenderedHost
+from kubeadm_py.plan.rendering.cluster import Rendered, described_artifacts, render
+from kubeadm_py.plan.rendering.content import LeftOut, RenderedHost
 from kubeadm_py.render import engine
 
 STAND_IN_NAME = "node"
@@ -111,7 +111,7 @@ def _artifacts(cluster: ResolvedCluster, architectures: Collection[str]) -> Arti
     """Return what the config's source offers; a bundle that is not at hand is taken for a complete one."""
     if cluster.artifacts is ArtifactSource.BUNDLE:
         # What opens all kinds of sources takes a while to load, and others need none of it.
-        from kubeadm_py.plan.sources import open_source
+        from kubeadm_py.plan.artifacts.sources import open_source
 
         try:
             return open_source(cluster).view

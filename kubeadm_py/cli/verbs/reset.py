@@ -11,7 +11,7 @@ from kubeadm_py.cli.verbs import asking, common, plans, reading
 from kubeadm_py.config.flags import at_hosts, from_reset_flags, ignored_by_flag
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.phases import PREFLIGHT
-from kubeadm_py.plan import reset
+from kubeadm_py.plan.reset import hosts as reset
 from kubeadm_py.plan.run import Options, running
 
 NOTHING = "nothing that kubeadm-py or kubeadm made is there"

@@ -11,7 +11,7 @@ from kubeadm_py.cli.verbs import common, reading
 from kubeadm_py.cli.verbs.errand import errand
 from kubeadm_py.engine import events
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError, worst
-from kubeadm_py.plan import status
+from kubeadm_py.plan.status import survey as status
 from kubeadm_py.report import replay, status_text
 from kubeadm_py.report import timing as timings
 from kubeadm_py.report.errors import glyphs_for, terminal_width

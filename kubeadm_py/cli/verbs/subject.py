@@ -17,7 +17,7 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import Node, ResolvedCluster
-from kubeadm_py.plan.producers import Complete
+from kubeadm_py.plan.certificates.producers import Complete
 from kubeadm_py.transport.connect import host_for
 
 

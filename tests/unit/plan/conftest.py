@@ -54,9 +54,11 @@ from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact, Interface, Un
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig
-from kubeadm_py.plan import apply, discover, init, join
+from kubeadm_py.plan import init
+from kubeadm_py.plan.artifacts.sources import Source
+from kubeadm_py.plan.cluster import apply
+from kubeadm_py.plan.joining import discover, join
 from kubeadm_py.plan.run import Options, Run
-from kubeadm_py.plan.sources import Source
 from kubeadm_py.token import errors as token_errors
 from kubeadm_py.token import jws
 from kubeadm_py.token.bootstrap import Token

@@ -19,7 +19,7 @@ from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToke
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect
 from kubeadm_py.plan import init as plan_init
-from kubeadm_py.plan import sources
+from kubeadm_py.plan.artifacts import sources
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused
 from kubeadm_py.transport.base import Result

@@ -10,7 +10,8 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
 from kubeadm_py.model.phases import INIT, JOIN, RESET, Selection, parts
-from kubeadm_py.plan import init, phases, reset
+from kubeadm_py.plan import init, phases
+from kubeadm_py.plan.reset import hosts as reset
 from kubeadm_py.plan.workflows import CONTROL_PLANE, JOIN_WORKER
 from kubeadm_py.preflight.run import PreflightRefused
 

@@ -13,11 +13,11 @@ from kubeadm_py.model.actions import Late
 from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan import init as plan_init
-from kubeadm_py.plan import join as plan_join
-from kubeadm_py.plan.before import Before
+from kubeadm_py.plan.certificates.shared_keys import SharedKeys
+from kubeadm_py.plan.joining import join as plan_join
 from kubeadm_py.plan.run import RunFailedError, running
-from kubeadm_py.plan.shared_keys import SharedKeys
-from kubeadm_py.plan.show import tell
+from kubeadm_py.plan.show.before import Before
+from kubeadm_py.plan.show.changes import tell
 from kubeadm_py.report import plan_text
 from kubeadm_py.report.text import UNICODE
 

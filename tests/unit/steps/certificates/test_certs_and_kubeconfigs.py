@@ -223,7 +223,7 @@ class TestKubeconfigs:
         ]
 
     def test_the_kubelets_own_rotating_one_stays(self, made, with_file):
-        from kubeadm_py.plan.producers import rotating_kubeconfig
+        from kubeadm_py.plan.certificates.producers import rotating_kubeconfig
 
         request = next(
             r for r in kubeconfig_requests(made.cluster, made.node) if r.path == paths.KUBELET_CONF

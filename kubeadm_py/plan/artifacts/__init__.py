@@ -1,0 +1,1 @@
+"""Open where a run has its downloads and images from, and pin what it takes from there."""

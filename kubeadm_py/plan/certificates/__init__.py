@@ -1,0 +1,1 @@
+"""Make, find, renew and look at the keys and certificates of a cluster's hosts."""

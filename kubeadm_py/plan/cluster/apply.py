@@ -1,0 +1,379 @@
+"""Bring a whole cluster to what its file says: all hosts at once, from bare ones to a running cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from kubeadm_py.addons import load as addons
+from kubeadm_py.engine.events import Notice
+from kubeadm_py.engine.parts import Outcome, Part
+from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
+from kubeadm_py.model import phases as model_phases
+from kubeadm_py.model.actions import Producer
+from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.stages import Plan, Stage
+from kubeadm_py.pki.keys import KeyMaker, generate
+from kubeadm_py.plan import phases
+from kubeadm_py.plan.ahead import ahead
+from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
+from kubeadm_py.plan.artifacts.sources import Source, open_for
+from kubeadm_py.plan.build import build_stage, changes, once, together
+from kubeadm_py.plan.certificates import kubelet_requests
+from kubeadm_py.plan.certificates.producers import joining_producers
+from kubeadm_py.plan.cluster import kube_proxy, moving
+from kubeadm_py.plan.cluster.gates import Gates
+from kubeadm_py.plan.cluster.members import Members
+from kubeadm_py.plan.cluster.pruning import Confirm, Pruning
+from kubeadm_py.plan.run import Run, RunFailedError
+from kubeadm_py.plan.workflows import (
+    CONTROL_PLANES,
+    ETCD_HOSTS,
+    FINISH,
+    JOIN_CONTROL_PLANE,
+    JOIN_ETCD_HOST,
+    JOIN_WORKER,
+    PREPARE,
+    PROXY_READS,
+    PROXY_RULES,
+    StageDefinition,
+)
+from kubeadm_py.render import engine
+from kubeadm_py.steps import cluster_objects
+from kubeadm_py.steps.addons import ready as addons_ready
+from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
+from kubeadm_py.steps.etcd import host as etcd_host
+from kubeadm_py.steps.kubelet import serving as kubelet_serving
+from kubeadm_py.steps.objects import addons as addon_objects
+from kubeadm_py.steps.prepare import text
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """Hold what an apply did."""
+
+    plan: Plan
+    changed: int
+    founded: bool
+    """Whether the cluster was made by this run, or finished by it."""
+    joined: tuple[str, ...]
+    """Workers that this run took in."""
+    pending: tuple[str, ...]
+    """Workloads that wait for a worker."""
+    moved_to: str = ""
+    """The endpoint, where it became another one in this run."""
+    in_turn: tuple[str, ...] = ()
+    """Hosts that change one after the other."""
+    leader: str = ""
+    """The control plane that writes what the cluster has once."""
+    dropped: tuple[str, ...] = ()
+    """Add-ons that the cluster has and the file names no more; they stay where nobody asked to prune."""
+    live: LiveObjects | None = None
+    """What the cluster had of our objects."""
+    unreached: tuple[KubeadmPyError, ...] = ()
+    """Workers that were left out, each with why it could not be reached."""
+    removed: tuple[str, ...] = ()
+    """Hosts that the config names no more and that this run takes out."""
+
+
+def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = None) -> ApplyReport:
+    """Look at all hosts, prepare them, start the control planes together, take the workers in.
+
+    Three round trips to a host, four to the control plane that leads. Hosts that are in the cluster and no
+    more in the config are named; with `prune` they are taken out last. A worker that cannot be reached stops
+    nobody else: the report has why. Raise PreflightRefused, RunFailedError or what stopped the run.
+    """
+    source = open_for(run)
+    if not run.cluster.control_planes:
+        raise UsageError(
+            "the config has no control-plane host", fix="give one of spec.hosts the role control-plane"
+        )
+    # Wrong phases and add-ons are refused before any host is reached.
+    phases.selection(model_phases.INIT, (), run.cluster.init_skip_phases)
+    phases.selection(model_phases.JOIN, (), run.cluster.join_skip_phases)
+    addons.resolve(run.cluster)
+    threading.Thread(target=_preload, daemon=True).start()
+    if not run.options.dry_run:
+        run.bus.emit(ahead(*_stages(run)))
+    # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
+    unreached = _look(run)
+    members = Members(run, source, datetime.now(UTC), key_maker)
+    pruned = Pruning(run, members, prune)
+    try:
+        return _Apply(
+            run,
+            source,
+            members,
+            RemoteTypes(run.cluster, source.documents),
+            pruned,
+            Gates(members),
+            unreached,
+        ).through()
+    finally:
+        pruned.close()
+
+
+def _look(run: Run) -> tuple[KubeadmPyError, ...]:
+    """Look at all hosts; return why workers could not be reached, raise where the cluster needs a host."""
+    try:
+        run.look(run.cluster.nodes, lock=not run.options.dry_run)
+    except RunFailedError as error:
+        workers = {node.name for node in run.cluster.workers}
+        if any(
+            each.exit_code is not ExitCode.UNREACHABLE or each.host not in workers for each in error.errors
+        ):
+            raise
+        for each in error.errors:
+            run.warn(f"left out of this run: {each.summary}", each.host)
+        return error.errors
+    return ()
+
+
+def _preload() -> None:
+    engine.preload()
+    text.preload()
+
+
+def _quietly(function: Callable[[], object]) -> Callable[[], None]:
+    def call() -> None:
+        with contextlib.suppress(Exception):
+            function()
+
+    return call
+
+
+def _stages(run: Run) -> list[StageDefinition]:
+    joining = len(run.cluster.nodes) - len(run.cluster.etcd_hosts) > 1
+    etcd = [ETCD_HOSTS] if run.cluster.etcd_hosts else []
+    return [PREPARE, *etcd, CONTROL_PLANES, *([JOIN_WORKER] if joining else []), FINISH]
+
+
+@dataclass(slots=True)
+class _Apply:
+    """Hold one apply's work."""
+
+    run: Run
+    source: Source
+    members: Members
+    types: RemoteTypes
+    pruning: Pruning
+    gates: Gates
+    unreached: tuple[KubeadmPyError, ...] = ()
+
+    def through(self) -> ApplyReport:
+        """Do the whole apply."""
+        run, members = self.run, self.members
+        founding = not members.running
+        # It takes as long as the gates; what it raises, whoever needs its answer raises again.
+        threading.Thread(target=_quietly(members.live), daemon=True).start()
+        self.pruning.find()
+        if run.options.dry_run:
+            self.gates.host()
+            return self._report(Plan("apply", (*self._as_it_is_now(), *self.pruning.stages)), founding)
+        try:
+            if founding:
+                # Keys take their time: they are made while the hosts are judged and prepared.
+                members.producers.prepare()
+            self.gates.host()
+            self.pruning.ask()
+            for session in run.sessions.values():
+                session.inventory.cluster = run.cluster.name
+            self.types.fetch(members.context(members.leader.name, CONTROL_PLANES))
+            self.source.fetch(run.cluster, run.sessions, run.say)
+            plan = self._carry_out()
+            self.pruning.carry_out()
+        finally:
+            members.forget()
+        return self._report(plan, founding)
+
+    def _parts(self, outcome: Outcome) -> list[Part]:
+        """List what happens; a host takes its parts in this order and waits for no more than they say."""
+        members = self.members
+        replacing = kube_proxy.needed(members)
+        keeping = [kube_proxy.before(members, self._checked)] if replacing else []
+        reading = [kube_proxy.behind(members, self._checked)] if replacing else []
+        return [
+            Part(
+                PREPARE.id,
+                PREPARE.title,
+                tuple(self.run.sessions),
+                lambda hosts: self._checked(self._stage(PREPARE, hosts)),
+                together=True,
+                at_once=members.at_once,
+                probe_after=True,
+            ),
+            *self._etcd_parts(),
+            *keeping,
+            Part(
+                CONTROL_PLANES.id,
+                CONTROL_PLANES.title,
+                members.in_turn,
+                lambda hosts: self._checked(self._prepared(CONTROL_PLANES, hosts)),
+                # Founders need each other; of a cluster that runs only one member may be away at a time.
+                together=True,
+                in_turn=lambda stage: members.running and (stage.guarded or changes(stage) > 0),
+                needs=(etcd_host.READY,) if members.etcd_hosts else (),
+                after=(
+                    *([JOIN_ETCD_HOST.id] if members.late_etcd_hosts else ()),
+                    *([PROXY_RULES.id] if keeping else ()),
+                ),
+                provides=(cluster_objects.OBJECTS,),
+                # Who joins, or moves, takes over what is there by then.
+                probe_after=bool(members.late) or members.moving,
+            ),
+            *(moving.parts(members, self._checked, reading) if members.moving else reading),
+            Part(
+                JOIN_WORKER.id,
+                JOIN_WORKER.title,
+                self._later,
+                lambda hosts: self._checked(self._join(hosts)),
+                needs=(cluster_objects.OBJECTS, *([cluster_objects.MOVED] if members.moving else ())),
+                # Of a running cluster one thing changes at a time: who joins needs its members, too.
+                after=(CONTROL_PLANES.id,) if members.running else (),
+                at_once=members.at_once,
+            ),
+            Part(
+                FINISH.id,
+                FINISH.title,
+                (members.leader.name,),
+                lambda hosts: self._finish(hosts, outcome.well(self._later)),
+                after=(JOIN_WORKER.id,) if self._later else (),
+            ),
+        ]
+
+    def _etcd_parts(self) -> list[Part]:
+        """List what happens on hosts of role etcd, for which API servers wait."""
+        members = self.members
+        founders = Part(
+            ETCD_HOSTS.id,
+            ETCD_HOSTS.title,
+            members.etcd_hosts,
+            lambda hosts: self._checked(self._prepared(ETCD_HOSTS, hosts)),
+            together=True,
+            in_turn=lambda stage: members.running and changes(stage) > 0,
+            provides=(etcd_host.READY,),
+        )
+        later = Part(
+            JOIN_ETCD_HOST.id,
+            JOIN_ETCD_HOST.title,
+            members.late_etcd_hosts,
+            lambda hosts: self._checked(self._prepared(JOIN_ETCD_HOST, hosts)),
+            needs=(etcd_host.READY,),
+        )
+        return [part for part in (founders, later) if part.hosts]
+
+    @property
+    def _later(self) -> tuple[str, ...]:
+        """Return the hosts that come after the founders: later control planes, and all workers."""
+        return (*self.members.late, *self.members.workers)
+
+    def _as_it_is_now(self) -> tuple[Stage, ...]:
+        """Plan all stages from what the hosts are like now."""
+        members = self.members
+        replacing = kube_proxy.needed(members)
+        keeping = [kube_proxy.as_it_is_now(members, PROXY_RULES)] if replacing else []
+        reading = [kube_proxy.as_it_is_now(members, PROXY_READS)] if replacing else []
+        return once(
+            [
+                self._stage(PREPARE, tuple(self.run.sessions)),
+                *([self._stage(ETCD_HOSTS, members.etcd_hosts)] if members.etcd_hosts else ()),
+                *([self._stage(JOIN_ETCD_HOST, members.late_etcd_hosts)] if members.late_etcd_hosts else ()),
+                *keeping,
+                self._stage(CONTROL_PLANES, members.control_planes),
+                *(moving.as_it_is_now(members, reading) if members.moving else reading),
+                self._join_stage(self._later),
+                self._stage(FINISH, (members.leader.name,), present=self._later),
+            ]
+        )
+
+    def _finish(self, hosts: Sequence[str], present: Sequence[str]) -> Stage:
+        members, cluster = self.members, self.run.cluster
+        approved: tuple[str, ...] = ()
+        if kubelet_serving.asks_the_cluster(cluster):
+            there = (*members.control_planes, *present)
+            new = [name for name in there if kubelet_requests.is_new(cluster, self.run.sessions[name])]
+            if new:
+                approved = kubelet_requests.awaited(self.run, members.leader.host, new, cluster=cluster)
+            elif members.live_addons is not None:
+                approved = kubelet_requests.judged(self.run, members.live_addons.requests, cluster)
+        contexts = [
+            replace(members.context(name, FINISH, present=present), approved=approved) for name in hosts
+        ]
+        return build_stage(FINISH, contexts)
+
+    def _prepared(self, definition: StageDefinition, hosts: Sequence[str]) -> Stage:
+        self.gates.prepared(hosts)
+        return self._stage(definition, hosts)
+
+    def _join(self, hosts: Sequence[str]) -> Stage:
+        self.gates.prepared(hosts)
+        return self._join_stage(hosts)
+
+    def _join_stage(self, hosts: Sequence[str]) -> Stage:
+        late = self.members.late
+        return together(
+            self._stage(JOIN_CONTROL_PLANE, [name for name in hosts if name in late]),
+            self._stage(JOIN_WORKER, [name for name in hosts if name not in late]),
+        )
+
+    def _stage(self, definition: StageDefinition, hosts: Sequence[str], present: Sequence[str] = ()) -> Stage:
+        contexts = [self.members.context(name, definition, present=present) for name in hosts]
+        return build_stage(definition, contexts)
+
+    def _checked(self, stage: Stage) -> Stage:
+        """Return the stage once the bytes that it sends are known to be the right ones."""
+        self.source.verify(stage)
+        return stage
+
+    def _carry_out(self) -> Plan:
+        run = self.run
+        executor = run.executor(self._producers(), self.source.open_images)
+        outcome = Outcome()
+        executor.schedule(self._parts(outcome), outcome)
+        run.changed += sum(outcome.changed.values())
+        self._tell_left_out(outcome)
+        errors = outcome.all_errors()
+        if errors:
+            raise RunFailedError([*errors, *self.unreached])
+        return Plan("apply", tuple(stage for planned in outcome.stages.values() for stage in planned))
+
+    def _producers(self) -> dict[str, Producer]:
+        table = joining_producers(self.run.cluster)
+        if self.members.late:
+            table |= {control_plane_prepare.PRODUCER: self.members.shared_file}
+        table[addon_objects.TYPES_PRODUCER] = self.types.produce
+        return table | self.members.producers.table()
+
+    def _tell_left_out(self, outcome: Outcome) -> None:
+        for part, hosts in outcome.left_out.items():
+            names = ", ".join(name for name in self.run.sessions if name in hosts)
+            self.run.bus.emit(
+                Notice("warning", f"{names}: {part} was not begun, for what it waits for did not come")
+            )
+
+    def _report(self, plan: Plan, founding: bool) -> ApplyReport:
+        leader = self.members.leader.name
+        ctx = self.members.context(leader, FINISH, present=self.members.workers)
+        _, pending = addons_ready.expected(ctx, with_workers=bool(self.members.workers))
+        return ApplyReport(
+            plan,
+            sum(changes(stage) for stage in plan.stages),
+            founding,
+            self.members.joining,
+            tuple(f"{item.namespace}/{item.name}" for item in pending),
+            self.run.cluster.endpoint if self.members.moving else "",
+            self._in_turn(),
+            leader,
+            tuple(self.members.dropped_addons),
+            self.members.live(),
+            self.unreached,
+            tuple(node.name for node in self.pruning.hosts) if self.pruning.stages else (),
+        )
+
+    def _in_turn(self) -> tuple[str, ...]:
+        if self.members.moving:
+            return moving.hosts(self.members)
+        return self.members.control_planes if self.members.running else ()

@@ -1,0 +1,1 @@
+"""Take hosts out of a cluster that goes on without them."""

@@ -1,0 +1,1 @@
+"""Ask a running cluster what it has: members, objects, add-ons."""

@@ -1,0 +1,1 @@
+"""Write down what init and joins would write, and reach no host."""

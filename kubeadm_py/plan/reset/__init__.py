@@ -1,0 +1,1 @@
+"""Take hosts back to what they were before."""

@@ -1,0 +1,1 @@
+"""Say what a plan would change, and why."""

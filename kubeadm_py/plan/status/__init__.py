@@ -1,0 +1,1 @@
+"""Look what a cluster is like, and change nothing."""
