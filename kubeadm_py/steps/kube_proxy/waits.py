@@ -60,7 +60,10 @@ while read -r pod node exits generation why; do
 done <"$kpy_tmp/proxies"
 return 1"""
     diagnose = f"""if [ -n "${{guilty:-}}" ]; then
-  {command} logs "$guilty" --previous --tail 8 2>&1 | cut -c 1-300 | sed 's/^/  /'
+  # The one that ended last may be the present one or the one before, and of either the runtime may know no more.
+  said=$({command} logs "$guilty" --tail 8 2>/dev/null)
+  [ -n "$said" ] || said=$({command} logs "$guilty" --previous --tail 8 2>&1)
+  printf '%s\\n' "$said" | cut -c 1-300 | sed 's/^/  /'
   return
 fi
 {listed} -o wide 2>&1 | cut -c 1-200"""

@@ -511,3 +511,12 @@ class TestProxyRoll:
         wait = proxy_waits.rolled(3, "/k", "https://a:6443")
         told = [f"kube-proxy on w1 cannot run: {said}"] if said else []
         assert shell(wait.hopeless) == (0 if said else 1, told)
+
+    @pytest.mark.parametrize("known", ["", "--previous"])
+    def test_its_last_words_are_told_whichever_container_has_them(self, shell, known):
+        shell.command(
+            "kubectl", f'case $* in *"{known} --tail"*) echo "must not be empty" ;; *) exit 1 ;; esac'
+        )
+        wait = proxy_waits.rolled(3, "/k", "https://a:6443")
+        _, said = shell(f"guilty=kube-proxy-1\n{wait.diagnose}")
+        assert said == ["  must not be empty"]
