@@ -60,9 +60,11 @@ while read -r pod node exits generation why; do
 done <"$kpy_tmp/proxies"
 return 1"""
     diagnose = f"""if [ -n "${{guilty:-}}" ]; then
-  # The one that ended last may be the present one or the one before, and of either the runtime may know no more.
+  # Its last words may be the present container's or the one's before; of either the runtime may know no more.
   said=$({command} logs "$guilty" --tail 8 2>/dev/null)
-  [ -n "$said" ] || said=$({command} logs "$guilty" --previous --tail 8 2>&1)
+  case $said in
+    '' | 'unable to retrieve container logs'*) said=$({command} logs "$guilty" --previous --tail 8 2>&1) ;;
+  esac
   printf '%s\\n' "$said" | cut -c 1-300 | sed 's/^/  /'
   return
 fi
