@@ -23,6 +23,9 @@ _FIND = (
     ' [ -z "$kpy_pod" ] || kpy_ctl="crictl exec $kpy_pod etcdctl"; }'
 )
 """A host that somebody else prepared may have no etcdctl: the image of the etcd on it has one."""
+_ALARMS = "Active Alarm(s):"
+COMPACTED = "has been compacted"
+"""What is said of a revision that an earlier compaction took already."""
 LOCAL = f"https://127.0.0.1:{ports.ETCD_CLIENT}"
 
 
@@ -40,6 +43,9 @@ class Endpoint:
     term: int = 0
     index: int = 0
     error: str = ""
+    quota: int = 0
+    """The most that its database may take; 0 where it does not say (before 3.6)."""
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,14 @@ def unhealthy(raw: bytes) -> dict[str, str]:
     }
 
 
+def out_of_quota(why: str) -> bool:
+    """Say whether a member is not well for one reason alone: its database has reached its quota.
+
+    It takes no writes then until the alarm is disarmed.
+    """
+    return why.startswith(_ALARMS) and set(why.removeprefix(_ALARMS).split()) == {"NOSPACE"}
+
+
 @_understood
 def endpoints(raw: bytes) -> list[Endpoint]:
     """Read `endpoint status --cluster -w json`; who does not answer is not in it."""
@@ -154,6 +168,8 @@ def endpoints(raw: bytes) -> list[Endpoint]:
                 int(status.get("raftTerm", 0)),
                 int(status.get("raftIndex", 0)),
                 "; ".join(map(str, status.get("errors") or ())),
+                int(status.get("dbSizeQuota", 0)),
+                int(status["header"].get("revision", 0)),
             )
         )
     return found

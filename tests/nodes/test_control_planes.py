@@ -53,7 +53,7 @@ def kubectl(witness: Node, *words: str, stdin: str = "") -> str:
 
 def members(cli: Cli, config: tuple[str, str]) -> dict[str, bool]:
     """Return the members by name, and whether each has a vote and answers."""
-    document = json.loads(cli.run("etcd", "status", *config, "-o", "json").out)
+    document = json.loads(cli.run("etcd", "status", *config, "-o", "json", code=None).out)
     return {each["name"]: each["vote"] and each["health"] == "healthy" for each in document["items"]}
 
 

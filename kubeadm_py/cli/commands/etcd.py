@@ -8,6 +8,7 @@ import typer
 
 from kubeadm_py.cli import options
 from kubeadm_py.cli.frame import Display, guarded
+from kubeadm_py.errors import ExitCode
 
 
 def status(
@@ -16,12 +17,12 @@ def status(
     output: options.Output = "text",
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
-    """Show each member's version, size, leader and health."""
+    """Show each member's version, size, leader and health; the exit code is 1 where one is not well."""
 
-    def body() -> None:
+    def body() -> ExitCode:
         from kubeadm_py.cli.verbs import etcd
 
-        etcd.status(config, host or [], output=output, allow_unknown_fields=allow_unknown_fields)
+        return etcd.status(config, host or [], output=output, allow_unknown_fields=allow_unknown_fields)
 
     guarded(Display(), body)
 
@@ -82,11 +83,14 @@ def defrag(
     dry_run: options.DryRun = False,
     allow_unknown_fields: options.AllowUnknown = False,
 ) -> None:
-    """Give unused space back to the disk: one member after the other, the leader last."""
+    """Give unused space back to the disk: one member after the other, the leader last.
+
+    An etcd that has used up its quota (alarm NOSPACE) is compacted first, and takes writes again in the end.
+    """
 
     def body() -> None:
-        from kubeadm_py.cli.verbs import etcd
+        from kubeadm_py.cli.verbs import etcd_defrag
 
-        etcd.defrag(config, host or [], dry_run=dry_run, allow_unknown_fields=allow_unknown_fields)
+        etcd_defrag.defrag(config, host or [], dry_run=dry_run, allow_unknown_fields=allow_unknown_fields)
 
     guarded(Display(), body)

@@ -14,10 +14,35 @@ from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.kube import etcd
 from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.quorum import Member
 from kubeadm_py.transport.base import Host, Result
 
 TIMEOUT_SECONDS = 60.0
 _NO_SUCH_PROGRAM = 127
+
+
+def mebibytes(size: int | None) -> str:
+    """Return bytes as people read a database's size; - where it is not known."""
+    return "-" if size is None else f"{size / (1 << 20):.1f} MiB"
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdSurvey:
+    """Hold the members, what those say that answer, and why client URLs are not well."""
+
+    members: list[Member]
+    said: list[etcd.Endpoint]
+    unwell: dict[str, str]
+
+    def of(self, member: Member) -> etcd.Endpoint | None:
+        """Return what a member says of itself; None where it does not answer."""
+        return next((each for each in self.said if each.member_id == member.id), None)
+
+    def why(self, member: Member) -> str:
+        """Return why a member is not well; empty where it is."""
+        if member.healthy:
+            return ""
+        return next((self.unwell[url] for url in member.client_urls if url in self.unwell), "no answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +58,30 @@ class EtcdHost:
 
     def ask(self, *words: str, doing: str) -> bytes:
         """Return what etcdctl prints, in one round trip; raise KubeadmPyError if it fails."""
-        return self._answer(self.host.run(etcd.command(words, self.access), timeout=TIMEOUT_SECONDS), doing)
+        return self.answer(self.host.run(etcd.command(words, self.access), timeout=TIMEOUT_SECONDS), doing)
 
-    def try_to(self, *words: str) -> Result:
+    def try_to(self, *words: str, seconds: int = 5) -> Result:
         """Return what came of an etcdctl command that may fail and tell something all the same."""
-        return self.host.run(etcd.command(words, self.access, timeout="5s"), timeout=TIMEOUT_SECONDS)
+        script = etcd.command(words, self.access, timeout=f"{seconds}s")
+        return self.host.run(script, timeout=seconds + TIMEOUT_SECONDS)
 
     def ask_at(self, url: str, *words: str, doing: str, seconds: int) -> bytes:
         """Ask one member alone, and leave it so much time."""
         access = replace(self.access, endpoints=(url,))
         script = etcd.command(words, access, timeout=f"{seconds}s")
-        return self._answer(self.host.run(script, timeout=seconds + TIMEOUT_SECONDS), doing)
+        return self.answer(self.host.run(script, timeout=seconds + TIMEOUT_SECONDS), doing)
 
-    def _answer(self, result: Result, doing: str) -> bytes:
+    def survey(self) -> EtcdSurvey:
+        """Ask for the members, and each of them how it is."""
+        raw = self.ask("member", "list", "-w", "json", doing="listing the members")
+        # Both fail where any member is silent, and tell of the others all the same.
+        health = self.try_to("endpoint", "health", "--cluster", "-w", "json")
+        said = self.try_to("endpoint", "status", "--cluster", "-w", "json")
+        found = etcd.members(raw, etcd.healthy(health.stdout))
+        return EtcdSurvey(found, etcd.endpoints(said.stdout), etcd.unhealthy(health.stdout))
+
+    def answer(self, result: Result, doing: str) -> bytes:
+        """Return what etcdctl printed; raise KubeadmPyError where it failed."""
         if result.ok:
             return result.stdout
         lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.cli.verbs import errand, etcd, reading
+from kubeadm_py.cli.verbs import errand, etcd, etcd_defrag, reading
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.model.cluster import Etcd, ExternalEtcd, LocalEtcd, Node, ResolvedCluster, Role
@@ -34,6 +34,10 @@ class Cluster(FakeHost):
         self.cluster = CLUSTER
         self.silent: set[str] = set()
         self.locked_by = ""
+        self.alarm = ""
+        self.size, self.in_use = 3 << 20, 1 << 20
+        self.answer(re.compile(" compaction "), lambda _: self.compact())
+        self.answer(re.compile(" alarm disarm"), lambda _: self.disarm())
         self.values = {"/registry/a": b"k8s\0\xff", "/registry/b": b"text"}
         self.answer(re.compile("member list"), lambda _: answer({"members": self.listed()}))
         self.answer(re.compile("endpoint health --cluster"), lambda _: self.health())
@@ -63,22 +67,34 @@ class Cluster(FakeHost):
         said = [
             {
                 "endpoint": f"https://{name}:2379",
-                "health": name not in self.silent,
+                "health": name not in self.silent and not self.alarm,
                 **({"error": "context deadline exceeded"} if name in self.silent else {}),
+                **({"error": self.alarm} if self.alarm and name not in self.silent else {}),
             }
             for name in ("cp1", "cp2")
         ]
-        return answer(said, 1 if self.silent else 0)
+        return answer(said, 1 if self.silent or self.alarm else 0)
+
+    def compact(self) -> Result:
+        if self.in_use == 1 << 20:
+            return Result(1, b"", b"Error: etcdserver: mvcc: required revision has been compacted")
+        self.in_use = 1 << 20
+        return Result(0, b"compacted revision 77", b"")
+
+    def disarm(self) -> Result:
+        self.alarm = ""
+        return Result(0, b"memberID:1 alarm:NOSPACE", b"")
 
     def status(self) -> Result:
         said = [
             {
                 "Endpoint": f"https://{name}:2379",
                 "Status": {
-                    "header": {"member_id": number},
+                    "header": {"member_id": number, "revision": 77},
                     "version": "3.6.8",
-                    "dbSize": 3 << 20,
-                    "dbSizeInUse": 1 << 20,
+                    "dbSize": self.size,
+                    "dbSizeInUse": self.in_use,
+                    "dbSizeQuota": 4 << 20,
                     "leader": 2,
                     "raftTerm": 4,
                     "raftIndex": 99,
@@ -119,7 +135,7 @@ def host(monkeypatch):
 
 
 def test_status(host, capsys):
-    etcd.status("c.yaml", [], output="text")
+    assert etcd.status("c.yaml", [], output="text") is ExitCode.DONE
     said = capsys.readouterr()
     head, first, second = (re.split(r"   +", line) for line in said.out.splitlines())
     assert head[:5] == ["NAME", "ID", "VERSION", "SIZE", "IN USE"]
@@ -130,10 +146,10 @@ def test_status(host, capsys):
 
 def test_a_silent_member_is_in_the_table_and_told(host, capsys):
     host.silent = {"cp2"}
-    etcd.status("c.yaml", [], output="text")
+    assert etcd.status("c.yaml", [], output="text") is ExitCode.FAILED
     said = capsys.readouterr()
     assert "context deadline exceeded" in said.out
-    assert said.err == "warning: 1 of 2 members answer, 2 must agree; not well: cp2\n"
+    assert said.err == "warning: 1 of 2 members are well, 2 must agree; not well: cp2\n"
 
 
 def test_status_for_machines(host, capsys):
@@ -177,7 +193,7 @@ def test_a_key_that_is_not_there(host):
 
 
 def test_the_leader_is_defragmented_last(host, capsys):
-    etcd.defrag("c.yaml", [])
+    etcd_defrag.defrag("c.yaml", [])
     at = [re.search(r"--endpoints (\S+)", script) for script in host.scripts if " defrag" in script]
     assert [found[1] for found in at if found] == ["https://cp1:2379", "https://cp2:2379"]
     assert capsys.readouterr().out == "cp1: 2.0 MiB given back\ncp2: 2.0 MiB given back\n"
@@ -186,12 +202,85 @@ def test_the_leader_is_defragmented_last(host, capsys):
 def test_nobody_is_defragmented_beside_a_sick_member(host):
     host.silent = {"cp2"}
     with pytest.raises(KubeadmPyError, match="not all members are well: cp2"):
-        etcd.defrag("c.yaml", [])
+        etcd_defrag.defrag("c.yaml", [])
     assert not any(" defrag" in script for script in host.scripts)
 
 
+NOSPACE = "Active Alarm(s): NOSPACE "
+
+
+class TestOutOfQuota:
+    """An etcd that has used up its quota is not well by its own word; a look at it must not end there."""
+
+    def test_status_says_so_and_what_to_type(self, host, capsys):
+        host.alarm = NOSPACE
+        assert etcd.status("c.yaml", [], output="text") is ExitCode.FAILED
+        assert (
+            "takes no writes; to make room: kubeadm-py etcd defrag --config c.yaml" in capsys.readouterr().err
+        )
+
+    def test_room_is_made_and_writes_are_taken_again(self, host, capsys):
+        host.alarm, host.in_use = NOSPACE, 3 << 20
+        etcd_defrag.defrag("c.yaml", [])
+        did = [
+            word
+            for script in host.scripts
+            for word in ("compaction 77 --physical", " defrag", "alarm disarm")
+            if word in script
+        ]
+        assert did == ["compaction 77 --physical", " defrag", " defrag", "alarm disarm"]
+        assert capsys.readouterr().out.splitlines() == [
+            "etcd has used up its quota: compacted at revision 77",
+            "cp1: 2.0 MiB given back",
+            "cp2: 2.0 MiB given back",
+            "etcd takes writes again",
+        ]
+
+    def test_a_run_that_was_cut_off_after_the_compaction_is_done_again(self, host):
+        host.alarm = NOSPACE
+        etcd_defrag.defrag("c.yaml", [])
+        assert host.alarm == ""
+
+    def test_a_compaction_that_fails_ends_it(self, host):
+        host.alarm = NOSPACE
+        host.answer(re.compile(" compaction "), Result(1, b"", b"Error: permission denied"))
+        with pytest.raises(KubeadmPyError, match="compacting at revision 77 failed"):
+            etcd_defrag.defrag("c.yaml", [])
+        assert not any(" defrag" in script for script in host.scripts)
+
+    def test_nobody_is_defragmented_beside_one_that_does_not_answer(self, host):
+        host.alarm, host.silent = NOSPACE, {"cp2"}
+        with pytest.raises(KubeadmPyError, match="not all members are well: cp2"):
+            etcd_defrag.defrag("c.yaml", [])
+        assert not any(word in script for script in host.scripts for word in (" defrag", "compaction"))
+
+    def test_a_corrupt_member_is_never_called_well(self, host):
+        host.alarm = "Active Alarm(s): NOSPACE CORRUPT "
+        with pytest.raises(KubeadmPyError, match="not all members are well"):
+            etcd_defrag.defrag("c.yaml", [])
+        assert not any("disarm" in script for script in host.scripts)
+
+    def test_a_dry_run_changes_nothing(self, host, capsys):
+        host.alarm = NOSPACE
+        etcd_defrag.defrag("c.yaml", [], dry_run=True)
+        assert "would be compacted at revision 77" in capsys.readouterr().out
+        assert not any(
+            word in script for script in host.scripts for word in (" defrag", "compaction", "disarm")
+        )
+
+    def test_what_needs_more_room_than_there_is_is_told(self, host, capsys):
+        host.alarm, host.size = NOSPACE, 4 << 20
+        etcd_defrag.defrag("c.yaml", [])
+        assert "4.0 MiB of its quota of 4.0 MiB; to make room: raise quota-backend" in capsys.readouterr().err
+
+    def test_one_that_soon_will_have_is_told(self, host, capsys):
+        host.size = 4 << 20
+        assert etcd.status("c.yaml", [], output="text") is ExitCode.DONE
+        assert "warning: cp1: its database takes 4.0 MiB of its quota" in capsys.readouterr().err
+
+
 def test_a_dry_run_of_defrag(host, capsys):
-    etcd.defrag("c.yaml", [], dry_run=True)
+    etcd_defrag.defrag("c.yaml", [], dry_run=True)
     assert "cp1: would give back 2.0 MiB" in capsys.readouterr().out
     assert not any(" defrag" in script for script in host.scripts)
 
@@ -261,13 +350,13 @@ def test_a_member_that_does_not_answer_has_logs(host, monkeypatch):
 
 def test_defrag_locks_the_hosts_and_nothing_else_does(host):
     etcd.status("c.yaml", [], output="text")
-    etcd.defrag("c.yaml", [], dry_run=True)
+    etcd_defrag.defrag("c.yaml", [], dry_run=True)
     assert not [call for call in host.calls if call.kind == "hold"]
-    etcd.defrag("c.yaml", [])
+    etcd_defrag.defrag("c.yaml", [])
     assert [call.kind for call in host.calls if call.kind in ("hold", "release")] == ["hold", "release"]
     host.locked_by = "kubeadm-py apply by somebody"
     with pytest.raises(KubeadmPyError, match="locked: kubeadm-py apply by somebody") as refused:
-        etcd.defrag("c.yaml", [])
+        etcd_defrag.defrag("c.yaml", [])
     assert refused.value.exit_code is ExitCode.LOCKED
 
 
