@@ -247,8 +247,10 @@ def test_rendered_nfs_volume_is_mounted_where_the_kernel_can(cluster, server):
     apply(cluster, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     try:
         if not kernel_has(server, "nfs4"):
+            # A table would show the first line of what a mount says only.
+            asked = ("--field-selector=involvedObject.name=reader", "-o", "json")
             said = until(
-                lambda: cluster.kubectl("get", "events", "--field-selector=involvedObject.name=reader"),
+                lambda: cluster.kubectl("get", "events", *asked),
                 # The program is there, and asks the kernel for what that has not.
                 lambda seen: "No such device" in seen,
                 WITHIN,
