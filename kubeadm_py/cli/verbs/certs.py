@@ -306,11 +306,16 @@ def _write_all(files: Sequence[tuple[Path, bytes]]) -> None:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that must not be there yet, 0600 from the first byte."""
+    """Write a file that must not be there yet, 0600 from the first byte; leave none that is not whole."""
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, csr.MODE), "wb") as file:
-            file.write(content)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, csr.MODE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}", fix="name folders of your own"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -96,6 +99,27 @@ def test_what_is_there_is_never_overwritten(bare, tmp_path):
     with pytest.raises(UsageError, match="exists already"):
         generate(bare, tmp_path / "out")
     assert key.read_bytes() == before
+
+
+def test_a_disk_that_fills_up_leaves_no_part_of_a_key(bare, tmp_path, monkeypatch):
+    opened = []
+
+    class Full(io.BytesIO):
+        def write(self, _content: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fdopen(descriptor: int, mode: str) -> Any:
+        opened.append(descriptor)
+        real = open(descriptor, mode)  # noqa: SIM115 - as os.fdopen, for the third only its number is kept
+        if len(opened) < 3:
+            return real
+        real.close()
+        return Full()
+
+    monkeypatch.setattr(verb.os, "fdopen", fdopen)
+    with pytest.raises(UsageError, match="No space left on device"):
+        generate(bare, tmp_path / "out")
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 def test_of_requests_that_cannot_all_be_written_none_is_left(bare, tmp_path):
