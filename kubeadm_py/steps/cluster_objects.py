@@ -20,6 +20,7 @@ from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, wr
 from kubeadm_py.steps.kube_proxy import roll as proxy_roll
 from kubeadm_py.steps.objects import addons as addon_objects
 from kubeadm_py.steps.objects.groups import KUBE_PROXY, PHASES, Group, groups, name
+from kubeadm_py.steps.objects.guard import guard_name
 
 BY_HAND = "changed by hand (drift)"
 DELETED = "deleted by hand (drift)"
@@ -90,7 +91,7 @@ def _note(ctx: StepContext, markers: list[FileSpec], chosen: Sequence[Group]) ->
 
 def _is_rolled(group: Group, ctx: StepContext, chosen: Sequence[Group]) -> bool:
     """Say whether pods that are at work are to be replaced, or a run that was cut off has begun to."""
-    if paths.kept_list(addon_roll.guard_name(group.phase)) in ctx.facts.files:
+    if paths.kept_list(guard_name(group.phase)) in ctx.facts.files:
         return True
     unread = group.phase == KUBE_PROXY and proxy_roll.is_unread(group, ctx)
     return _is_at_work(group, ctx) and (unread or _holds(chosen, group))

@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.model import live
-from kubeadm_py.model.actions import Action, Guard, KeptObjects, Late, RunScript, Settle, Wait
+from kubeadm_py.model.actions import Action, Late, RunScript, Wait
 from kubeadm_py.steps import waits
-from kubeadm_py.steps.base import StepContext, admin_kubeconfig
+from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.nodes import waits as node_waits
 from kubeadm_py.steps.nodes.waits import Workload
+from kubeadm_py.steps.objects import guard as rolling
 from kubeadm_py.steps.objects.addons import AddonObjects
 from kubeadm_py.steps.objects.groups import addon_phase
 
@@ -23,9 +23,6 @@ _AT_LEAST = timedelta(minutes=5)
 _A_NODE = timedelta(seconds=20)
 """A DaemonSet replaces its pods on one node after the other."""
 _HOPELESS_EXITS = 3
-ROLL_MANAGER = "kubeadm-py-roll"
-READY_SECONDS = 5
-"""How long a pod has to run on a node before the next one is replaced."""
 _SINCE = "begun.addon"
 """Of the files that a stage forgets before it puts back: what fell before says nothing about what comes."""
 
@@ -45,20 +42,16 @@ def guarded(
     change: Sequence[Action],
 ) -> list[Action]:
     """Return a change of an add-on with a guard around it; `changing` are the objects that it is about."""
-    kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
-    kept = tuple(live.stub(item) for item in changing if isinstance(item, Mapping))
-    name = guard_name(addon_phase(each.item.name))
+    kubeconfig, server = rolling.spoken_to(ctx)
     workloads = _workloads(each)
     wait = rolled(each.item.name, workloads, len(ctx.cluster.nodes), kubeconfig, server)
     daemons = _counting_at_once(each, workloads)
     end = (wait, *_counted_after("count new pods at once again", daemons, None, kubeconfig, server))
-    return [
-        Guard(objects=KeptObjects(kept, kubeconfig, server), recover=end, name=name),
-        *_counted_after("let each new pod run for a while", daemons, READY_SECONDS, kubeconfig, server),
-        *change,
-        *end,
-        Settle(),
-    ]
+    slower = _counted_after(
+        "let each new pod run for a while", daemons, rolling.READY_SECONDS, kubeconfig, server
+    )
+    kept = [item for item in changing if isinstance(item, Mapping)]
+    return rolling.guarded(ctx, addon_phase(each.item.name), kept, [*slower, *change], end)
 
 
 def _counting_at_once(each: AddonObjects, workloads: Sequence[Workload]) -> list[Workload]:
@@ -84,16 +77,11 @@ def _counted_after(
         RunScript(
             f"{title}: {item.name}",
             f"{command} patch {item.resource} -n {shlex.quote(item.namespace)}"
-            f" --field-manager {ROLL_MANAGER} -p {patch} >/dev/null\necho unchanged",
+            f" --field-manager {rolling.ROLL_MANAGER} -p {patch} >/dev/null\necho unchanged",
             reason="so that the next node waits for it",
         )
         for item in daemons
     ]
-
-
-def guard_name(phase: str) -> str:
-    """Return the name of the guard of a group of objects."""
-    return phase.replace("/", "-")
 
 
 def rolled(name: str, workloads: Sequence[Workload], nodes: int, kubeconfig: str, server: str) -> Wait:

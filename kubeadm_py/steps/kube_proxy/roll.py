@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kubeadm_py.model.actions import Action, Guard, KeptObjects, RunScript, Settle
+from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.digest import sha256
-from kubeadm_py.model.live import key, stub
+from kubeadm_py.model.live import key
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import waits
-from kubeadm_py.steps.addons.roll import READY_SECONDS, ROLL_MANAGER, guard_name
-from kubeadm_py.steps.base import StepContext, admin_kubeconfig, is_so
+from kubeadm_py.steps.base import StepContext, is_so
 from kubeadm_py.steps.kube_proxy import waits as proxy_waits
+from kubeadm_py.steps.objects import guard as rolling
 from kubeadm_py.steps.objects.groups import Group
 
 _READ = ("ConfigMap", "DaemonSet")
@@ -55,21 +55,17 @@ def guarded(ctx: StepContext, group: Group, change: Sequence[Action]) -> list[Ac
         # Pods may have read what somebody wrote, and are annotated as those with the right one are.
         digest += f"-{ctx.now:%Y%m%d%H%M%S}"
     template = {"metadata": {"annotations": {CONFIG_ANNOTATION: digest}}}
-    patch = shlex.quote(json.dumps({"spec": {"minReadySeconds": READY_SECONDS, "template": template}}))
-    kubeconfig, server = admin_kubeconfig(ctx), f"https://{ctx.node.local_endpoint}"
-    wait = proxy_waits.rolled(len(ctx.cluster.nodes), kubeconfig, server)
+    patch = shlex.quote(
+        json.dumps({"spec": {"minReadySeconds": rolling.READY_SECONDS, "template": template}})
+    )
+    kubeconfig, server = rolling.spoken_to(ctx)
+    replace = RunScript(
+        "replace kube-proxy's pods",
+        f"answer=$({waits.kubectl(kubeconfig, server)} patch daemonset/kube-proxy -n kube-system"
+        f" --field-manager {rolling.ROLL_MANAGER} -p {patch})\n"
+        "case $answer in *'(no change)'*) echo unchanged ;; esac",
+        reason="their ConfigMap changed",
+    )
     read = [item for item in group.objects if isinstance(item, Mapping) and item["kind"] in _READ]
-    kept = KeptObjects(tuple(map(stub, read)), kubeconfig, server)
-    return [
-        Guard(objects=kept, recover=(wait,), name=guard_name(group.phase)),
-        *change,
-        RunScript(
-            "replace kube-proxy's pods",
-            f"answer=$({waits.kubectl(kubeconfig, server)} patch daemonset/kube-proxy -n kube-system"
-            f" --field-manager {ROLL_MANAGER} -p {patch})\n"
-            "case $answer in *'(no change)'*) echo unchanged ;; esac",
-            reason="their ConfigMap changed",
-        ),
-        wait,
-        Settle(),
-    ]
+    wait = proxy_waits.rolled(len(ctx.cluster.nodes), kubeconfig, server)
+    return rolling.guarded(ctx, group.phase, read, [*change, replace], [wait])
