@@ -123,7 +123,10 @@ class Executor:
         )
         try:
             if session.held is not None and not session.held.alive():
-                raise UnreachableError("the connection that holds this host's lock was lost")
+                raise UnreachableError(
+                    "this host's lock was lost: the connection broke, or this run stood still for too long",
+                    fix="the same command again goes on from here",
+                )
             self._pass(stage, plan.host, "before")
             stay_before = self.boundary.action(stage, plan.host) if self.boundary else None
             script = self._compile(session, plan, probe_after, stay_before)

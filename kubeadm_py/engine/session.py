@@ -6,8 +6,10 @@ import getpass
 import shlex
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from kubeadm_py.engine import pulse
+from kubeadm_py.engine.pulse import Pulse
 from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.facts.parse import parse
@@ -51,6 +53,11 @@ class Session:
     """Whose run held the host when it was looked at without a lock; empty where nobody's did."""
     output: bytes = b""
     """All that was printed when it was looked at without a lock."""
+    pulse: Pulse | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.held is not None:
+            self.pulse = Pulse(self.held)
 
     @property
     def name(self) -> str:
@@ -66,6 +73,8 @@ class Session:
     def close(self) -> None:
         """Free the lock and close the connection."""
         held, self.held = self.held, None
+        if self.pulse is not None:
+            self.pulse.stop()
         try:
             if held is not None:
                 held.release()
@@ -165,8 +174,7 @@ echo {shlex.quote(holder)} >{_HOLDER}
 {probe}
 ) 9>&-
 echo '{_HELD}'
-cat >/dev/null 9>&-
-rm -f {_HOLDER}
+{pulse.SCRIPT}rm -f {_HOLDER}
 """
 
 
@@ -185,11 +193,13 @@ def _locked(host: str, output: bytes) -> LockedError:
         return LockedError(
             f"an earlier run's stage is still at work on this host after {STAGE_PATIENCE_SECONDS} s",
             host=host,
-            fix=f"look what it does: fuser -v {paths.STAGE_LOCK}",
+            fix="it ends by itself, unless it waits for what an operator who is gone was sending; its PID,"
+            f" to end it: lslocks -o PID,COMMAND,PATH | grep {paths.STAGE_LOCK}",
         )
     holder = text.partition("##kubeadm-py locked")[2].strip() or "another run"
     return LockedError(
         f"locked: {holder}",
         host=host,
-        fix="wait for that run to end; a run whose operator is gone frees its lock with its connection",
+        fix="wait for that run to end; one whose operator is gone frees its lock with its connection,"
+        f" or {pulse.PATIENCE_SECONDS} s after it was last heard of",
     )

@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+BEAT = b"."
+"""What a script that is held gets from time to time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -43,6 +46,9 @@ class Held(Protocol):
 
     def alive(self) -> bool:
         """Say whether the connection and the script are still there."""
+
+    def beat(self) -> None:
+        """Send a byte to the script's standard input, where one can be sent: we are still there."""
 
     def release(self) -> None:
         """Close the script's standard input and wait shortly for its end."""

@@ -45,6 +45,9 @@ class FakeHeld:
         """Say whether it is held and the connection is there."""
         return not self.released and not self.host.lost and self.result.ok
 
+    def beat(self) -> None:
+        """Do nothing: nobody waits for it."""
+
     def release(self) -> None:
         """Release it."""
         self.host.calls.append(Call("release"))

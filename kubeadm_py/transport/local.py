@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from kubeadm_py.errors import KubeadmPyError, PreflightError, WaitTimeoutError
 from kubeadm_py.transport import files
 from kubeadm_py.transport import script as scripts
-from kubeadm_py.transport.base import ByteStream, Held, Result
+from kubeadm_py.transport.base import BEAT, ByteStream, Held, Result
 from kubeadm_py.transport.become import Become, refused
 from kubeadm_py.transport.output import Output
 
@@ -185,6 +185,11 @@ class _Process:
         """Say whether the script still runs."""
         return self._process.poll() is None
 
+    def beat(self) -> None:
+        """Send a byte to the script's standard input, unless it has ended or does not read."""
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self._in.fileno(), BEAT)
+
     def finish_input(self) -> None:
         """Close the script's standard input, once all that was to be sent has been."""
         if self._feeder is not None:
@@ -240,6 +245,10 @@ class _HeldProcess:
     def alive(self) -> bool:
         """Say whether the script is still there."""
         return self.process.alive()
+
+    def beat(self) -> None:
+        """Send a byte to the script, unless it has ended."""
+        self.process.beat()
 
     def release(self) -> None:
         """Close the script's standard input, wait up to two seconds for its end, close its pipes."""

@@ -14,7 +14,7 @@ import paramiko
 from kubeadm_py.errors import KubeadmPyError, PreflightError, UnreachableError, WaitTimeoutError
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.transport import script as scripts
-from kubeadm_py.transport.base import Result
+from kubeadm_py.transport.base import BEAT, Result
 from kubeadm_py.transport.become import Become, refused
 from kubeadm_py.transport.output import Output
 
@@ -114,6 +114,11 @@ class Execution:
         return self._transport.is_active() and not (
             self._channel.closed or self._channel.exit_status_ready() or self._channel.eof_received
         )
+
+    def beat(self) -> None:
+        """Send a byte to the script's standard input, unless it has ended."""
+        with contextlib.suppress(_Ended, EOFError):
+            self._send(BEAT)
 
     def finish_input(self) -> None:
         """Close the script's standard input."""
@@ -245,6 +250,10 @@ class HeldExecution:
     def alive(self) -> bool:
         """Say whether the connection and the script are still there."""
         return self.execution.alive()
+
+    def beat(self) -> None:
+        """Send a byte to the script, unless it has ended."""
+        self.execution.beat()
 
     def release(self) -> None:
         """Close the script's standard input, wait up to two seconds for its end, close the channel."""

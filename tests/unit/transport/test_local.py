@@ -104,6 +104,21 @@ def test_hold(here, tmp_path):
     assert (tmp_path / "released").exists()
 
 
+def test_a_held_script_gets_beats(here, tmp_path):
+    held = here.hold(
+        f"echo READY; head -c 2 >{tmp_path}/heard; touch {tmp_path}/end", until="READY", timeout=20
+    )
+    held.beat()
+    held.beat()
+    deadline = time.monotonic() + 10
+    while held.alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "heard").read_bytes() == b".."
+    held.beat()
+    held.release()
+    held.beat()
+
+
 def test_hold_given_up(here):
     held = here.hold("echo busy; exit 75", until="READY", timeout=20)
     assert (held.result.exit_code, held.result.stdout, held.alive()) == (75, b"busy\n", False)

@@ -158,6 +158,19 @@ class TestHold:
         assert (tmp_path / "released").exists()
         held.release()
 
+    def test_a_held_script_gets_beats(self, any_server, host, tmp_path):
+        script = f"echo READY; head -c 2 >{tmp_path}/heard; cat >/dev/null; touch {tmp_path}/released"
+        held = host(any_server).hold(script, until="READY", timeout=20)
+        held.beat()
+        held.beat()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and (tmp_path / "heard").read_bytes() != b"..":
+            time.sleep(0.05)
+        assert (tmp_path / "heard").read_bytes() == b".."
+        held.release()
+        assert (tmp_path / "released").exists()
+        held.beat()
+
     def test_a_script_that_gives_up_has_its_exit_code(self, any_server, host):
         held = host(any_server).hold("echo held by bob; exit 75", until="READY", timeout=20)
         assert (held.result.exit_code, held.result.stdout) == (75, b"held by bob\n")
