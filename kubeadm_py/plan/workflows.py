@@ -63,6 +63,7 @@ _CHANGING = (
     static_pods.STEP,
     endpoint.STEP,
     kubelet_start.STEP,
+    static_pods.STEP_BESIDE,
     control_plane_waits.STEP,
     static_pods.STEP_FOLLOWING,
     certs.STEP_SERVED,

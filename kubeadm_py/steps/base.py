@@ -58,6 +58,8 @@ class StepContext:
     """The kubeconfig on the host that somebody named for talking to the cluster; '' chooses."""
     leader: bool = True
     """Whether this host writes what the whole cluster has once: its API objects and the marks on nodes."""
+    first: Node | None = None
+    """The control plane whose API server begins before this host's; None: it waits for nobody's."""
     birth: Birth | None = None
     """With whom this host's etcd member is born; None: alone, or as its manifest says."""
     etcd_others: tuple[Node, ...] = ()

@@ -16,6 +16,8 @@ HOPELESS_EXITS = 3
 HOPELESS_STARTS = 4
 """The same of a kubelet, which systemd starts again."""
 LOG_LINES = 12
+_FIRST_PATIENCE = 30
+"""Seconds that other control planes leave to the first API server of a new cluster."""
 ENDED_REASONS = "CrashLoopBackOff | Error | Completed | OOMKilled | StartError | ContainerCannotRun"
 """What the API says of a container that ended. A kubelet that starts it again after a while only may go on
 calling it by the reason of its end."""
@@ -129,6 +131,31 @@ for component in {listed}; do kpy_container_log $component; done
         hopeless=hopeless,
         diagnose=diagnose,
         logs=(*components, "kubelet"),
+    )
+
+
+def api_server_begins(first: Node, deadline: timedelta, certificates_dir: str) -> Wait:
+    """Wait until the API server of another host answers, whatever it answers; not for long.
+
+    That one writes a new cluster's first roles, which others find then; at once, all would write them against
+    each other. It is no condition: where it does not come up, each host is to say by itself what it lacks.
+    """
+    server = probes.kube_apiserver(first).url(first)
+    return Wait(
+        f"wait for kube-apiserver on {first.name} to begin",
+        f"""kpy_clock
+[ -s "$kpy_tmp/first-asked" ] || echo "$kpy_seconds" >"$kpy_tmp/first-asked"
+read -r asked <"$kpy_tmp/first-asked"
+[ "$kpy_seconds" -lt $((asked + {_FIRST_PATIENCE})) ] || return 0
+{_ask(certificates_dir, f"{certificates_dir}/ca.crt", server, "/livez")} && return 0
+case $answer in
+  *'"code":'* | *'[+]'* | *'Error from server'*) return 0 ;;
+esac
+echo "kube-apiserver on {first.name} has not begun"
+return 1""",
+        deadline,
+        interval=0.1,
+        logs=("etcd", "kubelet"),
     )
 
 

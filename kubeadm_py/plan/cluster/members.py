@@ -221,7 +221,8 @@ class Members:
             live = self.live_addons
             ctx = replace(ctx, installed=live.installed, missing=live.missing, removing=removing)
         marked = present if stage is FINISH else self.control_planes
-        return replace(ctx, marked=tuple(self.run.cluster.node(each) for each in marked))
+        first = None if session is self.leader else self.leader.node
+        return replace(ctx, first=first, marked=tuple(self.run.cluster.node(each) for each in marked))
 
     def phases(self, node: Node) -> Selection:
         """Return what of kubeadm's phases is done on a host: what its document does not leave out."""

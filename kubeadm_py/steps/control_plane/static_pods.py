@@ -10,6 +10,7 @@ from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScrip
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.pki import external
 from kubeadm_py.render.static_pods import COMPONENTS, ETCD, manifests
+from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext, differing, write
 from kubeadm_py.steps.certificates import certs
 from kubeadm_py.steps.etcd import birth as etcd_birth
@@ -45,9 +46,20 @@ def plan_first(ctx: StepContext) -> list[Action]:
     """Write the manifests of those components whose part of init's phase is to be done.
 
     On a host that begins, the API server comes alone: the others have nobody to ask before it answers, and
-    would take the processor from what they wait for.
+    would take the processor from what they wait for. Where another host's comes first, it comes later, too.
     """
-    return _parts(ctx, [_API_SERVER] if _begins(ctx) else COMPONENTS)
+    if not _begins(ctx):
+        return _parts(ctx, COMPONENTS)
+    return _parts(ctx, [_API_SERVER]) if ctx.first is None else []
+
+
+def plan_beside(ctx: StepContext) -> list[Action]:
+    """Write the API server's manifest on a host that begins, once the cluster's first one has begun."""
+    manifest = _parts(ctx, [_API_SERVER]) if _begins(ctx) and ctx.first is not None else []
+    if ctx.first is None or not manifest:
+        return []
+    deadline = ctx.timeouts.control_plane_component_health_check
+    return [waits.api_server_begins(ctx.first, deadline, ctx.cluster.certificates_dir), *manifest]
 
 
 def plan_following(ctx: StepContext) -> list[Action]:
@@ -122,6 +134,7 @@ def _manifests(ctx: StepContext, wanted: Collection[str]) -> list[FileSpec]:
 
 STEP_ETCD = Step("etcd", "etcd", plan_etcd, phase="etcd/local")
 STEP = Step("control-plane", "static pods", plan_first, phase="control-plane")
+STEP_BESIDE = Step("control-plane-beside", "API server beside the first", plan_beside, phase="control-plane")
 STEP_FOLLOWING = Step(
     "control-plane-following", "static pods that ask the API", plan_following, phase="control-plane"
 )

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
@@ -201,6 +202,35 @@ class TestAPIServer:
         shell.command("crictl", "exit 0")
         shell.command("journalctl", "exit 0")
         assert "kube-apiserver: no container was ever made" in shell(self.wait(6443).diagnose)[1]
+
+
+class TestFirstAPIServer:
+    @pytest.fixture
+    def wait(self):
+        first = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",), advertise_address="10.0.0.11")
+        return waits.api_server_begins(first, MINUTE, "/etc/kubernetes/pki")
+
+    @pytest.mark.parametrize(
+        ("answer", "ok"),
+        [
+            ("ok", True),
+            ('{"kind": "Status",\n"message": "forbidden",\n"code": 403\n}', False),
+            ("[+]ping ok\n[-]etcd failed: reason withheld\n", False),
+        ],
+        ids=["well", "without its roles", "without its etcd"],
+    )
+    def test_whatever_it_answers_it_has_begun(self, shell, wait, answer, ok):
+        shell.answers(answer, ok=ok)
+        assert shell(wait.until)[0] == 0
+        assert "https://10.0.0.11:6443/livez" in shell.log
+
+    def test_where_nobody_answers_it_has_not(self, shell, wait):
+        assert shell(wait.until) == (1, ["kube-apiserver on cp1 has not begun"])
+
+    def test_it_is_not_waited_for_for_long(self, shell, wait):
+        assert shell(wait.until)[0] == 1
+        (shell.folder / "first-asked").write_text(f"{int(time.clock_gettime(time.CLOCK_BOOTTIME)) - 31}\n")
+        assert shell(wait.until)[0] == 0
 
 
 class TestComponents:

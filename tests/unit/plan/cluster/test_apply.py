@@ -89,6 +89,26 @@ def test_all_members_start_with_the_whole_list(make_world):
         )
 
 
+def test_one_api_server_writes_the_first_roles_and_the_others_begin_behind_it(make_world):
+    world = make_world(control_planes=3, workers=1)
+    world.apply()
+    done = [
+        (event.host, event.title)
+        for event in world.events
+        if isinstance(event, ActionDone) and event.stage == "control"
+    ]
+    for name in ("cp1", "cp2", "cp3"):
+        mine = [title for host, title in done if host == name]
+        waited = [title for title in mine if title == "wait for kube-apiserver on cp1 to begin"]
+        assert len(waited) == (0 if name == "cp1" else 1)
+        assert mine.count("static pod manifests") == 2, "its API server, and then what asks it"
+        assert all(mine.index(title) < mine.index("static pod manifests") for title in waited)
+    world.forget()
+    world.apply()
+    again = [event.title for event in world.events if isinstance(event, ActionDone)]
+    assert not [title for title in again if "to begin" in title]
+
+
 def test_the_shared_keys_are_the_same_everywhere_and_the_others_are_not(make_world):
     world = make_world(control_planes=3, workers=0, control_plane_endpoint="10.0.0.11:6443")
     world.apply()
