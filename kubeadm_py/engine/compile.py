@@ -57,6 +57,7 @@ def compile_stage(
     stop_file: str = f"{paths.RUN_DIR}/stop",
     stay_before: int | None = None,
     settled: bytes = b"",
+    run_token: str = "",
     incoming: Mapping[str, int] = {},
 ) -> StageScript:
     """Compile the actions of one host.
@@ -66,7 +67,8 @@ def compile_stage(
     probe that tells how the host is now). No action begins once `stop_file` exists on the host. Before the
     action of the number `stay_before` the script stays until its connection or its host ends: see
     engine.boundary. `settled` is noted once all actions are done: the host is as its inventory
-    says. `incoming` is what an earlier run has sent in part: digest -> bytes.
+    says. `run_token` is that of a run which has the host's lock: without it nothing begins. `incoming` is
+    what an earlier run has sent in part: digest -> bytes.
     """
     compiled = StageScript("", incoming=incoming)
     settings = {
@@ -77,6 +79,8 @@ def compile_stage(
         "kpy_blobs": paths.INCOMING_BLOBS,
         "kpy_stop": stop_file,
         "kpy_lock_wait": str(STAGE_LOCK_WAIT_SECONDS),
+        "kpy_run_token": paths.RUN_TOKEN,
+        "kpy_token": run_token,
     }
     parts = [*(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()), _shell("runtime.sh")]
     if any(isinstance(action, Guard) for action in plan.actions):

@@ -21,9 +21,9 @@ from kubeadm_py.engine.interrupt import Interrupt
 from kubeadm_py.engine.markers import MarkerReader
 from kubeadm_py.engine.parts import Outcome, Part
 from kubeadm_py.engine.schedule import Schedule
-from kubeadm_py.engine.session import Session
+from kubeadm_py.engine.session import Session, lock_lost
 from kubeadm_py.engine.stage_script import OpenImages, StageScript
-from kubeadm_py.errors import KubeadmPyError, UnreachableError
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths, typed
 from kubeadm_py.model.actions import FileSpec, Late, LocalFile, Producer, WriteFiles
 from kubeadm_py.model.digest import sha256
@@ -122,12 +122,9 @@ class Executor:
             self.bus, stage, plan.host, reached, lambda component: self.logs_command(component, plan.host)
         )
         try:
-            if session.held is not None and not session.held.alive():
-                raise UnreachableError(
-                    "this host's lock was lost: the connection broke, or this run stood still for too long",
-                    fix="the same command again goes on from here",
-                )
             self._pass(stage, plan.host, "before")
+            if session.held is not None and not session.held.alive():
+                raise lock_lost(plan.host)
             stay_before = self.boundary.action(stage, plan.host) if self.boundary else None
             script = self._compile(session, plan, probe_after, stay_before)
             reader.actions = script.actions
@@ -200,6 +197,7 @@ class Executor:
             epilogue=session.probe if probe_after else "",
             stop_file=self.stop_file,
             stay_before=stay_before,
+            run_token=session.token if session.held is not None else "",
             incoming=session.facts.incoming,
             settled=settled(written if written is not None else session.facts.inventory or b""),
         )

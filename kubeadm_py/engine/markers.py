@@ -9,8 +9,9 @@ from collections.abc import Callable
 from kubeadm_py.engine.boundary import HELD
 from kubeadm_py.engine.events import ActionDone, EventBus, HostProgress, ImagePulled, Notice
 from kubeadm_py.engine.interrupt import InterruptedRunError
+from kubeadm_py.engine.session import lock_lost, stage_at_work
 from kubeadm_py.engine.stage_script import CompiledAction
-from kubeadm_py.errors import KubeadmPyError, LockedError, WaitTimeoutError
+from kubeadm_py.errors import KubeadmPyError, WaitTimeoutError
 from kubeadm_py.model import paths
 from kubeadm_py.transport.base import Result
 
@@ -45,6 +46,7 @@ class MarkerReader:
         self._note = ""
         self._stopped_before: int | None = None
         self._busy = False
+        self._lost = False
         self._unnoted = False
         """Whether the inventory could not be written."""
         self._put_back = False
@@ -92,6 +94,8 @@ class MarkerReader:
             self._stopped_before = self._index(rest)
         elif word == "busy":
             self._busy = True
+        elif word == "lost":
+            self._lost = True
         elif word == "unnoted":
             self._unnoted = True
         elif word == "held":
@@ -116,11 +120,9 @@ class MarkerReader:
     def check(self, result: Result) -> None:
         """Raise what stopped the stage, if anything did."""
         if self._busy:
-            raise LockedError(
-                "an earlier run's stage is still at work on this host after 5 minutes",
-                host=self._host,
-                fix=f"look what it does: fuser -v {paths.STAGE_LOCK}",
-            )
+            raise stage_at_work(self._host, "5 minutes")
+        if self._lost:
+            raise lock_lost(self._host)
         if self._unnoted:
             raise KubeadmPyError(
                 f"what is about to be changed cannot be noted in {paths.INVENTORY}: nothing was changed",

@@ -1,6 +1,6 @@
 # The frame of every stage script: one lock, one private directory, one marker line an action.
-# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_incoming, kpy_blobs, kpy_stop and
-# kpy_lock_wait before it.
+# compile.py puts the assignments of PATH, kpy_run, kpy_state, kpy_incoming, kpy_blobs, kpy_stop,
+# kpy_lock_wait, kpy_run_token and kpy_token before it.
 # Standard input (kept as 4) carries what the actions need, in their order; standard output (kept as 3)
 # carries markers, which the executor reads. The stage is not under `set -e`: an action's exit code is
 # looked at by kpy_end, and `||` would switch errexit off inside it.
@@ -11,6 +11,11 @@ mkdir -p -m 0700 "$kpy_run" || exit 1
 exec 3>&1 4<&0 </dev/null 8>>"$kpy_run/stage.lock"
 if ! flock -w "$kpy_lock_wait" 8; then
   echo '##kubeadm-py busy' >&3
+  exit 75
+fi
+# The host takes its lock back from a run that it has not heard of for a while, and another may have had it since.
+if [ -n "$kpy_token" ] && [ "$(cat "$kpy_run_token" 2>/dev/null)" != "$kpy_token" ]; then
+  echo '##kubeadm-py lost' >&3
   exit 75
 fi
 kpy_tmp=$(mktemp -d "$kpy_run/stage.XXXXXX") || exit 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import secrets
 import shlex
 import socket
 import time
@@ -53,6 +54,8 @@ class Session:
     """Whose run held the host when it was looked at without a lock; empty where nobody's did."""
     output: bytes = b""
     """All that was printed when it was looked at without a lock."""
+    token: str = ""
+    """What the host knows this run by as long as it has its lock."""
     pulse: Pulse | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -119,7 +122,8 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
             node, host, facts, inventory, probe, answer=answer, under_way=under_way, output=result.stdout
         )
     timeout = PROBE_TIMEOUT_SECONDS + STAGE_PATIENCE_SECONDS
-    held = host.hold(_lock_script(verb, probe), until=_HELD, timeout=timeout)
+    token = secrets.token_hex(8)
+    held = host.hold(_lock_script(verb, probe, token), until=_HELD, timeout=timeout)
     round_trip = time.monotonic() - started
     if not held.alive() and held.result.exit_code == LOCKED_EXIT:
         raise _locked(node.name, held.result.stdout)
@@ -130,7 +134,7 @@ def open_session(node: Node, host: Host, probe: str, *, verb: str, lock: bool = 
     if not held.alive():
         raise UnreachableError("the connection that holds this host's lock was lost at once", host=node.name)
     inventory = Inventory.parse(facts.inventory, node.name)
-    return Session(node, host, facts, inventory, probe, held, answer_in(output))
+    return Session(node, host, facts, inventory, probe, held, answer_in(output), token=token)
 
 
 def _look_script(probe: str) -> str:
@@ -149,7 +153,7 @@ def _under_way(output: bytes) -> str:
     return next(found, b"").removeprefix(marker).decode(errors="replace").strip()
 
 
-def _lock_script(verb: str, probe: str) -> str:
+def _lock_script(verb: str, probe: str, token: str) -> str:
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     holder = f"kubeadm-py {verb} by {operator()} since {since}"
     return f"""{_PREAMBLE}mkdir -p -m 0700 {paths.RUN_DIR} || exit 1
@@ -169,12 +173,13 @@ if ! flock -n 8; then
 fi
 exec 8>&-
 rm -f {paths.RUN_DIR}/stop*
-echo {shlex.quote(holder)} >{_HOLDER}
+printf '%s\\n' {shlex.quote(holder)} >{_HOLDER}
+printf '%s\\n' {token} >{paths.RUN_TOKEN}
 (
 {probe}
 ) 9>&-
 echo '{_HELD}'
-{pulse.SCRIPT}rm -f {_HOLDER}
+{pulse.SCRIPT}rm -f {paths.RUN_TOKEN} {_HOLDER}
 """
 
 
@@ -187,15 +192,29 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def stage_at_work(host: str, waited: str) -> LockedError:
+    """Return what is said where a stage of an earlier run goes on after its run has ended."""
+    return LockedError(
+        f"an earlier run's stage is still at work on this host after {waited}",
+        host=host,
+        fix="it ends by itself, unless it waits for what an operator who is gone was sending; its PID,"
+        f" to end it: lslocks -o PID,COMMAND,PATH | grep {paths.STAGE_LOCK}",
+    )
+
+
+def lock_lost(host: str) -> UnreachableError:
+    """Return what is said where a run has its host's lock no more."""
+    return UnreachableError(
+        "this host's lock was lost: the connection broke, or this run stood still for too long",
+        host=host,
+        fix="the same command again goes on from here",
+    )
+
+
 def _locked(host: str, output: bytes) -> LockedError:
     text = output.decode(errors="replace")
     if _BUSY in text:
-        return LockedError(
-            f"an earlier run's stage is still at work on this host after {STAGE_PATIENCE_SECONDS} s",
-            host=host,
-            fix="it ends by itself, unless it waits for what an operator who is gone was sending; its PID,"
-            f" to end it: lslocks -o PID,COMMAND,PATH | grep {paths.STAGE_LOCK}",
-        )
+        return stage_at_work(host, f"{STAGE_PATIENCE_SECONDS} s")
     holder = text.partition("##kubeadm-py locked")[2].strip() or "another run"
     return LockedError(
         f"locked: {holder}",

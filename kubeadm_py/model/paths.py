@@ -76,6 +76,8 @@ KEPT_DIR = "/var/lib/kubeadm-py/kept"
 RUN_DIR = "/run/kubeadm-py"
 RUN_LOCK = "/run/kubeadm-py/lock"
 STAGE_LOCK = "/run/kubeadm-py/stage.lock"
+RUN_TOKEN = "/run/kubeadm-py/token"  # noqa: S105 - no secret: it tells runs apart
+"""Which run has the lock, as long as it has it."""
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where our scripts look for commands, whatever the login made of PATH."""
 KUBE_PROXY_AWAITED = "/run/kubeadm-py/kube-proxy-awaited"

@@ -11,6 +11,9 @@ import yaml
 from lab import nodes
 from lab.process import run
 
+from kubeadm_py.engine.boundary import HELD, RELEASE, VARIABLE
+from kubeadm_py.engine.pulse import PATIENCE_SECONDS
+
 from . import hostview
 from .cli import Cli
 
@@ -146,6 +149,28 @@ class TestLock:
         assert cli.run("apply", "--config", config, "--format", "json").report["changed"] == 0
         assert set(cluster.node_names()) == {"cp1", "w1", "w2"}
         cli.run("apply", "--config", cluster.config)
+        fleet.reset("w2")
+
+    @pytest.mark.long
+    def test_an_operator_that_falls_silent_keeps_no_host(self, cli, fleet, cluster, spare, join, tmp_path):
+        """As a laptop that sleeps does: its connections stay open, and nothing comes over them any more."""
+        release = tmp_path / "release"
+        held = {VARIABLE: "prepare/w2/before", RELEASE: str(release)}
+        first = cli.start(*join, env=held)
+        first.until(type="host-progress", host="w2", message=HELD)
+        assert "locked: kubeadm-py join by " in cli.run(*join, code=5).text
+        first.signal(signal.SIGSTOP)
+        free = f"until flock -n {LOCK} true; do sleep 1; done"
+        within = str(PATIENCE_SECONDS + 30)
+        nodes.exec(spare, ["timeout", within, "sh", "-c", free], timeout=PATIENCE_SECONDS + 60)
+        cli.run(*join)
+        assert "w2" in cluster.node_names()
+        release.touch()
+        first.signal(signal.SIGCONT)
+        late = first.end()
+        assert late.code == 7, str(late)
+        assert "this host's lock was lost" in late.text
+        cli.run("verify", "--config", cluster.config, "--level", "hosts")
         fleet.reset("w2")
 
     @pytest.mark.long

@@ -155,6 +155,7 @@ def test_an_empty_stage_is_silent(host):
             "one failed (exit code 3)",
         ),
         (lines("busy", code=75), LockedError, 5, "an earlier run's stage is still at work"),
+        (lines("lost", code=75), UnreachableError, 7, "this host's lock was lost"),
         (
             lines("begin 0", "done 0 changed", "stopped 1", code=130),
             InterruptedRunError,

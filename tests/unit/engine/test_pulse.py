@@ -11,9 +11,14 @@ import pytest
 
 from kubeadm_py.engine import pulse
 from kubeadm_py.engine import session as sessions
+from kubeadm_py.engine.events import EventBus
+from kubeadm_py.engine.execute import Executor
+from kubeadm_py.engine.interrupt import Interrupt
 from kubeadm_py.engine.session import open_session
 from kubeadm_py.model import paths
+from kubeadm_py.model.actions import WriteFiles
 from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 
 ANSWER = Path(__file__).parents[1] / "steps" / "prepare" / "cases" / "lab-prepared.probe"
 NODE = Node("here", Role.WORKER, ("10.0.0.1",))
@@ -69,6 +74,33 @@ def test_who_falls_silent_loses_it_and_knows(held):
     assert comes(is_free)
     assert comes(lambda: not session.held.alive())
     assert not Path(f"{paths.RUN_DIR}/holder").exists()
+
+
+def test_a_stage_of_who_lost_it_changes_nothing(held, sandbox):
+    """It may learn of its loss after it has begun: what it was told lies behind what the host sent before."""
+    session = held(0.1)
+    write = WriteFiles((sandbox.file("etc/new", b"new"),))
+    assert sandbox.run(write, run_token=session.token).exit_code == 0
+    session.close()
+    other = held(0.1)
+    again = WriteFiles((sandbox.file("etc/new", b"older"),))
+    assert sandbox.run(again, run_token=session.token).exit_code == 75
+    assert sandbox.markers == ["lost"]
+    assert (sandbox.root / "etc/new").read_bytes() == b"new"
+    assert sandbox.run(again, run_token=other.token).exit_code == 0
+    other.close()
+    assert sandbox.run(again, run_token=other.token).exit_code == 75, "nobody's lock is nobody's leave"
+
+
+def test_a_run_shows_its_hosts_that_it_has_their_lock(held, sandbox):
+    session = held(0.1)
+    executor = Executor({"here": session}, EventBus(), {}, lambda _: (0, ()), Interrupt())
+    step = PlannedStep("step", "a step", (WriteFiles((sandbox.file("etc/new", b"new"),)),))
+    stage = Stage("prepare", "a stage", (HostPlan("here", (step,)),))
+    assert executor.run(stage).errors == {}
+    Path(paths.RUN_TOKEN).write_text("another run's\n")
+    error = executor.run(stage).errors["here"]
+    assert (error.exit_code, error.summary.partition(":")[0]) == (7, "this host's lock was lost")
 
 
 def test_nobody_else_keeps_the_lock(held):

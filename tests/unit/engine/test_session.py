@@ -146,7 +146,7 @@ def test_a_lock_that_was_lost_at_once_is_no_lock(sandbox):
         open_session(NODE, host, "echo probe", verb="init")
 
 
-@pytest.mark.parametrize("user", ["it's me", "$(id)", "a\nb"])
+@pytest.mark.parametrize("user", ["it's me", "$(id)", "a\nb", "DOMAIN\\\\name"])
 def test_an_odd_operator_is_only_text(sandbox, probe, monkeypatch, user):
     monkeypatch.setattr(sessions, "operator", lambda: user)
     session = open_session(NODE, sandbox.host, probe, verb="init")
