@@ -41,11 +41,14 @@ class LockFile:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise KubeadmPyError(f"{path} cannot be read: {error}", fix="mend it, or delete it") from error
         pins = document.get("pins") if isinstance(document, dict) else None
-        if not isinstance(pins, dict) or not all(
-            isinstance(url, str) and isinstance(sha, str) and _SHA256.fullmatch(sha)
-            for url, sha in pins.items()
-        ):
-            raise KubeadmPyError(f"{path} is no lock file", fix="mend it, or delete it")
+        if not isinstance(pins, dict):
+            raise KubeadmPyError(f"{path} is no lock file: it has no pins", fix="mend it, or delete it")
+        for url, sha in pins.items():
+            if not isinstance(url, str) or not isinstance(sha, str) or not _SHA256.fullmatch(sha):
+                raise KubeadmPyError(
+                    f"{path}: {sha} is no SHA-256 to pin {url} to",
+                    fix="write 64 hexadecimal digits in quotes, or delete the line: it is pinned anew then",
+                )
         return cls(path, dict(pins))
 
     @property

@@ -254,10 +254,10 @@ def test_a_cluster_comes_from_a_mirror_and_a_registry_with_a_password(cli, fleet
         _, w1 = pair
         lock = config.with_suffix(".lock.yaml")
         kept = lock.read_text()
-        lock.write_text(kept.replace(pinned[PROXY].removeprefix("sha256:"), "0" * 64))
+        lock.write_text(kept.replace(pinned[PROXY].removeprefix("sha256:"), "f" * 64))
         shell(w1, f"ctr -n k8s.io images rm --sync {PROXY}")
         refused = cli.run("apply", "--config", config, code=1)
-        assert f"{PROXY} is {pinned[PROXY]} in its registry; the lock file pins sha256:000" in refused.text
+        assert f"{PROXY} is {pinned[PROXY]} in its registry; the lock file pins sha256:fff" in refused.text
         assert PROXY not in shell(w1, "ctr -n k8s.io images ls -q").splitlines()
         lock.write_text(kept)
         cli.run("apply", "--config", config, within=WITHIN)
