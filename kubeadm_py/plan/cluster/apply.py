@@ -13,11 +13,12 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.parts import Outcome, Part
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
+from kubeadm_py.model import typed
 from kubeadm_py.model.actions import Producer
 from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.model.stages import Plan, Stage
 from kubeadm_py.pki.keys import KeyMaker, generate
-from kubeadm_py.plan import phases
+from kubeadm_py.plan import phases, preflight
 from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
 from kubeadm_py.plan.artifacts.sources import Source, open_for
@@ -125,11 +126,22 @@ def _look(run: Run) -> tuple[KubeadmPyError, ...]:
         if any(
             each.exit_code is not ExitCode.UNREACHABLE or each.host not in workers for each in error.errors
         ):
+            _tell_of_removal(run, error)
             raise
         for each in error.errors:
             run.warn(f"left out of this run: {each.summary}", each.host)
         return error.errors
     return ()
+
+
+def _tell_of_removal(run: Run, error: RunFailedError) -> None:
+    """Say how a host that will not come back leaves the cluster, where there is one already."""
+    if not any(preflight.ca_public_key(run, name) for name in run.sessions):
+        return
+    for each in error.errors:
+        if each.exit_code is ExitCode.UNREACHABLE:
+            gone = typed.command("remove", each.host, config=run.config_name)
+            each.fix = f"{each.fix}\nif it is gone for good: {gone}".strip()
 
 
 def _preload() -> None:

@@ -10,7 +10,7 @@ import yaml
 from cryptography import x509
 
 from kubeadm_py.engine.events import ActionDone
-from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths
 from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken
 from kubeadm_py.model.facts import Interface, Listener
@@ -318,3 +318,24 @@ def test_where_the_others_came_together_the_corrected_one_comes_later(make_world
     for name in ("cp1", "cp3"):
         asked = " ".join(call.text for call in world.machines[name].calls)
         assert "rm -rf --one-file-system -- /var/lib/etcd/member" not in asked, "nobody else's data goes"
+
+
+def test_a_control_plane_that_is_away_stops_it_and_how_it_leaves_is_told(make_world):
+    world = make_world(control_planes=3, workers=1, control_plane_endpoint="10.0.0.11:6443")
+    gone = UnreachableError("no route to host", host="cp2", fix="is the machine up?")
+    world.machines["cp2"].unreachable = gone
+    with pytest.raises(RunFailedError):
+        world.apply()
+    assert gone.fix == "is the machine up?", "of no cluster nobody leaves"
+    world.machines["cp2"].unreachable = None
+    world.apply()
+    world.forget()
+    world.machines["cp2"].unreachable = gone
+    with pytest.raises(RunFailedError) as caught:
+        world.apply()
+    [error] = caught.value.errors
+    assert error.fix.splitlines() == [
+        "is the machine up?",
+        "if it is gone for good: kubeadm-py remove cp2 --config c.yaml",
+    ]
+    assert "control" not in world.machines["cp1"].trips
