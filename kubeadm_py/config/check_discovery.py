@@ -8,6 +8,7 @@ from kubeadm_py.config.kubeadm_types import BootstrapTokenDiscovery, FileDiscove
 from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.problems import Path, Place, Problems, show
 from kubeadm_py.config.whole import Whole
+from kubeadm_py.local_path import is_file
 
 DISCOVERY: Path = ("discovery",)
 _FILE_SCHEME = "file://"
@@ -60,7 +61,7 @@ def _check_file(place: Place, discovery: FileDiscovery, folder: FilePath, proble
         problems.missing(place, path, "missing; name a kubeconfig file or an https:// URL")
     elif written.startswith("http://"):
         problems.error(place, path, "http:// is not accepted: anyone on the way could answer; use https://")
-    elif not written.startswith("https://") and not FilePath(discovery_file(written, folder)).is_file():
+    elif not written.startswith("https://") and not is_file(discovery_file(written, folder)):
         problems.error(place, path, f"no such file: {show(discovery_file(written, folder))}")
 
 

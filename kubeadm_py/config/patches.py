@@ -12,6 +12,7 @@ from kubeadm_py.config.problems import ConfigError, Path, Problems, show
 from kubeadm_py.config.source import read_text
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.config.yaml_nodes import YamlNode, read_stream
+from kubeadm_py.local_path import is_folder
 from kubeadm_py.model.patches import EXTENSIONS, TARGETS, Patch, PatchType
 
 DIRECTORY: Path = ("patches", "directory")
@@ -35,7 +36,7 @@ def read_patches(whole: Whole, problems: Problems) -> Mapping[str, tuple[Patch, 
 
 
 def _of_folder(folder: FilePath, place: Document, problems: Problems) -> tuple[Patch, ...]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         problems.error(place, DIRECTORY, f"no such directory on this machine: {show(str(folder))}")
         return ()
     patches: list[Patch] = []

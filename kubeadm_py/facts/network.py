@@ -14,6 +14,8 @@ _UNIT = re.compile(r"/([^/]+\.(?:service|socket|scope))(?:/|$)", re.MULTILINE)
 _PROGRAM = re.compile(r"^'?/proc/(\d+)/exe'? -> '?(.*?)'?$")
 _RESOLVES = "!resolves "
 _NET = "/sys/class/net/"
+_DIGITS = 10
+"""More than a number of the kernel's has here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,14 @@ def read_interfaces(answer: Answer) -> tuple[Interface, ...]:
             kind=_properties(answer.text(f"{_NET}{name}/uevent")).get("DEVTYPE", ""),
             up=answer.line(f"{_NET}{name}/operstate") != "down",
             addresses=tuple(addresses.get(name, ())),
+            mtu=_number(answer.line(f"{_NET}{name}/mtu")),
         )
         for name in dict.fromkeys([*names, *addresses])
     )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else 0
 
 
 def read_default_route(answer: Answer, interfaces: tuple[Interface, ...]) -> DefaultRoute:

@@ -62,7 +62,7 @@ system() {
   for path in /sys/class/net/*; do
     case $path in
       */veth* | */cali* | */lxc*) ;;
-      *) set -- "$@" "$path/uevent" "$path/operstate" ;;
+      *) set -- "$@" "$path/uevent" "$path/operstate" "$path/mtu" ;;
     esac
   done
   head -v -c 1048576 "$@"

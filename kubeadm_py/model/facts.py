@@ -60,6 +60,8 @@ class Interface:
     kind: str = ""
     up: bool = True
     addresses: tuple[str, ...] = ()
+    mtu: int = 0
+    """The largest packet in bytes; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,27 @@ def iptables_mode(ctx: CheckContext) -> Iterator[Hit]:
         )
 
 
+def mtu(ctx: CheckContext) -> Iterator[Hit]:
+    """Look whether packets of this host are larger than what another one takes."""
+    found = {
+        node.name: (interface.mtu, interface.name)
+        for node in ctx.cluster.members
+        if node.addresses and node.name in ctx.all_facts
+        for interface in ctx.all_facts[node.name].interfaces
+        if interface.mtu and node.address in {one.partition("/")[0] for one in interface.addresses}
+    }
+    if ctx.node.name not in found:
+        return
+    own, name = found[ctx.node.name]
+    least, where = min((size, host) for host, (size, _) in found.items())
+    if own > least:
+        yield Hit(
+            f"{name} has an MTU of {own}, that of {where} is {least}: large packets are lost between them "
+            "where a pod network takes each host's own",
+            f"set the same everywhere, for the next boot too: ip link set dev {name} mtu {least}",
+        )
+
+
 CHECKS = (
     Check(
         "NodeAddress",
@@ -168,6 +189,15 @@ CHECKS = (
         node_address,
         kubeadm=False,
         tested="node",
+    ),
+    Check(
+        "MTU",
+        Severity.WARNING,
+        Gate.HOST,
+        NODES,
+        "No other host takes smaller packets only.",
+        mtu,
+        kubeadm=False,
     ),
     Check(
         "AddressFamily",

@@ -70,6 +70,21 @@ def test_file_that_is_no_file(tmp_path: Path) -> None:
         assert words in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: JoinConfiguration\ndiscovery: {file: {kubeConfigPath: NAME}}\n",
+        "kind: InitConfiguration\npatches: {directory: NAME}\n",
+    ],
+)
+def test_a_name_in_it_that_no_file_can_have(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "k.yaml"
+    file.write_text("apiVersion: kubeadm.k8s.io/v1beta4\n" + text.replace("NAME", "x" * 300))
+    with pytest.raises(ConfigError, match="no such") as refused:
+        load(str(file))
+    assert refused.value.problems[0].line
+
+
 def test_unreadable_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")

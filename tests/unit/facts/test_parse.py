@@ -164,6 +164,14 @@ def test_interfaces_keep_kind_state_and_addresses() -> None:
     )
 
 
+@pytest.mark.parametrize(("text", "mtu"), [("1500", 1500), ("65536", 65536), ("", 0), ("x", 0), ("²", 0)])
+def test_an_interface_has_the_mtu_that_its_kernel_tells(text, mtu) -> None:
+    section = f"\n==> /sys/class/net/eth0/mtu <==\n{text}\n"
+    answer = (ANSWERS / "raspberry-pi-arm64.txt").read_bytes() + section.encode()
+    [eth0] = [each for each in load_saved(answer).interfaces if each.name == "eth0"]
+    assert eth0.mtu == mtu
+
+
 def test_files_keep_mode_owner_and_content() -> None:
     messy = saved("messy-old-node.txt")
     conf = messy.files["/etc/kubernetes/kubelet.conf"]
