@@ -12,6 +12,11 @@ def name(lab: str) -> str:
     return f"kubeadm-py-{on_machine(lab)}"
 
 
+def bridge(lab: str) -> str:
+    """Return the name of the bridge that this machine has for it."""
+    return f"kpy-{on_machine(lab)}"
+
+
 def ensure(lab: str) -> None:
     """Make the lab's network, unless this machine already uses its addresses for something else."""
     if answers(["docker", "network", "inspect", name(lab)]):
@@ -24,7 +29,7 @@ def ensure(lab: str) -> None:
         [
             *("docker", "network", "create", "--driver=bridge"),
             *(f"--subnet={subnet}", f"--gateway={gateway(lab)}"),
-            *("--opt", f"com.docker.network.bridge.name=kpy-{on_machine(lab)}"),
+            *("--opt", f"com.docker.network.bridge.name={bridge(lab)}"),
             name(lab),
         ]
     )
