@@ -19,6 +19,8 @@ _MARK = "##kubeadm-py "
 _WAIT_OUT_OF_TIME = 9
 _WAIT_HOPELESS = 10
 _STOPPED = 130
+_PUTTING_BACK = "putting back"
+"""How what is told begins while a stage that failed takes back what it changed."""
 
 
 class RolledBackError(KubeadmPyError):
@@ -73,8 +75,7 @@ class MarkerReader:
             index, _, how = rest.partition(" ")
             self._done(self.actions[self._index(index)], changed=how == "changed")
         elif word == "note":
-            self._note = rest
-            self._bus.emit(HostProgress(self._stage, self._host, rest))
+            self._noted(rest)
         elif word == "warning":
             self._bus.emit(Notice("warning", rest, self._host))
         elif word == "pulled":
@@ -87,7 +88,8 @@ class MarkerReader:
             (self._output if self._recovery is None else self._recovery).append(rest)
         elif word == "rolling-back":
             self._recovery = []
-            self._bus.emit(HostProgress(self._stage, self._host, "it failed: putting back what was there"))
+            why = f": {self._why(*self._failed)}" if self._failed else ""
+            self._bus.emit(HostProgress(self._stage, self._host, f"{_PUTTING_BACK} what was there{why}"))
         elif word == "rolled-back":
             self._put_back = True
         elif word == "stopped":
@@ -100,6 +102,21 @@ class MarkerReader:
             self._unnoted = True
         elif word == "held":
             self._bus.emit(HostProgress(self._stage, self._host, HELD))
+
+    def _noted(self, text: str) -> None:
+        """Tell what is waited for; what putting back waits for is not why the stage failed."""
+        if self._recovery is None:
+            self._note = text
+        else:
+            text = f"{_PUTTING_BACK}: {text}"
+        self._bus.emit(HostProgress(self._stage, self._host, text))
+
+    def _why(self, index: int, code: int) -> str:
+        """Return in a few words why the action that failed did."""
+        said = next((line for line in self._output if line.strip()), f"exit code {code}")
+        if self.actions[index].is_wait and code == _WAIT_OUT_OF_TIME:
+            return f"not within its time; {self._note or said}"
+        return said
 
     def _index(self, text: str) -> int:
         """Read the index of an action; raise ValueError where the stage has none of it."""
@@ -145,7 +162,7 @@ class MarkerReader:
         action = self.actions[index]
         output = tuple(line for line in self._output if line.strip())
         if self._recovery is not None:
-            raise self._rolled_back(action, code, output)
+            raise self._rolled_back(action, self._why(index, code), output[1:])
         if code == _STOPPED:
             raise self._interrupted(index)
         if code == _WAIT_HOPELESS and action.is_wait:
@@ -169,11 +186,8 @@ class MarkerReader:
             or "run the command again once the cause is mended: it goes on where it stopped",
         )
 
-    def _rolled_back(self, action: CompiledAction, code: int, output: tuple[str, ...]) -> RolledBackError:
+    def _rolled_back(self, action: CompiledAction, why: str, details: tuple[str, ...]) -> RolledBackError:
         """Return what is told of a host that a guard has put back, or could not."""
-        why, *details = output or (f"exit code {code}",)
-        if action.is_wait and code == _WAIT_OUT_OF_TIME:
-            why = f"not within its time; {self._note or why}"
         recovery = [line for line in self._recovery or () if line.strip()]
         if self._put_back:
             now = f"{self._host} is as before: what was there is put back, and it works again"

@@ -262,7 +262,8 @@ def running(run: Run, *, hosts: Sequence[Node], source: str = "") -> Iterator[Ru
         for each in errors:
             run.bus.emit(Failed.of(each))
         causes = tuple(Cause(int(each.exit_code), each.host, each.summary) for each in errors)
-        end = RunEnd(f"{run.verb} failed", (), code, causes)
+        how = "was stopped by Ctrl-C" if code is ExitCode.INTERRUPTED else "failed"
+        end = RunEnd(f"{run.verb} {how}", (), code, causes)
         error.told = True
         error.exit_code = code
         raise

@@ -18,6 +18,9 @@ from kubeadm_py.model.words import plural
 from kubeadm_py.report.text import Glyphs, between, cut, duration, pad, width_of, wrap
 
 _NAME_MOST = 24
+_WORTH_A_LINE = 1.0
+"""Seconds from which a stage stays on the screen though it found nothing to change."""
+_TURN = "waits for its turn"
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Board:
         self._glyphs = glyphs
         self._stages: dict[str, _Stage] = {}
         self._ahead: dict[str, str] = {}
+        self._announced: set[str] = set()
         self._widest = 8
 
     @property
@@ -55,6 +59,7 @@ class Board:
         match event:
             case StagesAhead():
                 self._ahead = {ahead.stage: ahead.title for ahead in event.stages}
+                self._announced.update(self._ahead)
                 self._widest = max(self._widest, *(width_of(stage) for stage in self._ahead), 0)
             case StageStarted():
                 self._widest = max(self._widest, width_of(event.stage))
@@ -72,8 +77,14 @@ class Board:
                 return
 
     def finished(self, event: StageDone, width: int) -> list[str]:
-        """Return the lines that stay of a stage; ask before the board takes the event."""
+        """Return the lines that stay of a stage; ask before the board takes the event.
+
+        Of those that follow the look at the hosts none does that had nothing to do and soon knew it.
+        """
         stage = self._stages.get(event.stage)
+        idle = event.ok and not event.changed and not event.summary
+        if idle and event.stage in self._announced and event.seconds < _WORTH_A_LINE:
+            return []
         text = event.summary or (stage.event.title if stage else "")
         if event.changed:
             text += f" ({event.changed} changed)"
@@ -148,7 +159,7 @@ class Board:
             text = host.ended.error or (f"{host.ended.changed} changed" if host.ended.changed else "")
             took = duration(host.ended.seconds)
         elif host.began is None and not host.message:
-            symbol, text, took = glyphs.waiting, "", ""
+            symbol, text, took = glyphs.waiting, _TURN, ""
         else:
             symbol, text = glyphs.running, host.message
             took = "" if host.began is None else duration(max(now - host.began, 0.0))

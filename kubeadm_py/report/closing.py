@@ -14,6 +14,8 @@ from kubeadm_py.report.timing import slowest, table
 _GOOD = (ExitCode.DONE, ExitCode.CHANGES)
 _TELLING = 1.0
 """Seconds from which a host's part is worth naming as the slowest."""
+_WORTH_A_TABLE = 10.0
+"""Seconds from which it is worth telling where the time of a run went that changed nothing."""
 
 
 def heading(event: RunStarted, width: int | None, glyphs: Glyphs) -> list[str]:
@@ -42,7 +44,9 @@ def closing(event: RunDone, failed: Sequence[Failed], width: int | None, glyphs:
 
 
 def _timing(event: RunDone, width: int | None) -> Iterator[str]:
-    lines = table(event.timings, width)
+    if not event.changed and event.seconds < _WORTH_A_TABLE:
+        return
+    lines = table(event.timings, width, event.hosts)
     if not lines:
         return
     yield ""

@@ -53,14 +53,22 @@ def failures(
         yield from failure(apart[0], width, glyphs, note=exit_note)
         return
     text = glyphs.text(verdict)
-    if failed:
+    stopped = exit_code == ExitCode.INTERRUPTED
+    if failed and not stopped:
         hosts = {event.host for event in failed if event.host}
         on = f" on {plural(len(hosts), 'host')}" if hosts else ""
         text += f": {plural(len(failed), 'error')}{on}"
     yield from with_note(wrap(text, width, f"{glyphs.failed} "), exit_note, width)
+    # The verdict says by now that a person stopped the run.
+    apart = [event for event in apart if event.host or event.exit_code != ExitCode.INTERRUPTED]
+    fixes = {event.fix for event in apart}
+    once = fixes.pop() if len(fixes) == 1 and len(apart) > 1 else ""
     for event in apart:
         yield ""
-        yield from failure(event, width, glyphs, indent="  ")
+        yield from failure(replace(event, fix="") if once else event, width, glyphs, indent="  ")
+    if once:
+        yield ""
+        yield from advice(glyphs.text(once), width, f"  {glyphs.arrow} ")
 
 
 def failure(

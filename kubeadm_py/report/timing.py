@@ -16,16 +16,17 @@ def slowest(timings: Sequence[Timing]) -> Timing | None:
     return max(timings, key=lambda timing: timing.seconds, default=None)
 
 
-def table(timings: Sequence[Timing], width: int | None) -> list[str]:
+def table(timings: Sequence[Timing], width: int | None, order: Sequence[str] = ()) -> list[str]:
     """Return the closing table: a line a host and a column a stage; a line a stage where that is too wide.
 
-    A stage that ran more than once counts as a whole.
+    A stage that ran more than once counts as a whole. Hosts stand in `order`, others after them as they come.
     """
     sums: dict[tuple[str, str], float] = {}
     for timing in timings:
         sums[timing.stage, timing.host] = sums.get((timing.stage, timing.host), 0.0) + timing.seconds
     stages = list(dict.fromkeys(stage for stage, _ in sums))
-    hosts = list(dict.fromkeys(host for _, host in sums))
+    timed = {host for _, host in sums}
+    hosts = list(dict.fromkeys([host for host in (*order, *(host for _, host in sums)) if host in timed]))
     if not sums:
         return []
     grid = _grid(sums, stages, hosts)

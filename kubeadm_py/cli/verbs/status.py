@@ -80,4 +80,4 @@ def _tell_timing(display: Display, found: list[events.Event]) -> None:
         sys.stdout.write(json.dumps({"type": "timing", "timings": done.to_json()["timings"]}) + "\n")
         return
     width = terminal_width() if sys.stdout.isatty() else None
-    sys.stdout.write("".join(f"{line}\n" for line in timings.table(done.timings, width)))
+    sys.stdout.write("".join(f"{line}\n" for line in timings.table(done.timings, width, done.hosts)))

@@ -56,6 +56,22 @@ def test_a_wait_that_ran_out_failed_the_run_too():
     assert error.exit_code is ExitCode.FAILED, "the host was put back: no waiting would help"
 
 
+def test_what_is_waited_for_while_putting_back_is_told_as_that_and_not_as_why_it_failed():
+    error, work = failed(
+        "note etcd is not ready",
+        "failed 1 9",
+        "output etcd",
+        "rolling-back",
+        "note etcd has not started",
+        "rolled-back",
+    )
+    assert "not within its time; etcd is not ready" in error.summary
+    assert [event.message for event in work.of(HostProgress)][-2:] == [
+        "putting back what was there: not within its time; etcd is not ready",
+        "putting back: etcd has not started",
+    ]
+
+
 def test_a_host_that_could_not_be_put_back():
     error, _ = failed(
         "failed 1 1", "output no", "rolling-back", "not-rolled-back", "output kube-apiserver does not run"

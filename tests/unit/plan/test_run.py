@@ -247,6 +247,7 @@ def test_a_stop_is_acknowledged_and_graver_than_what_fails_because_of_it(world):
     assert notice.text == STOPPING
     [done] = world.event(RunDone)
     assert done.exit_code == 130
+    assert done.verdict == f"{run.verb} was stopped by Ctrl-C"
     assert [(cause.exit_code, cause.host) for cause in done.causes] == [(130, ""), (7, "cp1")]
     assert [failed.exit_code for failed in world.event(Failed)] == [130, 7]
 

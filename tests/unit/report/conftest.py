@@ -251,6 +251,42 @@ RUNS: dict[str, list[Event]] = {
             "demo matches cluster.yaml: 6 hosts, 183 files checked, nothing changed", 0, 2.14, time=START + 2
         ),
     ],
+    "matching": [
+        opening()[0],
+        opening()[1],
+        StageStarted("look", "reach and probe", NAMES, time=START),
+        *(HostDone("look", name, 0.9, time=START + 1) for name in NAMES),
+        StageDone("look", 1.4, time=START + 1.4),
+        StageStarted("prepare", "runtime, kubelet, images", NAMES, time=START + 1.4),
+        *(HostDone("prepare", name, 0.1, time=START + 1.5) for name in NAMES),
+        StageDone("prepare", 0.2, time=START + 1.6),
+        StageStarted("control", "control plane", ("cp1",), time=START + 1.6),
+        HostDone("control", "cp1", 4.1, time=START + 5.7),
+        StageDone("control", 4.1, time=START + 5.7),
+        RunDone(
+            "demo matches cluster.yaml: 6 hosts, 183 files of ours, nothing changed", 0, 5.8, 0, NAMES,
+            timings=TIMINGS[:6], time=START + 5.8,
+        ),
+    ],
+    "stopped": [
+        opening()[0],
+        *(
+            Failed(
+                f"stopped by Ctrl-C; {done} of 21 actions of stage control are done", name,
+                ("not done or not finished: wait for kube-apiserver",),
+                "run the same command again: it goes on where it stopped", 130, time=START + 8,
+            )
+            for name, done in (("cp2", 7), ("cp3", 7), ("cp1", 9))
+        ),
+        Failed(
+            "stopped by Ctrl-C; nothing new was begun", "", (),
+            "run the same command again: it goes on where it stopped", 130, time=START + 8,
+        ),
+        RunDone(
+            "apply was stopped by Ctrl-C", 130, 8.0, 5, NAMES, (), tuple(reversed(TIMINGS[:6])),
+            time=START + 8,
+        ),
+    ],
     "interrupted": [RunDone("apply was interrupted", 130, 2.1, time=START + 2)],
     "plan": [
         opening()[0],
