@@ -43,6 +43,8 @@ def ask(host: Host, account: str, duration_seconds: int) -> Dashboard:
     said = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
     objects, _, made = result.stdout.decode(errors="replace").partition(f"\n{_THEN}\n")
     found = _found(objects)
+    if found is None and not result.ok and not any("not found" in line for line in said):
+        raise kubectl.failed(host.name, "looking for the dashboard", result.stderr)
     if found is None:
         raise KubeadmPyError(
             "the cluster has no dashboard of ours",

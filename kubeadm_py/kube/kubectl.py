@@ -41,12 +41,7 @@ def run(
     script = f"[ -e {shlex.quote(kubeconfig)} ] || exit {_NO_KUBECONFIG}; {command(arguments, kubeconfig)}"
     result = host.run(script, stdin=stdin, timeout=TIMEOUT_SECONDS)
     if result.exit_code == _NO_KUBECONFIG:
-        raise KubeadmPyError(
-            f"{doing} failed: {kubeconfig} is not there",
-            host=host.name,
-            details=["only a control plane of a cluster has it"] if kubeconfig == paths.ADMIN_CONF else (),
-            fix="type this on a control plane, or say which cluster: --config FILE",
-        )
+        raise _no_kubeconfig(host.name, doing, kubeconfig)
     if result.exit_code == _NOT_FOUND:
         raise KubeadmPyError(
             f"{doing} failed: there is no kubectl",
@@ -54,14 +49,30 @@ def run(
             fix="install kubectl there, in /usr/bin or /usr/local/bin",
         )
     if not result.ok:
-        lines = [line for line in result.stderr.decode(errors="replace").splitlines() if line.strip()]
-        raise KubeadmPyError(
-            f"{doing} failed",
-            host=host.name,
-            details=lines[-5:],
-            fix=f"does this control plane answer? kubectl --kubeconfig {shlex.quote(kubeconfig)} get nodes",
-        )
+        raise failed(host.name, doing, result.stderr, kubeconfig)
     return result.stdout
+
+
+def failed(host: str, doing: str, stderr: bytes, kubeconfig: str = paths.ADMIN_CONF) -> KubeadmPyError:
+    """Return what is told of a kubectl that failed for whatever reason."""
+    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
+    if any(f"stat {kubeconfig}: no such file" in line for line in lines):
+        return _no_kubeconfig(host, doing, kubeconfig)
+    return KubeadmPyError(
+        f"{doing} failed",
+        host=host,
+        details=lines[-5:],
+        fix=f"does this control plane answer? kubectl --kubeconfig {shlex.quote(kubeconfig)} get nodes",
+    )
+
+
+def _no_kubeconfig(host: str, doing: str, kubeconfig: str) -> KubeadmPyError:
+    return KubeadmPyError(
+        f"{doing} failed: {kubeconfig} is not there",
+        host=host,
+        details=["only a control plane that runs has it"] if kubeconfig == paths.ADMIN_CONF else (),
+        fix="name one that runs: --config FILE, --host NAME; there is none yet? kubeadm-py init or apply",
+    )
 
 
 def get_json(

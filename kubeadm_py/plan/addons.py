@@ -201,12 +201,10 @@ def _diff(session: Session, wanted: Sequence[Mapping[str, object]]) -> str:
     stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": wanted}).encode()
     result = session.host.run(kubectl.command(command), stdin=stdin, timeout=_DIFF_SECONDS)
     if result.exit_code not in (0, 1) or (result.exit_code == 1 and not result.stdout.strip()):
-        raise KubeadmPyError(
-            "asking what would change failed",
-            host=session.name,
-            details=result.stderr.decode(errors="replace").splitlines()[-5:],
-            fix="types that are not there yet come with kubeadm-py addon install",
-        )
+        error = kubectl.failed(session.name, "asking what would change", result.stderr)
+        if b"no matches for kind" in result.stderr:
+            error.fix = "types that are not there yet come with kubeadm-py addon install"
+        raise error
     return result.stdout.decode(errors="replace")
 
 

@@ -107,7 +107,7 @@ def _refuse_elsewhere(session: Session, certificate: str) -> None:
         raise KubeadmPyError(
             f"{certificate} is not there: this host is no control plane of a cluster",
             host=session.name,
-            fix="type this on a control plane, or say which cluster: --config FILE",
+            fix="name one that runs: --config FILE, --host NAME",
         )
 
 

@@ -52,7 +52,7 @@ def run(
         except RunFailedError as failed:
             errors = failed.errors
         said = {name: logs.answers(session.output) for name, session in a_run.sessions.items()}
-    found = {name: answer for name, (answer, _) in said.items() if answer}
+    found = {name: answer for name, (answer, _) in said.items() if any(log.lines for log in answer)}
     for line in _lines(found, component, several=len(targets) > 1, as_json=display.format == "json"):
         sys.stdout.write(f"{line}\n")
     if errors:

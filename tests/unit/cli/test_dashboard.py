@@ -100,6 +100,18 @@ def _rendered(**parameters: object) -> list[Any]:
         (answer([], error="deployments.apps not found"), False, "no dashboard", "spec.addons"),
         (answer(objects()[:1]), False, "no dashboard", "spec.addons"),
         (Result(0, b"garbage", b""), False, "no dashboard", "spec.addons"),
+        (
+            Result(1, b"", b"Unable to connect to the server: connection refused"),
+            False,
+            "looking for the dashboard failed",
+            "does this control plane answer",
+        ),
+        (
+            Result(1, b"", b"error: stat /etc/kubernetes/admin.conf: no such file or directory"),
+            False,
+            "admin.conf is not there",
+            "--config FILE",
+        ),
         (answer(objects(), "", "serviceaccounts not found"), True, "no token for admin", "adminLogin: true"),
         (answer(objects(ready=0)), False, "pods are not ready", "describe pods"),
     ],

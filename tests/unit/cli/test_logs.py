@@ -111,6 +111,13 @@ def test_who_is_not_reached_hides_nobody(hosts, config, capsys):
     assert "cp2" in err
 
 
+def test_a_unit_that_has_logged_nothing_is_no_silent_success(hosts, config):
+    for host in hosts.values():
+        host.said = {"kubelet": ""}
+    with pytest.raises(KubeadmPyError, match="no kubelet has logged anything"):
+        run(config, component="kubelet")
+
+
 def test_where_nothing_was_logged_it_says_what_there_is(hosts, config):
     hosts["w1"].said = {}
     with pytest.raises(KubeadmPyError, match="no etcdd has logged anything on cp1, cp2, w1") as raised:
