@@ -16,6 +16,7 @@ from kubeadm_py.engine.events import (
     HostStarted,
     ImagePulled,
 )
+from kubeadm_py.errors import ExitCode
 
 _NAMED = 3
 """Hosts that are named in one place; of more only the first two are."""
@@ -45,9 +46,31 @@ def findings(found: Iterable[Found]) -> list[tuple[tuple[str, ...], Found]]:
 
 
 def failures(failed: Iterable[Failed]) -> list[Failed]:
-    """Return failures that differ only in their host once, with the hosts' names in its place."""
+    """Return failures that differ only in their host once, with the hosts' names in its place.
+
+    Of many hosts that cannot be reached in the same way one is told in full, with the others' names.
+    """
     pairs = ((event.host, replace(event, host="", time=0.0)) for event in failed)
-    return [replace(event, host=named(hosts)) for hosts, event in grouped(pairs)]
+    apart = [replace(event, host=named(hosts)) for hosts, event in grouped(pairs)]
+    shapes: dict[object, list[Failed]] = {}
+    for event in apart:
+        silent = event.exit_code == ExitCode.UNREACHABLE and event.host
+        shapes.setdefault(_shape(event.summary) if silent else id(event), []).append(event)
+    return [told for events in shapes.values() for told in _likewise(events)]
+
+
+def _shape(text: str) -> tuple[str, ...]:
+    """Return the words that are no number, address or port."""
+    return tuple(word for word in text.split() if not any(letter.isdigit() for letter in word))
+
+
+def _likewise(events: Sequence[Failed]) -> list[Failed]:
+    if len(events) <= _NAMED:
+        return list(events)
+    first, *others = events
+    return [
+        replace(first, details=(*first.details, f"likewise: {', '.join(event.host for event in others)}"))
+    ]
 
 
 def named(hosts: Sequence[str], *, every: bool = False) -> str:

@@ -11,6 +11,7 @@ from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.status import ClusterStatus, HostStatus
 from kubeadm_py.model.words import plural
+from kubeadm_py.report import alike
 from kubeadm_py.report.errors import failure, with_note
 from kubeadm_py.report.text import Glyphs, advice, cut, pad, width_of, wrap
 
@@ -66,15 +67,16 @@ def lines(
     for host in status.hosts:
         if host.under_way:
             found += wrap(glyphs.text(f"{host.name}: a run is under way: {host.under_way}"), width, "  ")
-    told = {event.host: event for event in unreached}
+    silent = {event.host for event in unreached}
     for each in wrong:
-        if each.host in told:
-            found += ["", *failure(told.pop(each.host), width, glyphs, indent="  ")]
+        if each.host in silent:
             continue
         where = f"{each.host}: " if each.host else ""
         found += ["", *wrap(glyphs.text(each.text), width, f"  {where}", "    ")]
         if each.fix:
             found += advice(glyphs.text(each.fix), width, f"    {glyphs.arrow} ")
+    for event in alike.failures(unreached):
+        found += ["", *failure(event, width, glyphs, indent="  ")]
     return [line.rstrip() for line in found]
 
 

@@ -31,6 +31,23 @@ def test_failures_differ_by_all_but_their_host_and_time():
     ]
 
 
+@pytest.mark.parametrize(("count", "told"), [(3, ["n0", "n1", "n2"]), (60, ["n0"])])
+def test_of_many_hosts_that_cannot_be_reached_one_is_told_in_full(count, told):
+    lost = [
+        Failed(f"cannot connect to 10.0.0.{n} port 22: refused", f"n{n}", fix=f"ssh 10.0.0.{n}", exit_code=7)
+        for n in range(count)
+    ]
+    other = Failed("connection lost", "n99", exit_code=7)
+    bad = Failed("exit code 3", "n98", exit_code=1)
+    found = alike.failures([*lost, other, bad])
+    assert [event.host for event in found] == [*told, "n99", "n98"]
+    if count > 3:
+        assert found[0].fix == "ssh 10.0.0.0"
+        [line] = found[0].details
+        assert line.startswith("likewise: n1, n2, n3, ")
+        assert line.endswith(", n59")
+
+
 @pytest.mark.parametrize(
     ("hosts", "shown", "every"),
     [
