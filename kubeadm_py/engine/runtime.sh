@@ -75,9 +75,10 @@ kpy_settle() {
   [ ! -e "$kpy_state/inventory.json" ] || printf '%s\n' "$1" >"$kpy_state/settled"
 }
 
-# kpy_input SIZE: copy the action's own bytes from the stream to standard output.
+# kpy_input SIZE: copy the action's own bytes from the stream to standard output. dd takes no more than these, and
+# what head(1) takes 8 KiB at a time in larger blocks: of a bundle on its way that was a third of the work.
 kpy_input() {
-  head -c "$1" <&4
+  dd bs=256k iflag=fullblock,count_bytes count="$1" status=none <&4
 }
 
 # kpy_save SIZE: keep them in a file, for a command that must not begin with half of them.
