@@ -47,8 +47,11 @@ class Interrupt:
         if self.asked:
             raise stopped()
 
-    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.asked:
+            # A terminal that closes says so several times: the kernel to all, and each shell to its jobs.
+            if number == signal.SIGHUP:
+                return
             os._exit(ExitCode.INTERRUPTED)
         self._asked.set()
         for listener in self._listeners:
@@ -56,11 +59,17 @@ class Interrupt:
 
     @contextmanager
     def handling(self) -> Iterator[Interrupt]:
-        """Handle SIGINT and SIGTERM for the time of a run; only in the main thread, elsewhere a no-op."""
+        """Handle what asks a run to stop, for its time; only in the main thread, elsewhere a no-op.
+
+        A terminal that closes (SIGHUP) asks for it too, unless somebody saw to it that it does not (nohup).
+        """
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        previous = {number: signal.signal(number, self._stop) for number in numbers}
         try:
             yield self
         finally:

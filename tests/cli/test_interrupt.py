@@ -139,6 +139,18 @@ def test_a_run_says_at_once_that_it_stops_and_then_why_it_ended(waiting, server)
     assert "Traceback" not in out + err
 
 
+def test_a_terminal_that_closes_stops_a_run_in_order(waiting, server):
+    process = waiting("preflight")
+    read_until(process, "look  reach")
+    process.send_signal(signal.SIGHUP)
+    read_until(process, "stopping: nothing new is begun")
+    process.send_signal(signal.SIGHUP)
+    server.drop()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "(exit 130)" in out
+
+
 def test_all_causes_are_in_the_report(waiting, server):
     process = waiting("preflight", "--format", "json")
     read_until(process, '"stage-started"')

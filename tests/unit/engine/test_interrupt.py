@@ -81,3 +81,25 @@ def test_other_threads_cannot_handle_signals_and_need_not():
     thread.start()
     thread.join(10)
     assert seen == [False]
+
+
+class TestATerminalThatCloses:
+    def test_asks_for_a_stop_however_often_it_says_so(self):
+        interrupt = Interrupt()
+        before = signal.getsignal(signal.SIGHUP)
+        with interrupt.handling():
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupt.asked
+        assert signal.getsignal(signal.SIGHUP) is before
+
+    def test_is_nobodys_matter_under_nohup(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            interrupt = Interrupt()
+            with interrupt.handling():
+                signal.raise_signal(signal.SIGHUP)
+                assert not interrupt.asked
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        finally:
+            signal.signal(signal.SIGHUP, before)
