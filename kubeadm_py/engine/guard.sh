@@ -168,7 +168,10 @@ kpy_replaced() {
         kpy_restart_pod "$1" 10 >/dev/null 2>&1
       fi
       rm -f "$kpy_tmp/exits.$1"
-      echo "$1 is not replaced yet"
+      case $kpy_state_of in
+        *RUNNING) echo "the kubelet has not stopped $1 yet" ;;
+        *) echo "$1 has stopped; the kubelet has not started it anew yet" ;;
+      esac
       return 1
     fi
   fi

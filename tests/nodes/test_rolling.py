@@ -209,6 +209,7 @@ def test_an_add_on_that_does_not_come_up_is_put_back(whole, edited, cli):  # noq
     done = cli.run("apply", "--config", bad, ignoring, code=1, within=900)
     assert "kube-flannel" in done.text
     assert "cannot run: it ended" in done.text
+    assert "nosuch0" in done.text.rpartition(" says:")[2], "the pod that falls tells why itself"
     assert "cp1 is as before" in done.text
     assert "kept" not in shell(whole.nodes[0], "ls -A /var/lib/kubeadm-py")
     runs = pods_of(whole, *NETWORK[:2])

@@ -13,6 +13,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.model.actions import Action, Late, RunScript, Wait
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import StepContext
+from kubeadm_py.steps.nodes import pods as node_pods
 from kubeadm_py.steps.nodes import waits as node_waits
 from kubeadm_py.steps.nodes.waits import Workload
 from kubeadm_py.steps.objects import guard as rolling
@@ -92,16 +93,18 @@ def rolled(name: str, workloads: Sequence[Workload], nodes: int, kubeconfig: str
     command = waits.kubectl(kubeconfig, server)
     namespaces = " ".join(sorted({item.namespace for item in workloads}))
     reason = "{.state.waiting.reason}{.state.terminated.reason}"
-    state = "{range .status.containerStatuses[*]}{.restartCount}:" + reason + " {end}"
+    state = "{range .status.containerStatuses[*]}{.name}:{.restartCount}:" + reason + " {end}"
     pods = "{range .items[*]}{.metadata.creationTimestamp} {.metadata.name} on={.spec.nodeName} " + state
     since = f'[ -s "$kpy_tmp/{_SINCE}" ] || date -u -d "@$(($(date +%s) - 5))" +%FT%TZ >"$kpy_tmp/{_SINCE}"\n'
     hopeless = f"""for namespace in {namespaces}; do
-  {command} get pods -n "$namespace" -o jsonpath='{pods}{{"\\n"}}{{end}}' 2>/dev/null
+  {command} get pods -n "$namespace" -o jsonpath='{pods}{{"\\n"}}{{end}}' 2>/dev/null | sed "s/^/$namespace /"
 done >"$kpy_tmp/addon-pods"
 since=$(cat "$kpy_tmp/{_SINCE}")
-while read -r made pod on states; do
+while read -r namespace made pod on states; do
   [ "$(printf '%s\\n' "$since" "$made" | sort | head -n 1)" = "$since" ] || continue
   for state in $states; do
+    container=${{state%%:*}}
+    state=${{state#*:}}
     why=${{state#*:}}
     case $why in
       {waits.ENDED_REASONS})
@@ -113,11 +116,17 @@ while read -r made pod on states; do
     esac
     on=${{on#on=}}
     echo "$pod on ${{on:-no node yet}} cannot run: $why"
+    guilty="$pod -n $namespace -c $container"
     return 0
   done
 done <"$kpy_tmp/addon-pods"
 return 1"""
-    return replace(usual, until=since + usual.until, hopeless=hopeless)
+    diagnose = f"""{usual.diagnose}
+if [ -n "${{guilty:-}}" ]; then
+  echo "${{guilty%% *}} says:"
+  {node_pods.last_words(command, "$guilty")}
+fi"""
+    return replace(usual, until=since + usual.until, hopeless=hopeless, diagnose=diagnose)
 
 
 def _workloads(each: AddonObjects) -> list[Workload]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from kubeadm_py.model.actions import Wait
 from kubeadm_py.steps import waits
+from kubeadm_py.steps.nodes import pods as node_pods
 
 _AT_LEAST = timedelta(minutes=2)
 _A_NODE = timedelta(seconds=20)
@@ -39,7 +40,12 @@ want=${{want:-1}}
 if [ "$made" = "$seen" ] && [ "${{new:-0}}" -ge "$want" ] && [ "${{have:-0}}" -ge "$want" ]; then
   return 0
 fi
-echo "kube-proxy is replaced on ${{new:-0}} of $want nodes, ${{have:-0}} work"
+# What the look for hopeless ones saw last.
+where=
+[ ! -e "$kpy_tmp/proxies" ] || while read -r pod node exits generation why; do
+  [ -z "$why" ] || where="$where; on $node: $why"
+done <"$kpy_tmp/proxies"
+echo "kube-proxy is replaced on ${{new:-0}} of $want nodes, ${{have:-0}} work$where"
 return 1"""
     listed = f"{command} get pods -l k8s-app=kube-proxy"
     hopeless = f"""{listed} -o jsonpath={shlex.quote(pods)} >"$kpy_tmp/proxies" 2>&1
@@ -60,12 +66,7 @@ while read -r pod node exits generation why; do
 done <"$kpy_tmp/proxies"
 return 1"""
     diagnose = f"""if [ -n "${{guilty:-}}" ]; then
-  # Its last words may be the present container's or the one's before; of either the runtime may know no more.
-  said=$({command} logs "$guilty" --tail 8 2>/dev/null)
-  case $said in
-    '' | 'unable to retrieve container logs'*) said=$({command} logs "$guilty" --previous --tail 8 2>&1) ;;
-  esac
-  printf '%s\\n' "$said" | cut -c 1-300 | sed 's/^/  /'
+  {node_pods.last_words(command, '"$guilty"')}
   return
 fi
 {listed} -o wide 2>&1 | cut -c 1-200"""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kubeadm_py.model.actions import Wait
+from kubeadm_py.steps.nodes import pods
 from kubeadm_py.steps.waits import KUBELET_LOG, LOG_LINES, kubectl
 
 _NODE_DELAY_SECONDS = 2.3
@@ -17,6 +18,10 @@ node is Ready a whole second later."""
 _NETWORK_PATIENCE_SECONDS = 20
 """A pod network that is in the cluster is on a new node well before."""
 NO_NETWORK = "gets Ready once the cluster has a pod network"
+_SHORTER = (
+    r"s/container runtime network not ready: .* reason:\([A-Za-z]*\) message:Network plugin returns error/\1/"
+)
+"""The kubelet's words on a missing network, without what pushes the reason out of the line."""
 _WATCH_SECONDS = 3
 """How long one watch goes on before the operator is told what is missing."""
 
@@ -52,7 +57,7 @@ def workloads_ready(
     wanted = "\n".join(f"{item.kind} {item.namespace or '-'} {item.name}" for item in workloads)
     namespaces = sorted({item.namespace for item in workloads if item.namespace})
     look = (
-        f"kubectl get pods -n {namespaces[0]} -o wide; kubectl get events -n {namespaces[0]}"
+        f"kubectl get pods -n {namespaces[0]} -o wide\nkubectl get events -n {namespaces[0]}"
         if namespaces
         else ""
     )
@@ -62,16 +67,16 @@ missing=
 while read -r kind namespace name; do
   if [ "$kind" = APIService ]; then
     {command} wait --for=condition=Available "apiservice/$name" --timeout=1s </dev/null >/dev/null 2>&1 \
-      || missing="$missing $name (does not answer)"
+      || missing="${{missing:+$missing, }}$name: does not answer"
     continue
   fi
   line=$(printf '%s\\n' "$answer" | grep "^$kind $namespace $name ") \
-    || {{ missing="$missing $name (not there yet)"; continue; }}
+    || {{ missing="${{missing:+$missing, }}$name: not there yet"; continue; }}
   # A status that nobody has written yet leaves nothing behind the signs.
   set -- $line
   made=${{4#made=}}; seen=${{5#seen=}}; want=${{6#want=}}; have=${{7#have=}}; new=${{8#new=}}
   if [ "$made" != "$seen" ] || [ "${{want:-0}}" -lt 1 ] || [ "${{have:-0}}" -lt "${{want:-0}}" ]; then
-    missing="$missing $name (${{have:-0}} of ${{want:-?}})"
+    missing="${{missing:+$missing, }}$name: ${{have:-0}} of ${{want:-?}} pods ready"
     continue
   fi
   # Where pods are replaced by themselves, those of the form before are no answer.
@@ -79,20 +84,15 @@ while read -r kind namespace name; do
     StatefulSet/* | */OnDelete) continue ;;
   esac
   if [ "${{new:-0}}" -lt "$want" ]; then
-    missing="$missing $name (${{new:-0}} of $want of its new form)"
+    missing="${{missing:+$missing, }}$name: ${{new:-0}} of $want pods replaced"
   fi
 done <<'KPY_WANTED'
 {wanted}
 KPY_WANTED
 [ -z "$missing" ] && return 0
-echo "not ready:$missing"
+echo "$missing"
 return 1"""
-    diagnose = "\n".join(
-        f"{command} get pods -n {shlex.quote(namespace)} -o wide 2>&1 | cut -c 1-200\n"
-        f"{command} get events -n {shlex.quote(namespace)} --field-selector type=Warning 2>&1"
-        " | tail -n 6 | cut -c 1-300"
-        for namespace in namespaces
-    )
+    diagnose = pods.not_ready(command, namespaces) if namespaces else ""
     return Wait(title, until, deadline, interval=0.5, diagnose=diagnose, look=look)
 
 
@@ -110,7 +110,7 @@ return 1"""
         until,
         deadline,
         diagnose=f"{command} get nodes -o wide 2>&1 | cut -c 1-200",
-        look="kubectl get nodes -o wide; kubectl describe node NAME",
+        look=f"kubectl get nodes -o wide\nkubectl describe node {names[0] if len(names) == 1 else 'NAME'}",
     )
 
 
@@ -163,7 +163,7 @@ case $answer in
 esac
 {watched} >/dev/null 2>&1 && return 0
 {"" if network_comes else _without_network(name)}
-echo "not Ready: ${{answer#* }}" | cut -c 1-300
+echo "not Ready: ${{answer#* }}" | sed {shlex.quote(_SHORTER)} | cut -c 1-300
 return 1"""
     return Wait(
         f"wait for {name} to be Ready",

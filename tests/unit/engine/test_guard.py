@@ -257,7 +257,7 @@ def test_a_pod_of_the_new_manifest_is_waited_for(sandbox, runtime):
 def test_the_old_pod_is_no_answer(sandbox, runtime):
     sandbox.run(*scheduler(sandbox, b"second", ":"))
     assert "failed 3 9" in sandbox.markers
-    assert "output kube-scheduler is not replaced yet" in sandbox.markers
+    assert "output the kubelet has not stopped kube-scheduler yet" in sandbox.markers
     assert Path(sandbox.path(MANIFEST)).read_bytes() == b"first"
 
 

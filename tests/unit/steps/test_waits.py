@@ -23,6 +23,7 @@ from kubeadm_py.steps import waits
 from kubeadm_py.steps.addons import roll as addon_roll
 from kubeadm_py.steps.kube_proxy import waits as proxy_waits
 from kubeadm_py.steps.kubelet import bootstrap as kubelet_bootstrap
+from kubeadm_py.steps.nodes import pods as pods_said
 from kubeadm_py.steps.nodes import waits as node_waits
 from kubeadm_py.steps.nodes.waits import Workload
 
@@ -364,50 +365,100 @@ class TestWorkloads:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ("", "kube-proxy (not there yet)"),
+            ("", "kube-proxy: not there yet"),
             (
                 "DaemonSet kube-system kube-proxy made=1 seen= want= have= new= how=RollingUpdate",
-                "kube-proxy (0 of ?)",
+                "kube-proxy: 0 of ? pods ready",
             ),
             (
                 "DaemonSet kube-system kube-proxy made=1 seen=1 want=0 have= new=0 how=RollingUpdate",
-                "kube-proxy (0 of 0)",
+                "kube-proxy: 0 of 0 pods ready",
             ),
             (
                 "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have=1 new=2 how=RollingUpdate",
-                "kube-proxy (1 of 2)",
+                "kube-proxy: 1 of 2 pods ready",
             ),
             (
                 "DaemonSet kube-system kube-proxy made=1 seen=1 want=2 have= new=2 how=RollingUpdate",
-                "kube-proxy (0 of 2)",
+                "kube-proxy: 0 of 2 pods ready",
             ),
             (
                 "DaemonSet kube-system kube-proxy made=2 seen=1 want=2 have=2 new=2 how=RollingUpdate",
-                "kube-proxy (2 of 2)",
+                "kube-proxy: 2 of 2 pods ready",
             ),
-            (f"{PROXY} have=2 new=1 how=RollingUpdate", "kube-proxy (1 of 2 of its new form)"),
-            (f"{PROXY} have=2 new= how=RollingUpdate", "kube-proxy (0 of 2 of its new form)"),
+            (f"{PROXY} have=2 new=1 how=RollingUpdate", "kube-proxy: 1 of 2 pods replaced"),
+            (f"{PROXY} have=2 new= how=RollingUpdate", "kube-proxy: 0 of 2 pods replaced"),
             (
                 "DaemonSet kube-system kube-proxy-2 made=1 seen=1 want=1 have=1 new=1 how=RollingUpdate",
-                "kube-proxy (not there yet)",
+                "kube-proxy: not there yet",
             ),
         ],
     )
     def test_what_is_not_ready_is_named(self, shell, line, said):
         ready = "Deployment kube-system coredns made=1 seen=1 want=2 have=2 new=2 how=RollingUpdate"
-        assert self.until(shell, *([line] if line else []), ready) == (1, [f"not ready: {said}"])
+        assert self.until(shell, *([line] if line else []), ready) == (1, [said])
 
     def test_an_api_server_that_does_not_answer(self, shell):
         shell.command("kubectl", "echo 'The connection to the server was refused' >&2; exit 1")
         wait = node_waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
         assert shell(wait.until) == (1, ["The connection to the server was refused"])
 
-    def test_the_diagnosis_names_each_namespace_once(self, shell):
-        shell.command("kubectl", 'echo "answer to $*"')
+    def test_the_diagnosis_asks_of_each_namespace_once(self, shell):
+        shell.command("kubectl", "exit 0")
         wait = node_waits.workloads_ready("w", self.WANTED, "/k", "", MINUTE)
-        _, said = shell(wait.diagnose)
-        assert len(said) == 2
-        assert all("-n kube-system" in line for line in said)
+        assert shell(wait.diagnose) == (0, [])
+        asked = shell.log.splitlines()
+        assert len(asked) == 2
+        assert all("-n kube-system" in line for line in asked)
+
+
+class TestPods:
+    """What is told of pods that do not work."""
+
+    def told(self, shell, pods: str, events: str = "") -> list[str]:
+        (shell.folder / "pods").write_text(pods)
+        (shell.folder / "events").write_text(events)
+        shell.command(
+            "kubectl", f"case $* in *events*) cat {shell.folder}/events ;; *) cat {shell.folder}/pods ;; esac"
+        )
+        return shell(pods_said.not_ready("kubectl", ["a"]))[1]
+
+    @pytest.mark.parametrize(
+        ("states", "why"),
+        [
+            ("Running true:0:Completed false:3:CrashLoopBackOff", "CrashLoopBackOff; ended 3 times"),
+            ("Pending false:0:ImagePullBackOff false:0:PodInitializing", "ImagePullBackOff"),
+            ("Running true:7: false:0:", "runs, but is not ready"),
+            ("Pending", "Pending"),
+            ("Running true:7: true:0:", ""),
+            ("Succeeded false:0:Completed", ""),
+        ],
+        ids=["falls", "its first container", "no probe passes", "nothing of it yet", "works", "a Job's"],
+    )
+    def test_only_those_that_do_not_work(self, shell, states, why):
+        assert self.told(shell, f"net-1 on=w1 {states} \n") == ([f"net-1 on w1: {why}"] if why else [])
+
+    def test_one_that_no_node_has(self, shell):
+        assert self.told(shell, "net-1 on= Pending \n") == ["net-1 on no node yet: Pending"]
+
+    def test_warnings_about_them_in_the_order_in_which_they_came(self, shell):
+        events = (
+            "2030-01-01T00:00:09Z Pod/net-1 BackOff: Back-off restarting\n"
+            "2030-01-01T00:00:08Z Pod/net-1 BackOff: Back-off restarting\n"
+            "2030-01-01T00:00:07Z Pod/net-0 NodeNotReady: Node is not ready\n"
+            "2030-01-01T00:00:05.123456Z Pod/net-1 FailedScheduling: 0/4 nodes\n"
+            "2030-01-01T00:00:06Z DaemonSet/net FailedCreate: forbidden\n"
+        )
+        assert self.told(shell, "net-1 on=w1 Pending \nnet-0 on=w2 Running true:0: \n", events) == [
+            "net-1 on w1: Pending",
+            "net-1 FailedScheduling: 0/4 nodes",
+            "DaemonSet/net FailedCreate: forbidden",
+            "net-1 BackOff: Back-off restarting",
+        ]
+
+    def test_an_api_server_that_does_not_answer(self, shell):
+        shell.command("kubectl", "echo refused >&2; exit 1")
+        assert shell(pods_said.not_ready("kubectl", ["a"]))[1] == ["refused"]
 
 
 class TestNodeReady:
@@ -440,12 +491,19 @@ class TestNodeReady:
         assert shell(wait.until) == (1, ["not Ready: kubelet is starting"])
 
     def test_why_it_is_not(self, shell):
-        said = "False container runtime network not ready: cni plugin not initialized"
-        self.command(shell, said, watched=1)
-        assert self.until(shell) == (
-            1,
-            ["not Ready: container runtime network not ready: cni plugin not initialized"],
+        self.command(shell, "False Kubelet stopped posting node status.", watched=1)
+        assert self.until(shell) == (1, ["not Ready: Kubelet stopped posting node status."])
+
+    def test_a_missing_network_is_named_where_a_line_shows_it(self, shell):
+        self.command(
+            shell,
+            "False [container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
+            "message:Network plugin returns error: cni plugin not initialized, CSINode is "
+            "not yet initialized]",
+            watched=1,
         )
+        said = "[NetworkPluginNotReady: cni plugin not initialized, CSINode is not yet initialized]"
+        assert self.until(shell) == (1, [f"not Ready: {said}"])
 
     def test_not_registered(self, shell):
         shell.command("kubectl", "echo 'Error from server (NotFound): nodes \"w1\" not found' >&2; exit 1")
@@ -485,11 +543,11 @@ class TestAddonRoll:
         ("pod", "said"),
         [
             (
-                "net-1 on=w1 0: 3:CrashLoopBackOff ",
+                "net-1 on=w1 a:0: b:3:CrashLoopBackOff ",
                 "net-1 on w1 cannot run: it ended 3 times (CrashLoopBackOff)",
             ),
-            ("net-1 on=w1 4:Error ", "net-1 on w1 cannot run: it ended 4 times (Error)"),
-            ("net-1 on= 0:InvalidImageName ", "net-1 on no node yet cannot run: InvalidImageName"),
+            ("net-1 on=w1 a:4:Error ", "net-1 on w1 cannot run: it ended 4 times (Error)"),
+            ("net-1 on= a:0:InvalidImageName ", "net-1 on no node yet cannot run: InvalidImageName"),
         ],
     )
     def test_one_that_ends_again_and_again_or_can_never_begin(self, shell, wait, pod, said):
@@ -498,11 +556,11 @@ class TestAddonRoll:
     @pytest.mark.parametrize(
         "pod",
         [
-            "2020-01-01T00:00:00Z net-0 on=w1 9:CrashLoopBackOff ",
-            "2999-01-01T00:00:00Z net-1 on=w1 2:CrashLoopBackOff ",
-            "2999-01-01T00:00:00Z net-1 on=w1 1:Error ",
-            "2999-01-01T00:00:00Z net-1 on=w1 9: 0:ContainerCreating ",
-            "2999-01-01T00:00:00Z net-1 on=w1 0:ImagePullBackOff ",
+            "2020-01-01T00:00:00Z net-0 on=w1 a:9:CrashLoopBackOff ",
+            "2999-01-01T00:00:00Z net-1 on=w1 a:2:CrashLoopBackOff ",
+            "2999-01-01T00:00:00Z net-1 on=w1 a:1:Error ",
+            "2999-01-01T00:00:00Z net-1 on=w1 a:9: b:0:ContainerCreating ",
+            "2999-01-01T00:00:00Z net-1 on=w1 a:0:ImagePullBackOff ",
             "2999-01-01T00:00:00Z net-1 on= ",
             "",
         ],
@@ -518,6 +576,26 @@ class TestAddonRoll:
     )
     def test_others_have_time(self, shell, wait, pod):
         assert self.judged(shell, wait, pod) == (1, [])
+
+    def test_its_last_words_are_told_beside_the_others(self, shell, wait):
+        self.judged(shell, wait)
+        pod = "2999-01-01T00:00:00Z net-1 on=w1 a:0: b:3:CrashLoopBackOff "
+        state = "net-1 on=w1 Running true:0: false:3:CrashLoopBackOff "
+        shell.command(
+            "kubectl",
+            f"""case $* in
+  *logs*) echo "no interface nosuch0 ($*)" ;;
+  *"-n a "*creationTimestamp*) echo "{pod}" ;;
+  *"pods -n a "*) echo "{state}" ;;
+esac""",
+        )
+        _, said = shell(f"kpy_hopeless() {{\n{wait.hopeless}\n}}\nkpy_hopeless\n{wait.diagnose}")
+        assert "net-1 on w1 cannot run: it ended 3 times (CrashLoopBackOff)" in said
+        assert "net-1 on w1: CrashLoopBackOff; ended 3 times" in said
+        *_, whose, words = said
+        assert whose == "net-1 says:"
+        assert words.startswith("  no interface nosuch0 (")
+        assert "logs net-1 -n a -c b --tail" in words
 
 
 class TestProxyRoll:
@@ -541,6 +619,14 @@ class TestProxyRoll:
         wait = proxy_waits.rolled(3, "/k", "https://a:6443")
         told = [f"kube-proxy on w1 cannot run: {said}"] if said else []
         assert shell(wait.hopeless) == (0 if said else 1, told)
+
+    def test_the_node_on_which_it_does_not_work_is_named(self, shell):
+        wait = proxy_waits.rolled(4, "/k", "https://a:6443")
+        shell.answers("made=2 seen=2 want=4 new=1 have=3")
+        assert shell(wait.until)[1] == ["kube-proxy is replaced on 1 of 4 nodes, 3 work"]
+        (shell.folder / "proxies").write_text("kube-proxy-1 w1 1 2 Error\nkube-proxy-2 w2 0 1 \n")
+        said = "kube-proxy is replaced on 1 of 4 nodes, 3 work; on w1: Error"
+        assert shell(f"kpy_until() {{\n{wait.until}\n}}\nkpy_until\nkpy_until")[1] == [said, said]
 
     @pytest.mark.parametrize("lost", ["", "unable to retrieve container logs for containerd://3e0a"])
     @pytest.mark.parametrize("known", ["", "--previous"])
