@@ -39,6 +39,7 @@ from kubeadm_py.model import typed
 from kubeadm_py.model.actions import Producer
 from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.model.words import plural
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.fanout import Outcome, fan_out
@@ -136,7 +137,8 @@ class Run:
                 errors.append(told)
             elif outcome.value is not None:
                 self.sessions[name] = outcome.value
-        self.bus.emit(StageDone("look", time.monotonic() - started, ok=not errors))
+        summary = "" if errors else f"{plural(len(targets), 'host')} reached"
+        self.bus.emit(StageDone("look", time.monotonic() - started, ok=not errors, summary=summary))
         if errors:
             raise RunFailedError(errors)
 

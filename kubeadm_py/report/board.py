@@ -46,7 +46,6 @@ class Board:
         self._glyphs = glyphs
         self._stages: dict[str, _Stage] = {}
         self._ahead: dict[str, str] = {}
-        self._announced: set[str] = set()
         self._widest = 8
 
     @property
@@ -59,7 +58,6 @@ class Board:
         match event:
             case StagesAhead():
                 self._ahead = {ahead.stage: ahead.title for ahead in event.stages}
-                self._announced.update(self._ahead)
                 self._widest = max(self._widest, *(width_of(stage) for stage in self._ahead), 0)
             case StageStarted():
                 self._widest = max(self._widest, width_of(event.stage))
@@ -79,11 +77,11 @@ class Board:
     def finished(self, event: StageDone, width: int) -> list[str]:
         """Return the lines that stay of a stage; ask before the board takes the event.
 
-        Of those that follow the look at the hosts none does that had nothing to do and soon knew it.
+        One that had nothing to do, soon knew it and has nothing to tell leaves none.
         """
         stage = self._stages.get(event.stage)
         idle = event.ok and not event.changed and not event.summary
-        if idle and event.stage in self._announced and event.seconds < _WORTH_A_LINE:
+        if idle and event.seconds < _WORTH_A_LINE:
             return []
         text = event.summary or (stage.event.title if stage else "")
         if event.changed:

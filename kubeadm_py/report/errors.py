@@ -104,14 +104,17 @@ def with_note(lines: list[str], note: str, width: int | None) -> list[str]:
 def finding(
     event: Found, hosts: str, width: int | None, glyphs: Glyphs, indent: str = "      "
 ) -> Iterator[str]:
-    """Yield the lines about one finding that stops nothing; `hosts` names where it is so."""
+    """Yield the lines about one finding that stops nothing; `hosts` names where it is so.
+
+    Who had it ignored knows what to do about it.
+    """
     level = "ignored" if event.ignored else event.severity
     text = f"{event.check}: {glyphs.text(event.found)}"
     where = f"{indent}{level}  {hosts}  " if hosts else f"{indent}{level}  "
     if width is not None and width_of(where) > width // 2:
         where, text = f"{indent}{level}  ", f"{hosts}: {text}"
     yield from wrap(text, width, where, f"{indent}         ")
-    if event.fix:
+    if event.fix and not event.ignored:
         yield from advice(glyphs.text(event.fix), width, f"{indent}         {glyphs.arrow} ")
 
 

@@ -88,7 +88,7 @@ class PlainReporter:
     def _findings(self) -> None:
         for hosts, event in alike.findings(self._found):
             level = "ignored" if event.ignored else event.severity
-            fix = f" {self._glyphs.arrow} {event.fix}" if event.fix else ""
+            fix = f" {self._glyphs.arrow} {event.fix}" if event.fix and not event.ignored else ""
             where = alike.named(hosts, every=self._verbosity > 0)
             self._line(event, where, "", f"{level}: {event.check}: {event.found}{fix}")
         self._found.clear()

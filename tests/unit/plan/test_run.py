@@ -121,6 +121,9 @@ def test_every_host_that_cannot_be_reached_is_named(make_world):
     assert done == {"w1": "no route to host", "w2": "", "w3": "its key has changed"}
     [stage] = world.event(StageDone)
     assert not stage.ok
+    assert not stage.summary
+    run.look(run.cluster.control_planes)
+    assert world.event(StageDone)[-1].summary == "1 host reached"
     run.close()
     assert world.machines["w2"].calls[-1].kind == "close"
 
