@@ -86,6 +86,31 @@ def test_one_member_left_is_warned_about():
     assert "the loss of the cluster" in judge(members("a", "b", "c"), ["b", "c"]).warnings[-1]
 
 
+NO_LOSS = "etcd survives no further loss"
+ALL_DATA = "afterwards one etcd member holds all data: a loss of its disk is the loss of the cluster"
+
+
+@pytest.mark.parametrize(
+    ("well", "dead", "leaving", "joining", "warned"),
+    [
+        ("abc", "", "c", "", [f"afterwards 2 of 2 members answer, 2 must agree: {NO_LOSS}"]),
+        ("abcd", "", "d", "", []),
+        ("ab", "", "b", "", [ALL_DATA]),
+        ("a", "", "", "b", [f"afterwards 2 of 2 members answer, 2 must agree: {NO_LOSS}"]),
+        ("ab", "", "", "c", []),
+        ("a", "", "", "bc", []),
+        ("ab", "c", "", "d", [f"afterwards 3 of 4 members answer, 3 must agree: {NO_LOSS}"]),
+        ("ab", "c", "c", "d", []),
+        ("ab", "", "b", "c", []),
+        ("a", "", "a", "b", []),
+    ],
+)
+def test_what_is_said_of_what_is_left(well, dead, leaving, joining, warned):
+    verdict = judge(members(*well, dead=tuple(dead)), list(leaving), list(joining))
+    assert verdict.refused == ""
+    assert list(verdict.warnings) == warned
+
+
 @pytest.mark.parametrize("healthy", list(product([True, False], repeat=4)))
 @pytest.mark.parametrize("leaving", list(product([True, False], repeat=4)))
 def test_no_order_ever_loses_the_quorum_and_none_is_refused_that_would_do(healthy, leaving):
