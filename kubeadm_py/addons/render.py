@@ -14,8 +14,9 @@ import yaml
 from kubeadm_py import assets
 from kubeadm_py.addons import plain
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import ResolvedCluster, split_host_port
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.digest import sha256
+from kubeadm_py.model.networking import split_host_port
 
 
 class _OneLineDumper(yaml.CSafeDumper):

@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from kubeadm_py.artifacts import plan
 from kubeadm_py.artifacts.plan import ArtifactView, BinaryState, Decision
 from kubeadm_py.model import binaries, paths
-from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.model.node import Node
 
 _BRINGS_NOTHING = "artifacts.source: preinstalled brings nothing"
 _OTHER_SOURCE = "have it brought: spec.artifacts.source: official or bundle, in a Cluster document"

@@ -22,8 +22,9 @@ from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.urls import proves_itself
 
 AT_ONCE = 4

@@ -9,8 +9,9 @@ from enum import StrEnum
 from kubeadm_py.model import binaries, distributions, images, versions
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
-from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 
 DOWNLOADED = (ArtifactSource.OFFICIAL, ArtifactSource.PACKAGES)

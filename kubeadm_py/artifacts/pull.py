@@ -17,9 +17,8 @@ from kubeadm_py.artifacts.images import INDEX_TYPES, MANIFEST_TYPES, Blob
 from kubeadm_py.artifacts.layout import LayoutWriter
 from kubeadm_py.artifacts.lockfile import LockFile, pin_name
 from kubeadm_py.artifacts.registry import Api, RegistryError
-from kubeadm_py.model.cluster import Registry
 from kubeadm_py.model.digest import sha256
-from kubeadm_py.model.registries import endpoints
+from kubeadm_py.model.registries import Registry, endpoints
 
 AT_ONCE = 4
 _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))

@@ -18,7 +18,7 @@ from kubeadm_py.artifacts.pull import Puller
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model.actions import LocalFile
 from kubeadm_py.model.binaries import Binary
-from kubeadm_py.model.cluster import Registry
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.versions import Version
 
 Say = Callable[[str], None]

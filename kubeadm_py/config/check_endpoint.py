@@ -8,7 +8,9 @@ from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.scalars import split_endpoint
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import endpoint, ports
-from kubeadm_py.model.cluster import LoadBalancer, Role, join_host_port
+from kubeadm_py.model.cluster import LoadBalancer
+from kubeadm_py.model.networking import join_host_port
+from kubeadm_py.model.node import Role
 
 ENDPOINT: Path = ("spec", "endpoint")
 _GIVEN: Path = ("controlPlaneEndpoint",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubeadm_py.config.cluster_types import Host
 from kubeadm_py.config.problems import Path, Problems
 from kubeadm_py.config.whole import HOSTS, Whole
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 
 
 def etcd_hosts(whole: Whole) -> list[int]:

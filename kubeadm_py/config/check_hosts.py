@@ -15,8 +15,10 @@ from kubeadm_py.config.kubeadm_types import NodeRegistration
 from kubeadm_py.config.nodes import ssh_over
 from kubeadm_py.config.problems import Path, Place, Problems, show
 from kubeadm_py.config.whole import HOSTS, Whole
-from kubeadm_py.model.cluster import ArtifactSource, HostKeys, Role
+from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.near import did_you_mean
+from kubeadm_py.model.node import Role
+from kubeadm_py.model.ssh import HostKeys
 from kubeadm_py.model.urls import proves_itself
 
 SSH_PORT = 22

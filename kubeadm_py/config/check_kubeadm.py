@@ -14,7 +14,7 @@ from kubeadm_py.config.removed_values import REMOVED_KUBEADM_GATES
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP
 from kubeadm_py.model.near import closest, did_you_mean
 from kubeadm_py.model.phases import INIT, JOIN, RESET, Phase
 from kubeadm_py.model.versions import Version

@@ -13,7 +13,8 @@ from kubeadm_py.config import defaults, registry_values, ssh_values
 from kubeadm_py.config import scalars as s
 from kubeadm_py.config.kubeadm_types import NodeRegistration, Taint
 from kubeadm_py.config.local_paths import on_this_machine
-from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer, Role
+from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer
+from kubeadm_py.model.node import Role
 from kubeadm_py.strict import Strict
 
 

@@ -10,8 +10,9 @@ from kubeadm_py.config import scalars
 from kubeadm_py.config.check_networking import HARMLESS, inside
 from kubeadm_py.config.problems import ConfigError, Problem, show
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts, Interface
+from kubeadm_py.model.node import Node, Role
 
 _RUN = "unix:///run/"
 _VAR_RUN = "unix:///var/run/"

@@ -11,7 +11,7 @@ from kubeadm_py.config.documents import value_at
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import kernel, paths
-from kubeadm_py.model.cluster import Networking
+from kubeadm_py.model.networking import Networking
 
 
 def networking(whole: Whole) -> Networking:

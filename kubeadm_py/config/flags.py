@@ -15,7 +15,9 @@ from kubeadm_py.config.patches import read_patches
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.resolve import check, resolve
 from kubeadm_py.config.whole import read_whole
-from kubeadm_py.model.cluster import SSH, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.ssh import SSH
 
 COMMAND_LINE = "the command line"
 HOST_FLAG = "--host"

@@ -12,7 +12,9 @@ from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.own import Own
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import paths, ports
-from kubeadm_py.model.cluster import SSH, Arg, HostKeys, Node, Proxy, Role, Taint
+from kubeadm_py.model.components import Arg
+from kubeadm_py.model.node import Node, Proxy, Role, Taint
+from kubeadm_py.model.ssh import SSH, HostKeys
 
 HOSTNAME_OVERRIDE = "hostname-override"
 NODE_IP = "node-ip"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubeadm_py.model.cluster import OwnFile
+from kubeadm_py.model.node import OwnFile
 
 
 @dataclass(frozen=True, slots=True)

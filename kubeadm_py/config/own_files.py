@@ -15,7 +15,7 @@ from kubeadm_py.config.own_pods import read_pod
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.whole import HOSTS, Whole
 from kubeadm_py.model import owned, paths
-from kubeadm_py.model.cluster import OwnFile
+from kubeadm_py.model.node import OwnFile
 from kubeadm_py.pki.table import table
 
 _MODE, _SECRET_MODE = 0o644, 0o600

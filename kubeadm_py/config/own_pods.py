@@ -13,7 +13,7 @@ from kubeadm_py.config.source import read_text
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.config.yaml_nodes import plain, read_stream
 from kubeadm_py.model import owned, paths
-from kubeadm_py.model.cluster import OwnFile
+from kubeadm_py.model.node import OwnFile
 from kubeadm_py.render import yaml_text
 
 MODE = 0o600

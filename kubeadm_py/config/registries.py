@@ -12,7 +12,7 @@ from kubeadm_py.config.local_paths import on_this_machine
 from kubeadm_py.config.own_files import read_local
 from kubeadm_py.config.problems import Path, Problems, show
 from kubeadm_py.config.whole import Whole
-from kubeadm_py.model.cluster import Registry
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.secret import Secret
 
 REGISTRIES: Path = ("spec", "registries")

@@ -28,28 +28,16 @@ from kubeadm_py.config.scalars import split_endpoint
 from kubeadm_py.config.versions import resolve_version
 from kubeadm_py.config.whole import Whole
 from kubeadm_py.model import images, paths, ports
-from kubeadm_py.model.cluster import (
-    NODE_TOKEN_GROUP,
-    AddonRequest,
-    Arg,
-    ArtifactSource,
-    BootstrapToken,
-    Component,
-    Discovery,
-    Dns,
-    Etcd,
-    ExternalEtcd,
-    ExtraVolume,
-    LocalEtcd,
-    Registry,
-    ResetSettings,
-    ResolvedCluster,
-    Role,
-    Timeouts,
-    join_host_port,
-)
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP, BootstrapToken, Discovery
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, ResolvedCluster
+from kubeadm_py.model.components import Arg, Component, Dns, Etcd, ExternalEtcd, ExtraVolume, LocalEtcd
+from kubeadm_py.model.networking import join_host_port
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.patches import Patch
+from kubeadm_py.model.registries import Registry
+from kubeadm_py.model.reset import ResetSettings
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.timeouts import Timeouts
 
 
 def check(whole: Whole, problems: Problems) -> None:

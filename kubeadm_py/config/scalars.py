@@ -20,8 +20,8 @@ from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.problems import show
 from kubeadm_py.config.removed_values import DOCKERSHIM, DOCKERSHIM_SOCKET
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import join_host_port
 from kubeadm_py.model.near import did_you_mean
+from kubeadm_py.model.networking import join_host_port
 from kubeadm_py.model.secret import Secret
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"

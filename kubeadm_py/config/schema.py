@@ -7,7 +7,9 @@ from typing import Any
 
 from kubeadm_py.config import defaults
 from kubeadm_py.config.cluster_types import Cluster
-from kubeadm_py.model.cluster import ArtifactSource, HostKeys, LoadBalancer, Role
+from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer
+from kubeadm_py.model.node import Role
+from kubeadm_py.model.ssh import HostKeys
 
 API_VERSION = "kubeadm-py.io/v1alpha1"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from kubeadm_py.config.problems import show
 from kubeadm_py.config.scalars import given, one_of, split_endpoint
-from kubeadm_py.model.cluster import HostKeys
+from kubeadm_py.model.ssh import HostKeys
 
 _SSH_KEY_TYPES = (
     "ssh-ed25519",

@@ -15,9 +15,9 @@ from kubeadm_py.errors import KubeadmPyError, LockedError, UnreachableError
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.facts.parse import parse
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.node import Node
 from kubeadm_py.transport.base import Held, Host
 
 LOCKED_EXIT = 75

@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from kubeadm_py.model import endpoint, foreign, host_needs, host_settings, kernel, paths
-from kubeadm_py.model.cluster import ExternalEtcd, LoadBalancer, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
+from kubeadm_py.model.components import ExternalEtcd
+from kubeadm_py.model.node import Node, Role
 
 PROBE_MARKER = "##kubeadm-py facts "
 """What the probe's only line of output starts with; JSON follows."""

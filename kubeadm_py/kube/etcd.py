@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import ExternalEtcd
+from kubeadm_py.model.components import ExternalEtcd
 from kubeadm_py.model.quorum import Member
 
 P = ParamSpec("P")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 
 KUBERNETES = "kubernetes"
 CONTAINERD = "containerd"

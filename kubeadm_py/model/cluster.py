@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from kubeadm_py.model import paths, ports
+from kubeadm_py.model import paths
+from kubeadm_py.model.bootstrap import BootstrapToken, Discovery
+from kubeadm_py.model.components import Component, Dns, Etcd
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.patches import Patch
+from kubeadm_py.model.registries import Registry
+from kubeadm_py.model.reset import ResetSettings
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.ssh import SSH
+from kubeadm_py.model.timeouts import Timeouts
 from kubeadm_py.model.versions import Version
-
-
-class Role(StrEnum):
-    """Name what a host is for."""
-
-    CONTROL_PLANE = "control-plane"
-    WORKER = "worker"
-    ETCD = "etcd"
-
-
-class HostKeys(StrEnum):
-    """Name how a host's SSH key is checked."""
-
-    PINNED = "pinned"
-    KNOWN_HOSTS = "known-hosts"
-    ACCEPT_NEW = "accept-new"
 
 
 class LoadBalancer(StrEnum):
@@ -50,325 +41,11 @@ class ArtifactSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SSH:
-    """Say how to reach a host; absent values come from ~/.ssh/config or the SSH defaults."""
-
-    host: str
-    user: str = ""
-    port: int | None = None
-    identity_file: str = ""
-    host_keys: HostKeys = HostKeys.KNOWN_HOSTS
-    host_key: str = ""
-    known_hosts: str = ""
-    bastion: str = ""
-    sudo: bool | None = None
-    """None: use sudo unless the user is root."""
-    sudo_password_file: str = ""
-    flag: str = ""
-    """What --host says, where that names the host; empty for hosts of a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taint:
-    """Hold a node's taint."""
-
-    key: str
-    effect: str
-    value: str = ""
-    time_added: str = ""
-    """RFC 3339; only the API knows it: flags and messages leave it out."""
-
-    @property
-    def manifest(self) -> dict[str, str]:
-        """Return the core/v1 Taint."""
-        optional = {"value": self.value, "timeAdded": self.time_added}
-        given = {key: text for key, text in optional.items() if text}
-        return {"key": self.key, "effect": self.effect, **given}
-
-    def __str__(self) -> str:
-        return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
-
-
-CONTROL_PLANE_TAINT = Taint("node-role.kubernetes.io/control-plane", "NoSchedule")
-CRI_SOCKET_ANNOTATION = "kubeadm.alpha.kubernetes.io/cri-socket"
-CONTROL_PLANE_LABELS = {
-    "node-role.kubernetes.io/control-plane": "",
-    "node.kubernetes.io/exclude-from-external-load-balancers": "",
-}
-NODE_TOKEN_GROUP = "system:bootstrappers:kubeadm:default-node-token"  # noqa: S105 - a group's name
-ADMINS_GROUP = "kubeadm:cluster-admins"
-
-
-@dataclass(frozen=True, slots=True)
-class Arg:
-    """Hold one extra flag of a component."""
-
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraVolume:
-    """Hold one hostPath volume of a static pod."""
-
-    name: str
-    host_path: str
-    mount_path: str
-    read_only: bool = False
-    path_type: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """Hold what the config adds to one control-plane component; `extra_envs` are core/v1 EnvVars."""
-
-    extra_args: tuple[Arg, ...] = ()
-    extra_volumes: tuple[ExtraVolume, ...] = ()
-    extra_envs: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LocalEtcd:
-    """Describe the etcd member that runs on a control-plane host."""
-
-    image_repository: str = ""
-    image_tag: str = ""
-    data_dir: str = paths.ETCD_DATA_DIR
-    extra_args: tuple[Arg, ...] = ()
-    extra_envs: tuple[Mapping[str, Any], ...] = ()
-    server_cert_sans: tuple[str, ...] = ()
-    peer_cert_sans: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalEtcd:
-    """Describe an etcd that others run."""
-
-    endpoints: tuple[str, ...]
-    http_endpoints: tuple[str, ...] = ()
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Etcd:
-    """Hold exactly one of `local` and `external`."""
-
-    local: LocalEtcd | None = field(default_factory=LocalEtcd)
-    external: ExternalEtcd | None = None
-    members: LocalEtcd | None = None
-    """How members run on hosts of role etcd, where the file has some: `external` is then how control planes
-    reach them."""
-
-    @property
-    def ours(self) -> LocalEtcd | None:
-        """Return how the members run that we make, wherever they do; None where others run etcd."""
-        return self.local or self.members
-
-
-@dataclass(frozen=True, slots=True)
-class Dns:
-    """Describe the CoreDNS add-on."""
-
-    image_repository: str = ""
-    image_tag: str = ""
-    disabled: bool = False
-    replicas: int = 0
-    """How many pods; 0: two at first, then as many as it was scaled to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Networking:
-    """Hold the cluster's subnets as written (two, comma-separated, for dual stack) and its domain."""
-
-    service_subnet: str = "10.96.0.0/12"
-    pod_subnet: str = ""
-    dns_domain: str = "cluster.local"
-
-    @property
-    def service_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        """Return the service subnets in order."""
-        return [ipaddress.ip_network(part.strip()) for part in self.service_subnet.split(",") if part.strip()]
-
-    @property
-    def pod_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        """Return the pod subnets in order; empty where none is set."""
-        return [ipaddress.ip_network(part.strip()) for part in self.pod_subnet.split(",") if part.strip()]
-
-    @property
-    def api_service_ip(self) -> str:
-        """Return the first address of the first service subnet."""
-        return str(self.service_networks[0][1])
-
-    @property
-    def dns_ip(self) -> str:
-        """Return the tenth address of the first service subnet."""
-        return str(self.service_networks[0][10])
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Hold kubeadm's timeouts with its defaults."""
-
-    control_plane_component_health_check: timedelta = timedelta(minutes=4)
-    kubelet_health_check: timedelta = timedelta(minutes=4)
-    kubernetes_api_call: timedelta = timedelta(minutes=1)
-    etcd_api_call: timedelta = timedelta(minutes=2)
-    tls_bootstrap: timedelta = timedelta(minutes=5)
-    discovery: timedelta = timedelta(minutes=5)
-    upgrade_manifests: timedelta = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class BootstrapToken:
-    """Hold a bootstrap token of the config; `token` None means: make one. `ttl` zero: never expires."""
-
-    token: Secret | None = None
-    description: str = ""
-    ttl: timedelta | None = timedelta(hours=24)
-    expires: str = ""
-    usages: tuple[str, ...] = ("signing", "authentication")
-    groups: tuple[str, ...] = (NODE_TOKEN_GROUP,)
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """Say how a joining host finds and trusts the cluster (JoinConfiguration.discovery)."""
-
-    token: Secret | None = None
-    api_server_endpoint: str = ""
-    ca_cert_hashes: tuple[str, ...] = ()
-    unsafe_skip_ca_verification: bool = False
-    file: str = ""
-    tls_bootstrap_token: Secret | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ResetSettings:
-    """Hold what ResetConfiguration says; a reset removes what the host's inventory lists, wherever it is."""
-
-    dry_run: bool = False
-    force: bool = False
-    """Do not ask."""
-    certificates_dir: str = ""
-    """Whose content goes where no inventory knows any of it; empty: the cluster's."""
-    cleanup_tmp_dir: bool = False
-    """Remove what kubeadm keeps from upgrades below /etc/kubernetes/tmp, too."""
-    cri_socket: str = ""
-    """Where the pods' runtime listens; empty: as the host's files say."""
-    ignore_preflight_errors: frozenset[str] = frozenset()
-    skip_phases: tuple[str, ...] = ()
-    unmount_flags: tuple[str, ...] = ()
-    """Names of umount2(2)'s flags."""
-    timeouts: Timeouts = field(default_factory=Timeouts)
-
-
-@dataclass(frozen=True, slots=True)
 class AddonRequest:
     """Name an add-on that the file asks for; `name` may be a path to a folder or a manifest."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """Say how one image registry is reached; what it needs lies in here, not in files."""
-
-    mirrors: tuple[str, ...] = ()
-    """URLs that are asked first, in this order; what a mirror needs says the registry of its own name."""
-    plain_http: bool = False
-    ca: bytes = field(default=b"", repr=False)
-    """Certificates in PEM that its own must come from; empty: the system's."""
-    credentials: Secret | None = None
-    """`user:password`."""
-    replace_with: str = ""
-    """What stands in the place of its name in the images of add-ons."""
-    pull_secrets: tuple[str, ...] = ()
-    """Secrets with which pods of add-ons pull images that come from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """Hold the proxy settings that a host's units get."""
-
-    http: str = ""
-    https: str = ""
-    no_proxy: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OwnFile:
-    """Hold one file that the operator gives a host; a `secret` one is shown by nobody."""
-
-    path: str
-    content: bytes = field(repr=False)
-    mode: int = 0o644
-    owner: str = "root:root"
-    secret: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """Describe one host of the cluster."""
-
-    name: str
-    role: Role
-    addresses: tuple[str, ...]
-    """Node IPs, first family first; empty only for a bare kubeadm file before facts are known."""
-    ssh: SSH | None = None
-    """None: this very machine."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    taints: tuple[Taint, ...] | None = None
-    """None: kubeadm's default for the role."""
-    taints_registered: bool = False
-    """Whether they are those of its nodeRegistration, which may go away by themselves later."""
-    cri_socket: str = paths.CONTAINERD_SOCKET
-    kubelet_extra_args: tuple[Arg, ...] = ()
-    ignore_preflight_errors: frozenset[str] = frozenset()
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_serial: bool = True
-    advertise_address: str = ""
-    bind_port: int = ports.API_SERVER
-    proxy: Proxy | None = None
-    files: tuple[OwnFile, ...] = ()
-    """The operator's own files, written before anything of the cluster starts."""
-    static_pods: tuple[OwnFile, ...] = ()
-    """Manifests of the operator's own static pods."""
-    cri_socket_annotated: bool = False
-    """The Node object says which CRI socket it has (kubeadm's gate NodeLocalCRISocket is off)."""
-    name_from_host: bool = False
-    """`name` only stands in until the host's own name is known (config.load.complete)."""
-
-    @property
-    def unnamed(self) -> bool:
-        """Say whether nobody has named it: it goes by its host's own name."""
-        return self.name_from_host or not self.name
-
-    @property
-    def address(self) -> str:
-        """Return the node's first address."""
-        return self.addresses[0]
-
-    @property
-    def effective_taints(self) -> tuple[Taint, ...]:
-        """Return the taints that the node registers with or is marked with."""
-        if self.taints is not None:
-            return self.taints
-        return (CONTROL_PLANE_TAINT,) if self.role is Role.CONTROL_PLANE else ()
-
-    @property
-    def local_endpoint(self) -> str:
-        """Return `host:port` of this control plane's own API server."""
-        return join_host_port(self.advertise_address or self.address, self.bind_port)
-
-    @property
-    def kubelet_client_certificate(self) -> str:
-        """Return where the kubelet keeps the client certificate that it renews: below its flag cert-dir."""
-        default, _, name = paths.KUBELET_CLIENT_CURRENT.rpartition("/")
-        given = [arg.value for arg in self.kubelet_extra_args if arg.name == "cert-dir"]
-        return f"{given[-1] if given else default}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,21 +170,3 @@ class ResolvedCluster:
             if node.name == name:
                 return node
         raise KeyError(name)
-
-
-def join_host_port(host: str, port: int) -> str:
-    """Return `host:port`, an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def split_host_port(endpoint: str, default_port: int = ports.API_SERVER) -> tuple[str, int]:
-    """Split `host[:port]`; brackets around an IPv6 address are taken off. Raise ValueError if malformed."""
-    if endpoint.startswith("["):
-        host, bracket, rest = endpoint[1:].partition("]")
-        if not bracket:
-            raise ValueError(f"{endpoint!r} lacks the closing bracket")
-        return host, int(rest[1:]) if rest.startswith(":") else default_port
-    if endpoint.count(":") > 1:
-        return endpoint, default_port
-    host, colon, port = endpoint.partition(":")
-    return host, int(port) if colon else default_port

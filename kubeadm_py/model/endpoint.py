@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role, split_host_port
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
+from kubeadm_py.model.networking import split_host_port
+from kubeadm_py.model.node import Node, Role
 
 LOOPBACK = "127.0.0.1"
 _MARK = "# kubeadm-py: the API of cluster"

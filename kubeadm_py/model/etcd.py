@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import Node, join_host_port
+from kubeadm_py.model.networking import join_host_port
+from kubeadm_py.model.node import Node
 
 Members = tuple[tuple[str, str], ...]
 """(name, peer URL) of each member."""

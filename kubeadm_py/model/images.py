@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubeadm_py.model import endpoint, versions
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 
 DEFAULT_REPOSITORY = "registry.k8s.io"
 TEST_IMAGE = f"{versions.TEST_IMAGE_REPOSITORY}:{versions.TEST_IMAGE_TAG}"

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from kubeadm_py.model.cluster import Registry
+from kubeadm_py.model.secret import Secret
 
 _SERVED_BY = {"docker.io": "registry-1.docker.io"}
 """Registries whose API has another host than their images name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Say how one image registry is reached; what it needs lies in here, not in files."""
+
+    mirrors: tuple[str, ...] = ()
+    """URLs that are asked first, in this order; what a mirror needs says the registry of its own name."""
+    plain_http: bool = False
+    ca: bytes = field(default=b"", repr=False)
+    """Certificates in PEM that its own must come from; empty: the system's."""
+    credentials: Secret | None = None
+    """`user:password`."""
+    replace_with: str = ""
+    """What stands in the place of its name in the images of add-ons."""
+    pull_secrets: tuple[str, ...] = ()
+    """Secrets with which pods of add-ons pull images that come from it."""
 
 
 @dataclass(frozen=True, slots=True)

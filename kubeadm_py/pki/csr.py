@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig, names
 from kubeadm_py.pki.keys import KeyMaker, PrivateKey, generate, private_pem, signature_hash

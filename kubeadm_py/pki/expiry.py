@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives import hashes
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths, times
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import pem, presence, renewal
 from kubeadm_py.pki.presence import Presence
 from kubeadm_py.pki.requests import (

@@ -6,8 +6,9 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Node
 from kubeadm_py.pki import inspect, presence
 from kubeadm_py.pki.kubeconfig import kubeconfig_fits
 from kubeadm_py.pki.presence import Presence

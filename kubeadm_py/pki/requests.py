@@ -9,7 +9,8 @@ from string import Template
 from typing import Any
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import sans
 from kubeadm_py.pki.table import AuthorityRow, CertificateRow, KubeconfigRow, table
 

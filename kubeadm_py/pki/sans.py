@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster, split_host_port
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.networking import split_host_port
+from kubeadm_py.model.node import Node
 
 Rule = Callable[[ResolvedCluster, Node], Iterable[str]]
 

@@ -16,7 +16,7 @@ from kubeadm_py.errors import PreflightError, UsageError
 from kubeadm_py.kube.objects import LiveAddons
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model.actions import Late
-from kubeadm_py.model.cluster import BootstrapToken
+from kubeadm_py.model.bootstrap import BootstrapToken
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.secret import Secret

@@ -10,9 +10,9 @@ from kubeadm_py.artifacts.check import artifact_findings
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
 from kubeadm_py.facts.parse import public_key_sha256
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Finding, Gate, Severity
 from kubeadm_py.model.host_needs import HostRequirements
+from kubeadm_py.model.node import Role
 from kubeadm_py.plan.reach import before_the_cluster
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight import run as preflight

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import LoadBalancer, join_host_port, split_host_port
+from kubeadm_py.model.cluster import LoadBalancer
+from kubeadm_py.model.networking import join_host_port, split_host_port
 from kubeadm_py.plan.run import Run
 from kubeadm_py.preflight.checks.ports import needed_connections
 from kubeadm_py.preflight.context import Reach

@@ -37,8 +37,9 @@ from kubeadm_py.errors import (
 from kubeadm_py.facts.collect import probe_of
 from kubeadm_py.model import typed
 from kubeadm_py.model.actions import Producer
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.words import plural
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.transport.base import Host

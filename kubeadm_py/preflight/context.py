@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.host_needs import HostRequirements
+from kubeadm_py.model.node import Node, Role
 
 
 class Target(StrEnum):

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kubeadm_py.errors import KubeadmPyError, PreflightError
-from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.findings import Finding, Gate, Severity
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.words import plural
 from kubeadm_py.preflight.context import Check, CheckContext
 from kubeadm_py.preflight.table import CHECKS

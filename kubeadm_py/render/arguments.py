@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kubeadm_py.model.cluster import Arg
+from kubeadm_py.model.components import Arg
 from kubeadm_py.model.facts import WITHHELD_USER
 
 

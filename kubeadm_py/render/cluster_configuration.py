@@ -5,15 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from kubeadm_py.model.cluster import (
-    Arg,
-    Component,
-    Etcd,
-    ExternalEtcd,
-    ExtraVolume,
-    LocalEtcd,
-    ResolvedCluster,
-)
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg, Component, Etcd, ExternalEtcd, ExtraVolume, LocalEtcd
 from kubeadm_py.render.arguments import environment_variable
 
 API_VERSION = "kubeadm.k8s.io/v1beta4"

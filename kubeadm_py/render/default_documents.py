@@ -7,7 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, ResolvedCluster, Timeouts
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.timeouts import Timeouts
 from kubeadm_py.render import component_configs
 from kubeadm_py.render.cluster_configuration import API_VERSION, cluster_configuration, go_duration
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from kubeadm_py.model import endpoint, images, paths, ports
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.render import engine
 from kubeadm_py.render.host_paths import HostPath
 from kubeadm_py.render.static_pods import MANIFEST_MODE

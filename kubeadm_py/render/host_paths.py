@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import ExternalEtcd, ExtraVolume, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import ExternalEtcd, ExtraVolume
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import FLEX_VOLUME_DIR_UNTIL
 

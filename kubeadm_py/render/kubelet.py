@@ -8,8 +8,9 @@ from typing import Any
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import paths, ports
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.patches import KUBELET_CONFIGURATION
 from kubeadm_py.render import component_configs, engine
 from kubeadm_py.render.arguments import flags

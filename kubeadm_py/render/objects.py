@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubeadm_py.model import images
-from kubeadm_py.model.cluster import (
-    ADMINS_GROUP,
-    NODE_TOKEN_GROUP,
-    Node,
-    ResolvedCluster,
-)
+from kubeadm_py.model.bootstrap import ADMINS_GROUP, NODE_TOKEN_GROUP
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.patches import COREDNS_DEPLOYMENT
 from kubeadm_py.model.versions import KUBELET_CLIENT_BINDING_SINCE
 from kubeadm_py.render import component_configs, engine

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import Component, LocalEtcd, Node, ResolvedCluster, join_host_port
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Component, LocalEtcd
+from kubeadm_py.model.networking import join_host_port
+from kubeadm_py.model.node import Node
 from kubeadm_py.render import component_flags
 from kubeadm_py.render.arguments import extra_value
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from kubeadm_py.model import images, paths, ports
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Component, ExternalEtcd, LocalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Component, ExternalEtcd, LocalEtcd
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import ETCD_FEATURE_GATES_SINCE, Version
 from kubeadm_py.render import component_flags, engine, host_paths, probes
 from kubeadm_py.render.arguments import extra_value, flags, merge_variables, proxy_variables

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kubeadm_py.engine.events import Failed
 from kubeadm_py.model import typed
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.status import ClusterStatus, HostStatus
 from kubeadm_py.model.words import plural
 from kubeadm_py.report import alike

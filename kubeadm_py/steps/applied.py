@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Late
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.digest import sha256
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki.requests import ETCD_CA
 from kubeadm_py.steps.base import Step, StepContext, is_so, write
 

@@ -11,13 +11,15 @@ import yaml
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, LocalFile, WriteFiles
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Timeouts
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.timeouts import Timeouts
 
 _SAYING = (f"{paths.MANIFESTS_DIR}/", paths.KUBELET_CONFIG)
 """Files that are compared by what they say."""

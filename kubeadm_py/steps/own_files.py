@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript
-from kubeadm_py.model.cluster import OwnFile
+from kubeadm_py.model.node import OwnFile
 from kubeadm_py.steps.base import Step, StepContext, write
 
 _PODS = f"{paths.MANIFESTS_DIR}/"

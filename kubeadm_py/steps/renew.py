@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from kubeadm_py.model import paths, times
 from kubeadm_py.model.actions import Action, FileSpec, Late, RestartStaticPod, Wait, WriteFiles
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import expiry, inspect, pem, presence, renewal
 from kubeadm_py.pki.expiry import Expiry
 from kubeadm_py.pki.files import KUBECONFIG, SECRET_MODE, certificate_files

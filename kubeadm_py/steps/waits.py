@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Wait
-from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.node import Node
 from kubeadm_py.render import probes
 from kubeadm_py.render.probes import Probe
 

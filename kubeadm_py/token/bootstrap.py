@@ -14,7 +14,7 @@ from typing import Any
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import times
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP, BootstrapToken
 from kubeadm_py.model.secret import Secret
 
 ALPHABET = string.digits + string.ascii_lowercase

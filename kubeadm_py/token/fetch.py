@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import join_host_port, split_host_port
+from kubeadm_py.model.networking import join_host_port, split_host_port
 from kubeadm_py.pki.kubeconfig import ClusterEntry
 from kubeadm_py.token import errors
 from kubeadm_py.token.tls_stream import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kubeadm_py.model.cluster import SSH, Node
+from kubeadm_py.model.node import Node
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.local import LocalHost
 

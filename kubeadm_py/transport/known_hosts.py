@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kubeadm_py.errors import HostKeyError
 from kubeadm_py.local_path import expanded
-from kubeadm_py.model.cluster import HostKeys
+from kubeadm_py.model.ssh import HostKeys
 from kubeadm_py.transport.script import join
 
 _append_lock = threading.Lock()

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.pki import inspect, pem
 from kubeadm_py.pki.requests import ETCD_CA, etcd_authority
 from kubeadm_py.verify import expected

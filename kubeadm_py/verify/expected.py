@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons import requirements
 from kubeadm_py.model import endpoint, host_settings, paths, ports
-from kubeadm_py.model.cluster import Component, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Component
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import files as pki_files
 from kubeadm_py.pki import requests as pki_requests
 from kubeadm_py.pki.requests import CertificateRequest

@@ -14,7 +14,8 @@ import pytest
 import testinfra
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.verify.checks import MARK, SAID, Check, Level, check_of
 from kubeadm_py.verify.kubectl import Kubectl
 from kubeadm_py.verify.playground import Playground

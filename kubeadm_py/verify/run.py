@@ -14,7 +14,8 @@ from types import FrameType
 import pytest
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.connect import host_for
 from kubeadm_py.verify import plugin

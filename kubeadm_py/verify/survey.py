@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kubeadm_py.model import endpoint, paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki.requests import etcd_authority
 from kubeadm_py.render import probes
 from kubeadm_py.verify import expected

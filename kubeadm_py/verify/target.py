@@ -12,17 +12,10 @@ import yaml
 
 from kubeadm_py.errors import KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import (
-    Dns,
-    Etcd,
-    ExternalEtcd,
-    LocalEtcd,
-    Networking,
-    Node,
-    ResolvedCluster,
-    Role,
-    Taint,
-)
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Dns, Etcd, ExternalEtcd, LocalEtcd
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role, Taint
 from kubeadm_py.model.versions import DEFAULT_VERSION, Version
 from kubeadm_py.transport.base import Host
 from kubeadm_py.verify import survey

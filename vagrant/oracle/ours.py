@@ -9,8 +9,9 @@ from typing import Any
 from kubeadm_py.config import load
 from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.plan.rendering.cluster import Rendered, described_artifacts, render
 from kubeadm_py.steps.nodes import mark as mark_node
 from oracle import cases

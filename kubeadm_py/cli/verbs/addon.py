@@ -16,7 +16,9 @@ from kubeadm_py.cli import telling
 from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import printing, reading
 from kubeadm_py.errors import ExitCode, UsageError
-from kubeadm_py.model.cluster import AddonRequest, Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import DEFAULT_VERSION, Version
 
 _NOWHERE = ResolvedCluster(

@@ -17,7 +17,8 @@ from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.config.flags import from_init_flags
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import csr, expiry
 from kubeadm_py.plan.certificates import renew as renewing
 from kubeadm_py.plan.certificates import serving

@@ -10,7 +10,8 @@ from kubeadm_py.engine.events import Event, EventBus, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.facts.collect import LITTLE
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.transport.connect import host_for
 

@@ -13,7 +13,8 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.kube import etcd
 from kubeadm_py.model import typed
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.transport.base import Host, Result
 

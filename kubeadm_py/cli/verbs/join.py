@@ -16,7 +16,8 @@ from kubeadm_py.config.live import adopt
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.phases import JOIN, parts
 from kubeadm_py.transport.connect import Approached
 

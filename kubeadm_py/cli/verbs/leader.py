@@ -9,7 +9,8 @@ from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.errand import errand, first
 from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import DEFAULT_VERSION, Version
 from kubeadm_py.transport.base import Host
 

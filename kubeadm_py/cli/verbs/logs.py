@@ -15,7 +15,8 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError, worst
 from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.kube import logs
 from kubeadm_py.kube.logs import Log
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.report.errors import format_error
 

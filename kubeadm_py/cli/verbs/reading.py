@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from kubeadm_py.cli import telling
 from kubeadm_py.config.load import Loaded, load
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 
 MIXABLE = frozenset({"node-name"})
 """kubeadm's flags that may go with --config (contract, section 1), besides those that all verbs share."""

@@ -10,7 +10,7 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import asking, common, plans, reading
 from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.plan.leaving import remove
 from kubeadm_py.plan.run import Options, running
 

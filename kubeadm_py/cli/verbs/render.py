@@ -17,8 +17,9 @@ from kubeadm_py.config.complete import complete
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.local_path import expanded
-from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node
 from kubeadm_py.plan.rendering.cluster import Rendered, described_artifacts, render
 from kubeadm_py.plan.rendering.content import LeftOut, RenderedHost
 from kubeadm_py.render import engine

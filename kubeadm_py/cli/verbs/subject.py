@@ -16,7 +16,8 @@ from kubeadm_py.config.load import Loaded
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.plan.certificates.producers import Complete
 from kubeadm_py.transport.connect import host_for
 

@@ -15,7 +15,8 @@ from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import tokens
 from kubeadm_py.model import endpoint, paths
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken, LoadBalancer
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP, BootstrapToken
+from kubeadm_py.model.cluster import LoadBalancer
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig as kubeconfigs
 from kubeadm_py.token import bootstrap, listing

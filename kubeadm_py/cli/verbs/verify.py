@@ -10,7 +10,7 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import reading
 from kubeadm_py.cli.verbs.errand import errand, reachable
 from kubeadm_py.errors import ExitCode, UsageError
-from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.node import Node
 from kubeadm_py.transport.base import Host
 from kubeadm_py.transport.connect import host_for
 from kubeadm_py.verify.checks import Level

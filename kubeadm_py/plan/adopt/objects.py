@@ -10,9 +10,10 @@ from kubeadm_py.model import keys
 from kubeadm_py.model import live as live_model
 from kubeadm_py.model.actions import ApplyObjects
 from kubeadm_py.model.adoption import CLUSTER_DOCUMENT, Found, Left, Setting
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.keys import KeyPath
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.stages import Plan
 from kubeadm_py.plan.show import why
 from kubeadm_py.plan.show.before import Before

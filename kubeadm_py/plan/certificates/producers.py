@@ -16,7 +16,8 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import LIVE_REPLICAS, Late, Producer
-from kubeadm_py.model.cluster import BootstrapToken, ResolvedCluster
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.pki import files, kubeconfig, requests, shared

@@ -11,7 +11,8 @@ from typing import Any
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths, ports, times
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import expiry
 from kubeadm_py.pki.expiry import Identity
 from kubeadm_py.render import probes

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import LocalEtcd, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import LocalEtcd
 from kubeadm_py.model.etcd import Birth, peer_url
 from kubeadm_py.render import probes
 from kubeadm_py.steps import applied

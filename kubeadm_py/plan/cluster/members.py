@@ -15,9 +15,11 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.kube.objects import LiveAddons
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late
-from kubeadm_py.model.cluster import BootstrapToken, Node, ResolvedCluster, Role
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki.keys import KeyMaker

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.stages import Stage
 from kubeadm_py.plan.cluster.members import Members
 from kubeadm_py.plan.leaving import etcd as leaving

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import shared
 from kubeadm_py.plan.certificates import shared_keys
 from kubeadm_py.plan.certificates.producers import Adopt

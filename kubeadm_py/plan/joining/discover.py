@@ -14,8 +14,9 @@ import yaml
 from kubeadm_py.engine.events import HostProgress, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Discovery, split_host_port
+from kubeadm_py.model.bootstrap import Discovery
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
+from kubeadm_py.model.networking import split_host_port
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.kubeconfig import ClusterEntry

@@ -14,9 +14,9 @@ from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths, phases
 from kubeadm_py.model.actions import Action, RunScript
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import pem, presence

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.phases import JOIN
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.artifacts.sources import open_for

@@ -20,9 +20,10 @@ from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_script
 from kubeadm_py.kube import kubectl
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import BootstrapToken, Node
+from kubeadm_py.model.bootstrap import BootstrapToken
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan.joining.discover import is_ready
 from kubeadm_py.plan.run import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import join_host_port
+from kubeadm_py.model.networking import join_host_port
 
 
 def endpoint_of(server: str) -> str:

@@ -13,8 +13,9 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import etcd
 from kubeadm_py.model import paths, ports, quorum
 from kubeadm_py.model.actions import Action
-from kubeadm_py.model.cluster import Node, join_host_port
 from kubeadm_py.model.etcd import parse_members
+from kubeadm_py.model.networking import join_host_port
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.phases import REMOVE_ETCD_MEMBER
 from kubeadm_py.model.quorum import Member
 from kubeadm_py.model.stages import HostPlan, PlannedStep

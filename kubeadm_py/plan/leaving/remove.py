@@ -13,7 +13,8 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, UnreachableError, UsageE
 from kubeadm_py.kube.etcd import Access
 from kubeadm_py.model import quorum
 from kubeadm_py.model.actions import Action
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan import preflight
 from kubeadm_py.plan.artifacts.sources import Source

@@ -19,12 +19,13 @@ from kubeadm_py.model.actions import (
     LocalFile,
 )
 from kubeadm_py.model.binaries import BINARIES
-from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster
+from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster, SharedFile
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.phases import INIT, JOIN
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import Stage

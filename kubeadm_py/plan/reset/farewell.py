@@ -12,7 +12,7 @@ from kubeadm_py.facts.collect import LITTLE
 from kubeadm_py.kube import asking
 from kubeadm_py.kube.asking import NOTHING
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.plan.live import membership
 from kubeadm_py.plan.live.membership import Membership

@@ -11,8 +11,8 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.execute import Executor
 from kubeadm_py.errors import ExitCode, KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node
 from kubeadm_py.model.network_traces import NetworkTraces
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.phases import CLEANUP_NODE, PREFLIGHT, REMOVE_ETCD_MEMBER, RESET, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan import phases

@@ -6,7 +6,8 @@ import shlex
 
 from kubeadm_py.kube import asking, etcd
 from kubeadm_py.model import paths, ports
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.steps.objects.groups import KUBE_PROXY, skipped
 
 PROXY_MODE = "proxy-mode"

@@ -13,7 +13,8 @@ from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.kube import asking, etcd
 from kubeadm_py.kube.asking import NOTHING, Said
 from kubeadm_py.model import paths, times
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.status import DISABLED, ClusterStatus, HostStatus, OldPod, WorkloadStatus
 from kubeadm_py.pki import expiry
 from kubeadm_py.plan.run import Run, RunFailedError

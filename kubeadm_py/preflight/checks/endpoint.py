@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 
 from kubeadm_py.model import endpoint, paths, ports
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.node import Role
 from kubeadm_py.preflight.checks.ports import busy
 from kubeadm_py.preflight.context import CONTROL_PLANES, NODES, Check, CheckContext, Hit, Reach
 

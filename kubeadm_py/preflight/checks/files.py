@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from kubeadm_py.model import paths, versions
-from kubeadm_py.model.cluster import split_host_port
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.networking import split_host_port
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import external
 from kubeadm_py.preflight.context import (

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from kubeadm_py.model import versions
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import expiry
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role, split_host_port
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import Listener
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.networking import split_host_port
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.preflight.context import (
     CONTROL_PLANES,
     ETCD_MEMBERS,

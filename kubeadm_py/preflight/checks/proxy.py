@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from kubeadm_py.model.cluster import split_host_port
 from kubeadm_py.model.facts import WITHHELD_USER
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.networking import split_host_port
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit, Target
 
 

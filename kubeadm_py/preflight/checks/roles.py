@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.preflight.context import CONTROL_PLANES, EVERYWHERE, Check, CheckContext, Hit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeadm_py.model import ports
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.findings import Gate, Severity
+from kubeadm_py.model.node import Role
 from kubeadm_py.preflight.context import EVERYWHERE, Check, CheckContext, Hit
 
 

@@ -8,7 +8,7 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.addons.load import ResolvedAddon
 from kubeadm_py.addons.schema import POD_NETWORK
 from kubeadm_py.model.actions import Action
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig
 from kubeadm_py.steps.nodes import waits as node_waits
 from kubeadm_py.steps.nodes.waits import Workload

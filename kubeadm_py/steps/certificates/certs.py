@@ -9,8 +9,8 @@ from datetime import timedelta
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, WriteFiles
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import external, inspect
 from kubeadm_py.pki.files import certificate_files, key_pair_files
 from kubeadm_py.pki.requests import CertificateRequest, authority_requests, key_pair_requests, requests

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Late, RunScript
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP, BootstrapToken
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import shared
 from kubeadm_py.steps import waits

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import external
 from kubeadm_py.render.static_pods import COMPONENTS, ETCD, manifests
 from kubeadm_py.steps import waits

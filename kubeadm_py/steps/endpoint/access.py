@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import Action, Remove, RunScript, Unit
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Role
 from kubeadm_py.render import endpoint as rendered
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext, write

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, RestartStaticPod, RunScript, Unit, WriteFiles
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import external, kubeconfig
 from kubeadm_py.pki.requests import kubeconfig_requests
 from kubeadm_py.pki.table import table

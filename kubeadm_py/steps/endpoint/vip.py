@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import Action, RunScript
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.render import endpoint as rendered
 from kubeadm_py.steps.base import StepContext
 

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Sequence
 
 from kubeadm_py.model import paths, ports
-from kubeadm_py.model.cluster import Node, ResolvedCluster, join_host_port
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.networking import join_host_port
+from kubeadm_py.model.node import Node
 from kubeadm_py.render import probes
 
 _ANNOTATION = r"{.metadata.annotations.kubeadm\.kubernetes\.io/etcd\.advertise-client-urls}"

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, Action, EtcdMember, FileSpec, MakeDirectories, Wait
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.render import probes
 from kubeadm_py.render.static_pods import ETCD, manifests
 from kubeadm_py.steps import waits

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Late, RunScript, Unit, WriteFiles
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import expiry
 from kubeadm_py.pki.requests import CertificateRequest, kubeconfig_requests
 from kubeadm_py.render import kubelet

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubeadm_py.model.actions import Action, RunScript
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.pki import serving_request
 from kubeadm_py.pki.node_request import GROUP, user_of
 from kubeadm_py.steps import waits

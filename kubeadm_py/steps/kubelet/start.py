@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Late, Unit, WriteFiles
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki.node_request import GROUP, user_of
 from kubeadm_py.render import kubelet
 from kubeadm_py.steps.base import Step, StepContext, differing, write

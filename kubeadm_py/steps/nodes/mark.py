@@ -11,9 +11,9 @@ from typing import Any
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, RunScript, Wait
-from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION, Node, Role, Taint
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.node import CONTROL_PLANE_LABELS, CRI_SOCKET_ANNOTATION, Node, Role, Taint
 from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
 

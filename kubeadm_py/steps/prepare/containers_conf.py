@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from kubeadm_py.model import host_settings
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Registry, ResolvedCluster
-from kubeadm_py.model.registries import Endpoint, endpoints
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.registries import Endpoint, Registry, endpoints
 from kubeadm_py.steps.prepare.text import render
 
 

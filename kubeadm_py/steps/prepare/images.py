@@ -11,7 +11,8 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.artifacts.plan import image_needs, images_for, uses_containerd
 from kubeadm_py.model import images
 from kubeadm_py.model.actions import Action, ImportImages, RunScript
-from kubeadm_py.model.cluster import ArtifactSource, Node
+from kubeadm_py.model.cluster import ArtifactSource
+from kubeadm_py.model.node import Node
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import source
 

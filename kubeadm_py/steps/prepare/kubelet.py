@@ -5,8 +5,8 @@ from __future__ import annotations
 from kubeadm_py.artifacts.plan import BinaryState, Decision
 from kubeadm_py.model import binaries, host_settings, paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, Unit, WriteFiles
-from kubeadm_py.model.cluster import Role
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Role
 from kubeadm_py.steps.base import StepContext, differing
 from kubeadm_py.steps.prepare import proxy, source
 from kubeadm_py.steps.prepare.text import render

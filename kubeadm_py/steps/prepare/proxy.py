@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Node, Proxy, ResolvedCluster, split_host_port
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.networking import split_host_port
+from kubeadm_py.model.node import Node, Proxy
 from kubeadm_py.steps.prepare.text import render
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteFiles
-from kubeadm_py.model.cluster import ResetSettings
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import CLEANUP_NODE, EVERYTHING, REMOVE_ETCD_MEMBER, Selection
+from kubeadm_py.model.reset import ResetSettings
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps.endpoint.access import plan_hosts_line
 from kubeadm_py.steps.prepare import packages

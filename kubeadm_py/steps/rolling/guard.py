@@ -22,7 +22,7 @@ from kubeadm_py.model.actions import (
     Wait,
     WriteFiles,
 )
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.pki.requests import kubeconfig_requests, leaf_requests
 from kubeadm_py.pki.table import table

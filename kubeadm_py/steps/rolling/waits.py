@@ -9,7 +9,7 @@ from datetime import timedelta
 from kubeadm_py.model import endpoint as endpoints
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Wait
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.render import endpoint, probes
 from kubeadm_py.steps import renew, waits
 from kubeadm_py.steps.base import StepContext

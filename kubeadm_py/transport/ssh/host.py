@@ -12,8 +12,9 @@ from typing import Any
 import paramiko
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import SSH, join_host_port
+from kubeadm_py.model.networking import join_host_port
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.transport import files
 from kubeadm_py.transport.base import ByteStream, Held, Result
 from kubeadm_py.transport.become import Become

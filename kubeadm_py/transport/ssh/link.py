@@ -16,7 +16,7 @@ import paramiko
 from fabric import Connection
 
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
-from kubeadm_py.model.cluster import SSH
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.transport.known_hosts import Key, Verifier
 from kubeadm_py.transport.ssh.login import PublicKeyLogin
 from kubeadm_py.transport.ssh.settings import Settings, connection_for

@@ -14,7 +14,7 @@ from paramiko import SSHConfig
 
 from kubeadm_py.errors import UsageError
 from kubeadm_py.local_path import expanded
-from kubeadm_py.model.cluster import SSH, HostKeys
+from kubeadm_py.model.ssh import SSH, HostKeys
 from kubeadm_py.transport.known_hosts import Key, Verifier
 
 USER_CONFIG = "~/.ssh/config"

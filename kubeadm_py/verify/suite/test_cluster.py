@@ -11,7 +11,8 @@ import pytest
 from kubeadm_py.addons import load as addons
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import endpoint, paths
-from kubeadm_py.model.cluster import CONTROL_PLANE_LABELS, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import CONTROL_PLANE_LABELS, Role
 from kubeadm_py.verify.checks import Level, Problem, check, expect_none, fail
 from kubeadm_py.verify.components import Wanted, waiting_script, wanted, workload_problem
 from kubeadm_py.verify.kubectl import Kubectl

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.verify import certificates, expected
 from kubeadm_py.verify.checks import Level, Problem, check, expect_none, fail
 from kubeadm_py.verify.survey import Survey

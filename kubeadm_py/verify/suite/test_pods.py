@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.verify import objects, workload_objects
 from kubeadm_py.verify.checks import Level, check, fail
 from kubeadm_py.verify.components import has_free_node

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kubeadm_py.model.cluster import AddonRequest, Networking, ResolvedCluster
+from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
+from kubeadm_py.model.networking import Networking
 from kubeadm_py.model.versions import Version
 
 MakeCluster = Callable[..., ResolvedCluster]

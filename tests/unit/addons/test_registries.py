@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons import shape
-from kubeadm_py.model.cluster import AddonRequest, Networking, Node, Registry, ResolvedCluster, Role
+from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.versions import Version
 
 CLUSTER = ResolvedCluster(

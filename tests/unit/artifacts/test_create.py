@@ -19,8 +19,7 @@ from kubeadm_py.artifacts.registry import Api
 from kubeadm_py.artifacts.supply import FromBundle, Wanted
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import binaries
-from kubeadm_py.model.cluster import Registry
-from kubeadm_py.model.registries import endpoints
+from kubeadm_py.model.registries import Registry, endpoints
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 

@@ -20,8 +20,9 @@ from kubeadm_py.artifacts.fetch import HostNeed, official_view
 from kubeadm_py.artifacts.lockfile import LockFile
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import binaries
-from kubeadm_py.model.cluster import ArtifactSource, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 
 BY_NAME = {binary.name: binary for binary in binaries.BINARIES}

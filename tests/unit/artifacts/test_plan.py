@@ -11,9 +11,10 @@ from kubeadm_py.artifacts.check import artifact_findings
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, full_reference
 from kubeadm_py.model import binaries
 from kubeadm_py.model.actions import LocalFile
-from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, ResolvedCluster
 from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact
 from kubeadm_py.model.findings import Severity
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 
 CP = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",))

@@ -13,7 +13,7 @@ from kubeadm_py.artifacts.layout import LayoutWriter
 from kubeadm_py.artifacts.lockfile import LockFile, pin_name
 from kubeadm_py.artifacts.pull import Puller
 from kubeadm_py.artifacts.registry import RegistryError
-from kubeadm_py.model.cluster import Registry
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.secret import Secret
 
 from .registry_server import serve

@@ -21,9 +21,10 @@ from kubeadm_py.cli.verbs import certs as verb
 from kubeadm_py.cli.verbs import subject
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, UnreachableError, UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.transport.fake import FakeHost

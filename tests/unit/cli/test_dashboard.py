@@ -14,7 +14,8 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.cli.verbs import dashboard as verb
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.kube import dashboard as kube
-from kubeadm_py.model.cluster import AddonRequest, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost

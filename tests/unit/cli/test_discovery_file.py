@@ -13,7 +13,8 @@ import pytest
 
 from kubeadm_py.cli.verbs import discovery_file
 from kubeadm_py.errors import KubeadmPyError, UnreachableError, UsageError
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.authority import Authorities

@@ -13,7 +13,9 @@ import pytest
 from kubeadm_py.cli.verbs import errand, etcd, etcd_defrag, reading
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.facts.collect import PROBE_MARKER
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, LocalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Etcd, ExternalEtcd, LocalEtcd
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost

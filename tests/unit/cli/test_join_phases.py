@@ -6,7 +6,7 @@ import pytest
 
 from kubeadm_py.cli.verbs import join
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.phases import JOIN
 
 

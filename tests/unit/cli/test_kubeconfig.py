@@ -17,7 +17,8 @@ import yaml
 from kubeadm_py.cli.verbs import kubeconfig as verb
 from kubeadm_py.errors import KubeadmPyError, LockedError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig

@@ -12,7 +12,8 @@ from kubeadm_py.cli.frame import Display
 from kubeadm_py.cli.verbs import common, kubeconfig, render, secrets_given, status
 from kubeadm_py.errors import UsageError
 from kubeadm_py.local_path import expanded
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan.run import Options
 

@@ -17,7 +17,8 @@ import yaml
 from kubeadm_py.cli.verbs import token as verb
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig

@@ -11,20 +11,14 @@ import pytest
 from kubeadm_py.addons import find
 from kubeadm_py.config.load import ConfigError, Loaded, load
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import (
-    NODE_TOKEN_GROUP,
-    Arg,
-    ArtifactSource,
-    BootstrapToken,
-    HostKeys,
-    LoadBalancer,
-    Proxy,
-    ResetSettings,
-    Role,
-    Taint,
-    Timeouts,
-)
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP, BootstrapToken
+from kubeadm_py.model.cluster import ArtifactSource, LoadBalancer
+from kubeadm_py.model.components import Arg
+from kubeadm_py.model.node import Proxy, Role, Taint
+from kubeadm_py.model.reset import ResetSettings
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.ssh import HostKeys
+from kubeadm_py.model.timeouts import Timeouts
 from kubeadm_py.model.versions import DEFAULT_VERSION
 
 ACCEPTED = Path(__file__).parent / "cases" / "accepted"

@@ -11,7 +11,7 @@ import pytest
 
 from kubeadm_py.config.flags import at_hosts, ignored_by_flag
 from kubeadm_py.config.load import ConfigError, from_init_flags, from_join_flags, load
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.versions import DEFAULT_VERSION
 

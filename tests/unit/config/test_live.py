@@ -6,7 +6,8 @@ import pytest
 
 from kubeadm_py.config.live import adopt
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render.cluster_configuration import cluster_configuration
 

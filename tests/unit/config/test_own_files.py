@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.config.load import ConfigError, load
-from kubeadm_py.model.cluster import OwnFile
+from kubeadm_py.model.node import OwnFile
 
 ACCEPTED = Path(__file__).parent / "cases" / "accepted"
 CONFIG = """\

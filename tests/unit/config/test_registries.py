@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.config.load import ConfigError, load
-from kubeadm_py.model.cluster import Registry
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.secret import Secret
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

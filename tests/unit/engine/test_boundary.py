@@ -55,7 +55,7 @@ from kubeadm_py.engine.events import EventBus
 from kubeadm_py.engine.execute import Executor
 from kubeadm_py.engine.session import Session
 from kubeadm_py.model.actions import RunScript
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage

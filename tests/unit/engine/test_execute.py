@@ -34,9 +34,9 @@ from kubeadm_py.errors import (
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, Late, LocalFile, MakeDirectories, RunScript, Wait, WriteFiles
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHeld, FakeHost

@@ -13,8 +13,8 @@ from kubeadm_py.engine.session import open_session
 from kubeadm_py.errors import LockedError
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 
 NODE = Node("here", Role.WORKER, ("10.0.0.1",))
 

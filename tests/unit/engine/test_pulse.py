@@ -17,7 +17,7 @@ from kubeadm_py.engine.interrupt import Interrupt
 from kubeadm_py.engine.session import open_session
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import WriteFiles
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 
 ANSWER = Path(__file__).parents[1] / "steps" / "prepare" / "cases" / "lab-prepared.probe"

@@ -16,7 +16,7 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, Unreachable
 from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.facts.profiles import load_saved
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost
 

@@ -17,8 +17,10 @@ import pytest
 from kubeadm_py.facts.collect import PROBE_MARKER, interesting_paths, probe_of, probe_script
 from kubeadm_py.facts.parse import parse
 from kubeadm_py.model import host_needs, host_settings, paths
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Etcd, ExternalEtcd
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 
 SHELLS = [["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"]]

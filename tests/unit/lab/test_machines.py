@@ -11,7 +11,7 @@ import pytest
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.config.load import load
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 
 FOLDER = Path(__file__).parents[3] / "vagrant" / "machines"
 

@@ -12,21 +12,11 @@ from hypothesis import strategies as st
 
 from kubeadm_py.model import binaries, host_settings, images, paths, ports, versions
 from kubeadm_py.model.actions import FileSpec, Late
-from kubeadm_py.model.cluster import (
-    CONTROL_PLANE_TAINT,
-    BootstrapToken,
-    Dns,
-    Etcd,
-    ExternalEtcd,
-    LocalEtcd,
-    Networking,
-    Node,
-    ResolvedCluster,
-    Role,
-    Taint,
-    join_host_port,
-    split_host_port,
-)
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Dns, Etcd, ExternalEtcd, LocalEtcd
+from kubeadm_py.model.networking import Networking, join_host_port, split_host_port
+from kubeadm_py.model.node import CONTROL_PLANE_TAINT, Node, Role, Taint
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.model.versions import Version

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.requests import CertificateRequest, leaf_requests

@@ -11,7 +11,8 @@ from cryptography import x509
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.actions import Late
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import files, inspect, keys, presence
 from kubeadm_py.pki.authority import Authorities

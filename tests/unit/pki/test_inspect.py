@@ -8,7 +8,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.pki import inspect, keys, pem
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.requests import CertificateRequest, leaf_requests

@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.pki import issue, keys, names, pem
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.requests import CertificateRequest, kubeconfig_requests, leaf_requests, requests

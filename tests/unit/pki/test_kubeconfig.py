@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.authority import Authorities

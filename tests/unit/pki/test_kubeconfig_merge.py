@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.kubeconfig_merge import merge

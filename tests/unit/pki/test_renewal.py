@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Role
+from kubeadm_py.model.components import Etcd, ExternalEtcd
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import csr, expiry, external, inspect, issue, keys, names, renewal
 from kubeadm_py.pki.requests import authority_requests, kubeconfig_requests, leaf_requests, requests

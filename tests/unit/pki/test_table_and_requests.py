@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, LocalEtcd, Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Etcd, ExternalEtcd, LocalEtcd
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import sans, table
 from kubeadm_py.pki.issue import USAGES

@@ -38,20 +38,13 @@ from kubeadm_py.facts.collect import PROBE_MARKER
 from kubeadm_py.kube.asking import Said
 from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, ImportImages, LocalFile
-from kubeadm_py.model.cluster import (
-    SSH,
-    AddonRequest,
-    ArtifactSource,
-    Etcd,
-    ExternalEtcd,
-    LocalEtcd,
-    Networking,
-    Node,
-    ResolvedCluster,
-    Role,
-)
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, ResolvedCluster
+from kubeadm_py.model.components import Etcd, ExternalEtcd, LocalEtcd
 from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact, Interface, UnitFact
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.plan import init

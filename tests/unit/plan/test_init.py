@@ -15,7 +15,10 @@ from kubeadm_py.errors import ExitCode, KubeadmPyError, LockedError, Unreachable
 from kubeadm_py.facts import collect
 from kubeadm_py.model import binaries, host_settings, paths
 from kubeadm_py.model.actions import LIVE_REPLICAS, WriteFiles
-from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken, Node, Registry, Role
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect
 from kubeadm_py.plan import init as plan_init

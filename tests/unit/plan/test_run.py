@@ -21,8 +21,8 @@ from kubeadm_py.errors import (
     WaitTimeoutError,
 )
 from kubeadm_py.model.actions import Wait
-from kubeadm_py.model.cluster import SSH
 from kubeadm_py.model.findings import Finding, Severity
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.model.stages import HostPlan, PlannedStep, Stage
 from kubeadm_py.plan import run as runs
 from kubeadm_py.plan.run import STOPPING, RunFailedError, running

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from kubeadm_py.model.actions import Late
-from kubeadm_py.model.cluster import ArtifactSource, BootstrapToken
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan import init as plan_init
 from kubeadm_py.plan.certificates.shared_keys import SharedKeys

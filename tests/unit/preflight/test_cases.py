@@ -18,24 +18,15 @@ from kubeadm_py.addons import load as addons
 from kubeadm_py.addons import requirements
 from kubeadm_py.facts.profiles import load_saved, plain_debian_12
 from kubeadm_py.model import facts as fact_types
-from kubeadm_py.model.cluster import (
-    SSH,
-    AddonRequest,
-    ArtifactSource,
-    Discovery,
-    Dns,
-    Etcd,
-    ExternalEtcd,
-    LoadBalancer,
-    Networking,
-    Node,
-    OwnFile,
-    Registry,
-    ResolvedCluster,
-    Role,
-)
+from kubeadm_py.model.bootstrap import Discovery
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, LoadBalancer, ResolvedCluster
+from kubeadm_py.model.components import Dns, Etcd, ExternalEtcd
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.host_needs import Command, HostRequirements, InterfaceChoice
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, OwnFile, Role
+from kubeadm_py.model.registries import Registry
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.model.versions import Version
 from kubeadm_py.preflight import run as preflight
 from kubeadm_py.preflight.context import CheckContext, Reach

@@ -7,8 +7,12 @@ import pytest
 
 from kubeadm_py.errors import ExitCode, UnreachableError
 from kubeadm_py.facts.profiles import plain_debian_12
-from kubeadm_py.model.cluster import SSH, Etcd, ExternalEtcd, Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Etcd, ExternalEtcd
 from kubeadm_py.model.findings import Finding, Gate, Severity
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.model.versions import Version
 from kubeadm_py.model.words import plural
 from kubeadm_py.preflight import run as preflight

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from kubeadm_py.model.cluster import Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 
 

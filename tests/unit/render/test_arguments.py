@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeadm_py.model.cluster import Arg
+from kubeadm_py.model.components import Arg
 from kubeadm_py.render import component_flags
 from kubeadm_py.render.arguments import extra_value, flags, merge_variables, proxy_variables
 

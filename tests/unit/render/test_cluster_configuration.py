@@ -5,17 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from kubeadm_py.model.cluster import (
-    Arg,
-    Component,
-    Dns,
-    Etcd,
-    ExternalEtcd,
-    ExtraVolume,
-    LocalEtcd,
-    Networking,
-    ResolvedCluster,
-)
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg, Component, Dns, Etcd, ExternalEtcd, ExtraVolume, LocalEtcd
+from kubeadm_py.model.networking import Networking
 from kubeadm_py.render.cluster_configuration import cluster_configuration, go_duration
 
 

@@ -16,8 +16,9 @@ import yaml
 
 from kubeadm_py.model import endpoint as model
 from kubeadm_py.model import images, paths
-from kubeadm_py.model.cluster import LoadBalancer, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
 from kubeadm_py.model.facts import FileFact, HostFacts, Interface
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render import endpoint
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, ExtraVolume, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Etcd, ExternalEtcd, ExtraVolume
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render import host_paths

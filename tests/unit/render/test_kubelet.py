@@ -9,8 +9,10 @@ import yaml
 
 from kubeadm_py.errors import ExitCode, UsageError
 from kubeadm_py.model.actions import FileSpec
-from kubeadm_py.model.cluster import Arg, Node, ResolvedCluster, Role, Taint
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role, Taint
 from kubeadm_py.render import kubelet
 
 

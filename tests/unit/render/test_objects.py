@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Dns, Networking, Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Dns
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render import objects
 

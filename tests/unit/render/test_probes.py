@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from kubeadm_py.model.cluster import Arg, Component, LocalEtcd, Node, ResolvedCluster
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg, Component, LocalEtcd
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node
 from kubeadm_py.render import probes, static_pods
 
 

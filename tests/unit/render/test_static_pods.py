@@ -7,19 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from kubeadm_py.model.cluster import (
-    Arg,
-    Component,
-    Etcd,
-    ExternalEtcd,
-    LocalEtcd,
-    Networking,
-    Node,
-    ResolvedCluster,
-    Role,
-    Timeouts,
-)
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg, Component, Etcd, ExternalEtcd, LocalEtcd
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.timeouts import Timeouts
 from kubeadm_py.model.versions import Version
 from kubeadm_py.render import static_pods
 

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.render.yaml_text import dump, inline
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from kubeadm_py.model.actions import Action, FileSpec, Late, MakeDirectories, Unit, WriteFiles
-from kubeadm_py.model.cluster import Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, HostFacts, UnitFact
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki import files
 from kubeadm_py.pki.authority import Authorities

@@ -22,24 +22,15 @@ from kubeadm_py.model.actions import (
     Wait,
     WriteFiles,
 )
-from kubeadm_py.model.cluster import (
-    AddonRequest,
-    Arg,
-    BootstrapToken,
-    Component,
-    Dns,
-    Etcd,
-    ExternalEtcd,
-    LocalEtcd,
-    Node,
-    Role,
-    Taint,
-    Timeouts,
-)
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import AddonRequest
+from kubeadm_py.model.components import Arg, Component, Dns, Etcd, ExternalEtcd, LocalEtcd
 from kubeadm_py.model.facts import Listener, UnitFact
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Node, Role, Taint
 from kubeadm_py.model.patches import Patch, PatchType
 from kubeadm_py.model.secret import Secret
+from kubeadm_py.model.timeouts import Timeouts
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps import applied, cluster_objects
 from kubeadm_py.steps.addons import ready as addons_ready

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.model.actions import RunScript, Wait
-from kubeadm_py.model.cluster import Arg, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.kubelet import finalize as kubelet_finalize

@@ -9,8 +9,8 @@ import pytest
 
 from kubeadm_py.model import live
 from kubeadm_py.model.actions import ApplyObjects, Late, RunScript
-from kubeadm_py.model.cluster import CONTROL_PLANE_TAINT, Taint
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.node import CONTROL_PLANE_TAINT, Taint
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import applied, cluster_objects
 from kubeadm_py.steps.certificates import certs

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kubeadm_py.model.actions import Action, FileSpec, Remove, RunScript, WriteFiles
-from kubeadm_py.model.cluster import OwnFile
+from kubeadm_py.model.node import OwnFile
 from kubeadm_py.plan.show.files import content_text
 from kubeadm_py.steps import own_files
 from kubeadm_py.steps.base import StepContext

@@ -9,8 +9,9 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late, RestartStaticPod, Wait, WriteFiles
-from kubeadm_py.model.cluster import LoadBalancer, Node, Role
+from kubeadm_py.model.cluster import LoadBalancer
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki.table import table
 from kubeadm_py.steps import renew
 from kubeadm_py.steps.certificates import certs, kubeconfigs

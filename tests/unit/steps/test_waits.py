@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.render.probes import Probe
 from kubeadm_py.steps import waits

@@ -9,7 +9,7 @@ import yaml
 
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import times
-from kubeadm_py.model.cluster import NODE_TOKEN_GROUP, BootstrapToken
+from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP, BootstrapToken
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.token import bootstrap, listing
 from kubeadm_py.token.bootstrap import Token

@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from kubeadm_py.model.cluster import SSH
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.transport.known_hosts import Key
 from kubeadm_py.transport.ssh import settings
 from kubeadm_py.transport.ssh.host import SSHHost

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from kubeadm_py.errors import UnreachableError
-from kubeadm_py.model.cluster import SSH, Node, Role
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.transport import connect
 from kubeadm_py.transport.fake import FakeHost
 

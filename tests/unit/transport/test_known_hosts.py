@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from kubeadm_py.errors import ExitCode, HostKeyError
-from kubeadm_py.model.cluster import HostKeys
+from kubeadm_py.model.ssh import HostKeys
 from kubeadm_py.transport.known_hosts import Key, Verifier, host_label, lookup
 
 

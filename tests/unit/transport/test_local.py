@@ -5,7 +5,8 @@ import time
 import pytest
 
 from kubeadm_py.errors import PreflightError, WaitTimeoutError
-from kubeadm_py.model.cluster import SSH, Node, Role
+from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.transport import local
 from kubeadm_py.transport.connect import host_for
 from kubeadm_py.transport.local import LocalHost

@@ -10,7 +10,7 @@ import pytest
 from paramiko.client import AutoAddPolicy
 
 from kubeadm_py.errors import ExitCode, HostKeyError, KubeadmPyError, UnreachableError, UsageError
-from kubeadm_py.model.cluster import SSH, HostKeys
+from kubeadm_py.model.ssh import SSH, HostKeys
 from kubeadm_py.transport.fanout import fan_out
 from kubeadm_py.transport.ssh import link
 from kubeadm_py.transport.ssh.host import SSHHost

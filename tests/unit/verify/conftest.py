@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from kubeadm_py.model.cluster import AddonRequest, Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import AddonRequest, ResolvedCluster
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.transport.base import Result

@@ -5,18 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model.cluster import (
-    AddonRequest,
-    Arg,
-    Component,
-    Etcd,
-    ExternalEtcd,
-    LoadBalancer,
-    LocalEtcd,
-    Networking,
-    Node,
-    Role,
-)
+from kubeadm_py.model.cluster import AddonRequest, LoadBalancer
+from kubeadm_py.model.components import Arg, Component, Etcd, ExternalEtcd, LocalEtcd
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.verify import expected
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "kubeadm"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.verify import network, survey
 

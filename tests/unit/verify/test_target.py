@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from kubeadm_py.errors import UsageError
-from kubeadm_py.model.cluster import Role, Taint
+from kubeadm_py.model.node import Role, Taint
 from kubeadm_py.transport.fake import FakeHost
 from kubeadm_py.verify.backend import testinfra_host as wrap
 from kubeadm_py.verify.target import discover, live_cluster

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubeadm_py.model.cluster import Node, Role
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost
 from kubeadm_py.verify import expected, workload_objects

@@ -11,9 +11,11 @@ import yaml
 from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model import adoption, live, paths
 from kubeadm_py.model.actions import ApplyObjects, FileSpec, WriteFiles
-from kubeadm_py.model.cluster import Dns, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Dns
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.patches import Patch, PatchType
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.model.versions import Version

@@ -13,9 +13,11 @@ import pytest
 
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model.cluster import Arg, Component, Etcd, ExternalEtcd, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.components import Arg, Component, Etcd, ExternalEtcd
 from kubeadm_py.model.facts import FileFact, HostFacts
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.requests import leaf_requests

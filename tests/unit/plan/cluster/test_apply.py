@@ -12,7 +12,8 @@ from cryptography import x509
 from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, BootstrapToken
+from kubeadm_py.model.bootstrap import BootstrapToken
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource
 from kubeadm_py.model.facts import Interface, Listener
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan.run import RunFailedError

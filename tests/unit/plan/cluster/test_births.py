@@ -9,8 +9,9 @@ import pytest
 
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.facts.profiles import plain_debian_12
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan.cluster import births
 from kubeadm_py.steps.etcd import birth as etcd_birth

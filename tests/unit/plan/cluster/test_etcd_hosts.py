@@ -10,7 +10,8 @@ from cryptography import x509
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import AddonRequest, Role
+from kubeadm_py.model.cluster import AddonRequest
+from kubeadm_py.model.node import Role
 from kubeadm_py.plan.joining import join
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused

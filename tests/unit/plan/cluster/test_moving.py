@@ -14,8 +14,9 @@ from cryptography import x509
 from kubeadm_py.engine.events import ActionDone
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import WriteFiles
-from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster, Role
+from kubeadm_py.model.cluster import LoadBalancer, ResolvedCluster
 from kubeadm_py.model.facts import Interface, Listener
+from kubeadm_py.model.node import Role
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.plan.run import RunFailedError
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from kubeadm_py.model.actions import Action, Guard, Settle, Wait
-from kubeadm_py.model.cluster import AddonRequest, Arg, Component, LoadBalancer, Role, Taint
+from kubeadm_py.model.cluster import AddonRequest, LoadBalancer
+from kubeadm_py.model.components import Arg, Component
 from kubeadm_py.model.facts import Listener
+from kubeadm_py.model.node import Role, Taint
 from kubeadm_py.model.stages import Plan
 
 

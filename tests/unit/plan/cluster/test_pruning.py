@@ -10,7 +10,7 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.kube.asking import Said
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import SSH
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.plan.cluster import apply
 from kubeadm_py.plan.leaving.remove import without
 from kubeadm_py.plan.run import RunFailedError

@@ -10,7 +10,8 @@ from kubeadm_py.addons.inventory import Ref
 from kubeadm_py.engine.events import HostDone, HostStarted
 from kubeadm_py.model import live, paths
 from kubeadm_py.model.actions import ApplyObjects, Guard, RestartStaticPod, Settle, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import AddonRequest, Arg, Component
+from kubeadm_py.model.cluster import AddonRequest
+from kubeadm_py.model.components import Arg, Component
 from kubeadm_py.model.facts import FileFact, Listener
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.preflight.run import PreflightRefused

@@ -12,7 +12,7 @@ from cryptography import x509
 from kubeadm_py.engine.events import ActionDone, Notice
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import Discovery
+from kubeadm_py.model.bootstrap import Discovery
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import inspect, kubeconfig, pem, shared
 from kubeadm_py.pki.authority import Authorities

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Discovery
+from kubeadm_py.model.bootstrap import Discovery
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem
 from kubeadm_py.plan.joining.discover import is_ready

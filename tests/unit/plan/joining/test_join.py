@@ -12,8 +12,11 @@ from kubeadm_py.engine.events import ActionDone, HostDone, Notice
 from kubeadm_py.engine.interrupt import InterruptedRunError
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.model import paths
-from kubeadm_py.model.cluster import AddonRequest, ArtifactSource, Discovery, Networking, Taint
+from kubeadm_py.model.bootstrap import Discovery
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Taint
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import kubeconfig, pem
 from kubeadm_py.plan.joining import join as plan_join

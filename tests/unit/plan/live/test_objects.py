@@ -9,8 +9,8 @@ import pytest
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import UnreachableError
 from kubeadm_py.facts.profiles import plain_debian_12
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.inventory import Inventory
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.plan.live import objects as live_objects
 from kubeadm_py.transport.base import Result
 from kubeadm_py.transport.fake import FakeHost

@@ -212,8 +212,8 @@ class TestSecrets:
 def make_session():
     """Return a function that makes a session of a host which gives these answers."""
     from kubeadm_py.engine.session import Session
-    from kubeadm_py.model.cluster import Node, Role
     from kubeadm_py.model.inventory import Inventory
+    from kubeadm_py.model.node import Node, Role
     from kubeadm_py.transport.base import Result
     from kubeadm_py.transport.fake import FakeHost
 

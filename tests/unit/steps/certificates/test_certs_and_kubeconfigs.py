@@ -10,7 +10,7 @@ import pytest
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import WriteFiles
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd
+from kubeadm_py.model.components import Etcd, ExternalEtcd
 from kubeadm_py.pki.authority import Authorities
 from kubeadm_py.pki.files import producers
 from kubeadm_py.pki.requests import kubeconfig_requests, requests

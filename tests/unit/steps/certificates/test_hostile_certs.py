@@ -9,8 +9,9 @@ import pytest
 from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import WriteFiles
-from kubeadm_py.model.cluster import Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import FileFact, HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.pki.files import certificate_files, key_pair_files
 from kubeadm_py.pki.requests import CertificateRequest, authority_requests, key_pair_requests

@@ -11,8 +11,9 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Remove, RunScript, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import LoadBalancer, Node, Role
+from kubeadm_py.model.cluster import LoadBalancer
 from kubeadm_py.model.facts import HostFacts
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.endpoint import access as endpoint
 

@@ -11,8 +11,8 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RestartStaticPod, RunScript, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.facts import FileFact
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.pki import kubeconfig
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.certificates import certs, kubeconfigs

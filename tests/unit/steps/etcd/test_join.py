@@ -10,9 +10,10 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import INITIAL_CLUSTER, EtcdMember, MakeDirectories, Wait
-from kubeadm_py.model.cluster import Etcd, ExternalEtcd, Node, Role
+from kubeadm_py.model.components import Etcd, ExternalEtcd
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.steps.etcd import join as etcd_join
 

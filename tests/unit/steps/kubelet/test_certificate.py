@@ -9,7 +9,7 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Late, RestartStaticPod, RunScript, Unit, WriteFiles
-from kubeadm_py.model.cluster import Role
+from kubeadm_py.model.node import Role
 from kubeadm_py.steps import renew
 from kubeadm_py.steps.certificates import certs, kubeconfigs
 from kubeadm_py.steps.control_plane import static_pods

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kubeadm_py.model.actions import WriteFiles
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.steps.kubelet import start as kubelet_start
 

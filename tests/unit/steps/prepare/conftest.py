@@ -24,9 +24,11 @@ from kubeadm_py.model.actions import (
     Unit,
     WriteFiles,
 )
-from kubeadm_py.model.cluster import ArtifactSource, Networking, Node, ResolvedCluster, Role
+from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, HostFacts, ImageFact, UnitFact
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.versions import Version
 from kubeadm_py.steps.base import StepContext
 

@@ -8,8 +8,8 @@ import pytest
 
 from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.actions import MakeDirectories, Unit, WriteFiles
-from kubeadm_py.model.cluster import Proxy
 from kubeadm_py.model.facts import FileFact, UnitFact
+from kubeadm_py.model.node import Proxy
 from kubeadm_py.steps.prepare.kubelet import plan_directories, plan_kubelet
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.actions import Remove, Unit, WriteFiles
-from kubeadm_py.model.cluster import ArtifactSource, Registry
+from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, UnitFact
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.steps.prepare.runtime import plan_runtime
 

@@ -9,8 +9,9 @@ import pytest
 
 from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.actions import FileSpec, Remove, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import Proxy, Registry
 from kubeadm_py.model.facts import FileFact, UnitFact
+from kubeadm_py.model.node import Proxy
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.steps.prepare.runtime import plan_crictl, plan_runtime
 
 RUNTIME_V3 = "io.containerd.cri.v1.runtime"

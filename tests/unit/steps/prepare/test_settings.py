@@ -8,7 +8,7 @@ import pytest
 
 from kubeadm_py.model import kernel, paths
 from kubeadm_py.model.actions import RunScript, WriteFiles
-from kubeadm_py.model.cluster import Networking
+from kubeadm_py.model.networking import Networking
 from kubeadm_py.preflight.checks.kernel import kube_proxy_mode
 from kubeadm_py.preflight.context import CheckContext
 from kubeadm_py.steps.prepare.settings import (

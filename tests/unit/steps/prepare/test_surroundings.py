@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kubeadm_py.errors import KubeadmPyError, UsageError
-from kubeadm_py.model.cluster import Discovery, Networking, Proxy, Registry
+from kubeadm_py.model.bootstrap import Discovery
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Proxy
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.steps.prepare import proxy, text
 from kubeadm_py.steps.prepare.registries import registry_files

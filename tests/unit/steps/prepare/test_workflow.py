@@ -8,17 +8,13 @@ import pytest
 
 from kubeadm_py.model import host_settings, paths
 from kubeadm_py.model.actions import ImportImages, Late, RunScript, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import (
-    AddonRequest,
-    ArtifactSource,
-    Etcd,
-    ExternalEtcd,
-    Networking,
-    Proxy,
-    Registry,
-)
+from kubeadm_py.model.cluster import AddonRequest, ArtifactSource
+from kubeadm_py.model.components import Etcd, ExternalEtcd
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.facts import FileFact, ImageFact, UnitFact
+from kubeadm_py.model.networking import Networking
+from kubeadm_py.model.node import Proxy
+from kubeadm_py.model.registries import Registry
 from kubeadm_py.steps.prepare.workflow import STEPS
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from kubeadm_py.addons import networks
 from kubeadm_py.model.actions import Action
-from kubeadm_py.model.cluster import ResetSettings
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.network_traces import NetworkTraces
 from kubeadm_py.model.phases import EVERYTHING, Selection
+from kubeadm_py.model.reset import ResetSettings
 from kubeadm_py.steps.reset import host as reset
 from kubeadm_py.steps.reset import network as reset_network
 

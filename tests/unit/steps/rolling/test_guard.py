@@ -22,9 +22,10 @@ from kubeadm_py.model.actions import (
     Wait,
     WriteFiles,
 )
-from kubeadm_py.model.cluster import LoadBalancer, Node, Role
+from kubeadm_py.model.cluster import LoadBalancer
 from kubeadm_py.model.etcd import Birth
 from kubeadm_py.model.facts import Listener, UnitFact
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.phases import Selection
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps.endpoint import vip

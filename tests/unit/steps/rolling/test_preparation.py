@@ -9,8 +9,8 @@ import pytest
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import FileSpec, Guard, RunScript, Settle, Unit, Wait, WriteFiles
-from kubeadm_py.model.cluster import Node, Role
 from kubeadm_py.model.facts import UnitFact
+from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.stages import PlannedStep
 from kubeadm_py.steps.rolling import preparation as rolling_preparation
 from tests.unit.steps.conftest import seen
