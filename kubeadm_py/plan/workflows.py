@@ -90,7 +90,7 @@ CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE, _C
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
 
 PROXY_RULES = StageDefinition(
-    "proxy-rules", "Services stay while kube-proxy is replaced", (proxy_rules.STEP,)
+    "proxy-rules", "Services go on while kube-proxy is replaced", (proxy_rules.STEP,)
 )
 """What comes before a stage that replaces the pods of kube-proxy."""
 PROXY_READS = StageDefinition("proxy-reads", "kube-proxy runs with its configuration", (proxy_reads.STEP,))

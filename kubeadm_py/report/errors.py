@@ -144,15 +144,19 @@ def _detail(line: str, width: int | None, indent: str) -> Iterator[str]:
 def _refusals(details: Sequence[str], width: int | None, glyphs: Glyphs, indent: str) -> Iterator[str]:
     """Yield refused checks, host by host, hosts with the same ones together.
 
-    In columns where there is room, else one below the other.
+    In columns where there is room, else one below the other. What one host after the other is told to do
+    about the same check is told after the last of them.
     """
     sections = _sections(details)
     hosts = max(width_of(names) for names, _ in sections)
     checks = max(width_of(refused.check) for _, among in sections for refused in among)
     columns = (width is None or width >= _WIDE) and hosts <= _NAMES_MOST
     aside = f"{indent}  {' ' * (hosts + checks + 4)}" if columns else f"{indent}      "
-    for names, among in sections:
-        yield ""
+    one_below_the_other = False
+    for (names, among), after in zip(sections, [*sections[1:], None], strict=True):
+        if not one_below_the_other:
+            yield ""
+        one_below_the_other = after is not None and _same_to_do(among, after[1])
         for refused in among:
             if columns:
                 name = f"{indent}  {pad(names, hosts)}  {pad(refused.check, checks)}  "
@@ -162,7 +166,7 @@ def _refusals(details: Sequence[str], width: int | None, glyphs: Glyphs, indent:
                 fits = width is None or width_of(beside) <= width
                 yield from [beside] if fits else wrap(f"{names} {refused.check}", width, f"{indent}  ")
                 yield from wrap(refused.found, width, f"{indent}      ")
-            for line in refused.fix:
+            for line in () if one_below_the_other else refused.fix:
                 yield from advice(line, width, f"{aside}{glyphs.arrow} ")
 
 
@@ -171,6 +175,13 @@ class _Refused:
     check: str
     found: str
     fix: tuple[str, ...] = ()
+
+
+def _same_to_do(one: Sequence[_Refused], other: Sequence[_Refused]) -> bool:
+    """Say whether each is one check, and the same is to be done about it."""
+    return len(one) == 1 and [(each.check, each.fix) for each in one] == [
+        (each.check, each.fix) for each in other
+    ]
 
 
 def _sections(details: Sequence[str]) -> list[tuple[str, list[_Refused]]]:

@@ -233,6 +233,30 @@ RUNS: dict[str, list[Event]] = {
         ),
         RunDone("preflight refused", 3, 1.0, 0, time=START + 1),
     ],
+    "refused-alike": [
+        opening()[0],
+        Failed(
+            "preflight refused: 4 errors on 3 of 6 hosts; nothing was changed anywhere",
+            "",
+            (
+                *(
+                    line
+                    for name in ("cp1", "cp2", "w1")
+                    for line in (
+                        f"{name}  AddonInterfaces  no interface is what flannel.parameters.iface asks for "
+                        f"(nosuch0); the host has eth0 10.99.71.1{name[-1]}/24, lo",
+                        "    correct it, or leave it out: the interface with the node's IP is taken then",
+                    )
+                ),
+                f"{LONG}  Swap  is on",
+                "    swapoff -a",
+            ),
+            "mend that, or to go on anyway: --ignore-preflight-errors=AddonInterfaces,Swap",
+            3,
+            time=START + 1,
+        ),
+        RunDone("apply failed", 3, 1.0, 0, NAMES, time=START + 1),
+    ],
     "unreachable": [
         opening()[0],
         *(
