@@ -12,9 +12,14 @@ from typing import TypeGuard
 from kubeadm_py.artifacts import checked
 from kubeadm_py.engine.stage_script import OpenImages, Resolve, StageScript
 from kubeadm_py.model.actions import FileSpec, ImportImages, LocalFile
+from kubeadm_py.model.words import plural
 
 RESUMED_FROM = 1 << 20
 """Files of this many bytes and more, and the parts of images, are gone on with where a connection was cut."""
+
+_TOLD_FROM = 20_000_000
+"""Bytes of images from which it is told how many have come by now."""
+_TOLD_TIMES = 5
 
 
 def save(compiled: StageScript, content: bytes | LocalFile) -> str:
@@ -125,7 +130,17 @@ def import_images(compiled: StageScript, action: ImportImages, open_images: Open
     """Return what hands images to containerd, from where an earlier run was cut off, and pins them."""
     archive = open_images(action)
     files = archive.files
-    lines = [_fetch(compiled, file) for file in files]
+    lines = []
+    total = sum(file.size for file in files)
+    come, next_told = 0, 0
+    for file in files:
+        if total >= _TOLD_FROM and come >= next_told:
+            lines.append(_told(action, f"{_megabytes(come)} of {_megabytes(total)} MB have come"))
+            next_told = come + total // _TOLD_TIMES
+        lines.append(_fetch(compiled, file))
+        come += file.size
+    if total >= _TOLD_FROM:
+        lines.append(_told(action, f"all {_megabytes(total)} MB have come, containerd takes them in"))
     lines.append(save(compiled, archive.index))
     references = shlex.join([reference for reference, _ in action.images])
     return (
@@ -134,3 +149,12 @@ def import_images(compiled: StageScript, action: ImportImages, open_images: Open
         '  ctr -n k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null\n'
         "done\n"
     )
+
+
+def _told(action: ImportImages, how_far: str) -> str:
+    note = f"note {plural(len(action.images), 'image')}: {how_far}"
+    return f"kpy_mark {shlex.quote(note)}\n"
+
+
+def _megabytes(size: int) -> int:
+    return round(size / 1_000_000)

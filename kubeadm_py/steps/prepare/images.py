@@ -21,6 +21,11 @@ PULL_TRIES = 5
 _PULL_TIMEOUT = timedelta(minutes=30)
 _PULL = """failed=$kpy_tmp/failed
 : >"$failed"
+: >"$kpy_tmp/come"
+come() {
+  echo >>"$kpy_tmp/come"
+  kpy_mark "note $(($(wc -l <"$kpy_tmp/come"))) of @COUNT@ images are there"
+}
 # Digests by which the runtime knows an image, of the repository that it was pulled from.
 digests() {
   @CRI@ inspecti --output go-template --template '{{range .status.repoDigests}}{{println .}}{{end}}' "$1" |
@@ -35,7 +40,9 @@ judge() {
     @CRI@ rmi "$1" >/dev/null 2>&1 || true
     found=$(printf %s "$found" | tr '\n' ' ')
     printf '%s\n' "$1 is ${found:-of no known digest} in its registry; the lock file pins $2" >>"$failed"
+    return
   fi
+  come
 }
 pull() {
 @HELD@  tries=0
@@ -57,7 +64,7 @@ KPY_IMAGES
 wait
 cat "$failed" >&2
 [ ! -s "$failed" ]"""
-_HELD = '  @CRI@ inspecti "$1" >/dev/null 2>&1 && return\n'
+_HELD = '  @CRI@ inspecti "$1" >/dev/null 2>&1 && { come; return; }\n'
 _UNPINNED = "-"
 
 
@@ -115,6 +122,7 @@ def _pull(node: Node, references: Sequence[str], pins: Mapping[str, str]) -> lis
         "@HELD@": "" if node.image_pull_policy == "Always" else _HELD,
         "@CRI@": f"crictl --runtime-endpoint {endpoint} --image-endpoint {endpoint}",
         "@TRIES@": str(PULL_TRIES),
+        "@COUNT@": str(len(references)),
         # A parallel pull is a set of background jobs; each leaves its name in a file when it has failed.
         "@BACKGROUND@": "" if node.image_pull_serial else " &",
         "@IMAGES@": "\n".join(f"{each} {pins.get(each, _UNPINNED)}" for each in references),

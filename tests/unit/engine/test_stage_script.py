@@ -559,6 +559,27 @@ def test_images_are_sent_imported_and_pinned(sandbox, archive):
     assert not Path(paths.INCOMING_DIR).exists()
 
 
+def test_how_much_of_many_images_has_come_is_told_now_and_then(sandbox, tmp_path):
+    sandbox.command("ctr", "cat >/dev/null")
+    (tmp_path / "blobs/sha256").mkdir(parents=True)
+    blobs = []
+    for number in range(24):
+        content = bytes([number]) * 1_000_000
+        digest = hashlib.sha256(content).hexdigest()
+        (tmp_path / "blobs/sha256" / digest).write_bytes(content)
+        blobs.append(Blob(f"sha256:{digest}", len(content)))
+    archive = ImageArchive(tmp_path, b"{}", tuple(blobs))
+    assert sandbox.run(IMPORT, open_images=lambda _: archive).ok, sandbox.markers
+    assert [marker for marker in sandbox.markers if marker.startswith("note ")] == [
+        "note 2 images: 0 of 24 MB have come",
+        "note 2 images: 5 of 24 MB have come",
+        "note 2 images: 10 of 24 MB have come",
+        "note 2 images: 15 of 24 MB have come",
+        "note 2 images: 20 of 24 MB have come",
+        "note 2 images: all 24 MB have come, containerd takes them in",
+    ]
+
+
 def test_a_refused_archive_fails(sandbox, archive):
     sandbox.command("ctr", "echo 'ctr: no space left on device' >&2; exit 1")
     sandbox.run(IMPORT, open_images=lambda _: archive)
