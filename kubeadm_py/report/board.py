@@ -29,6 +29,17 @@ class _Host:
     began: float | None = None
     ended: HostDone | None = None
 
+    @property
+    def failed(self) -> bool:
+        return self.ended is not None and bool(self.ended.error)
+
+    @property
+    def rank(self) -> int:
+        """Say how much it is worth seeing where not all can be seen; the least comes first."""
+        if self.ended is not None:
+            return 0 if self.failed else 3
+        return 2 if self.began is None else 1
+
 
 @dataclass(slots=True)
 class _Stage:
@@ -136,18 +147,15 @@ class Board:
         names = min(max((width_of(name) for name in stage.hosts), default=0), _NAME_MOST, width // 4)
         rows = list(stage.hosts.items())
         if len(rows) > most:
-            # Those at work are worth seeing; a failure even more.
-            rows.sort(
-                key=lambda row: (row[1].ended is not None and not row[1].ended.error, row[1].began is None)
-            )
+            rows.sort(key=lambda row: row[1].rank)
             rows = rows[: most - 1]
         lines = [self._host_line(name, host, names, width, now) for name, host in rows]
         if len(rows) < len(stage.hosts):
-            ended = sum(host.ended is not None for host in stage.hosts.values())
             rest = plural(len(stage.hosts) - len(rows), "more host")
-            lines.append(
-                cut(f"      and {rest}, {ended} of {len(stage.hosts)} done", width, self._glyphs.more)
-            )
+            failed = sum(host.failed for host in stage.hosts.values())
+            done = sum(host.ended is not None for host in stage.hosts.values()) - failed
+            so_far = f"{done} of {len(stage.hosts)} done" + (f", {failed} failed" if failed else "")
+            lines.append(cut(f"      and {rest}, {so_far}", width, self._glyphs.more))
         return lines
 
     def _host_line(self, name: str, host: _Host, names: int, width: int, now: float) -> str:

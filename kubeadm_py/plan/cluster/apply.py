@@ -363,7 +363,7 @@ class _Apply:
         for part, hosts in outcome.left_out.items():
             names = ", ".join(name for name in self.run.sessions if name in hosts)
             self.run.bus.emit(
-                Notice("warning", f"{names}: {part} was not begun, for what it waits for did not come")
+                Notice("warning", f"{names}: {part} was not begun: what it needs first did not succeed")
             )
 
     def _report(self, plan: Plan, founding: bool) -> ApplyReport:

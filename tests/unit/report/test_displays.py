@@ -187,8 +187,19 @@ class TestBoard:
         lines = board.lines(80, 20, now=101)
         assert len(lines) <= 20
         assert any("node-77" in line and "broken" in line for line in lines)
-        assert "      and 192 more hosts, 150 of 200 done" in lines
+        assert "      and 192 more hosts, 149 of 200 done, 1 failed" in lines
         assert all(cell_len(line) <= 80 for line in lines)
+
+    def test_a_failure_is_seen_before_those_that_are_at_work(self):
+        names = [f"node-{number}" for number in range(100)]
+        board = self.board(names)
+        for name in names:
+            board.take(HostStarted("control", name, time=100))
+        board.take(HostDone("control", "node-90", 1.0, 0, "broken"))
+        first, second, *_ = board.lines(80, 10, now=101)[1:]
+        assert "node-90" in first
+        assert "broken" in first
+        assert "node-0 " in second
 
     def test_hosts_that_were_not_announced_appear(self):
         board = Board(ASCII)
