@@ -65,5 +65,7 @@ def _start(ctx: StepContext, *, changed: bool) -> list[Action]:
     if fact is None or fact.load_state != "loaded" or (active and enabled and not changed):
         return []
     state = ("restarted" if changed else "") if active else "started"
-    reason = "what it reads at start changed" if changed else "it must run, and come back after a boot"
+    reason = (
+        "what it reads at start changed" if active and changed else "it must run, and come back after a boot"
+    )
     return [Unit(unit, state, None if enabled else True, daemon_reload=changed, reason=reason)]

@@ -70,17 +70,24 @@ def plan_kubelet(ctx: StepContext) -> list[Action]:
     changed = bool(fresh or written or removed)
     fact = ctx.facts.units.get(UNIT)
     active = fact is not None and fact.active_state == "active"
-    if changed or fact is None or fact.enabled != "enabled":
+    enabled = fact is not None and fact.enabled == "enabled"
+    if changed or not enabled:
         actions.append(
             Unit(
                 UNIT,
                 "restarted" if active and changed else "",
                 enabled=True,
                 daemon_reload=bool(written or removed),
-                reason="what it reads at start changed" if changed else "it must come back after a boot",
+                reason=_why(running=active, changed=changed, enabled=enabled),
             )
         )
     return actions
+
+
+def _why(*, running: bool, changed: bool, enabled: bool) -> str:
+    if running and changed:
+        return "what it reads at start changed"
+    return "its unit changed" if enabled else "it must come back after a boot"
 
 
 def _standalone() -> FileSpec:
