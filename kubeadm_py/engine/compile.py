@@ -34,6 +34,8 @@ from kubeadm_py.model.actions import (
 from kubeadm_py.model.stages import HostPlan
 
 STAGE_LOCK_WAIT_SECONDS = 300
+_VERBS = {"started": "start", "restarted": "restart", "stopped": "stop"}
+"""What brings a unit to a state."""
 ACTION_SECONDS = 300.0
 """What any other action may take, besides the time for what is sent."""
 SLOWEST_BYTES_PER_SECOND = 64 << 10
@@ -138,7 +140,7 @@ def _describe(action: Action) -> CompiledAction:
     match action:
         case Wait():
             kind = type(action).__name__
-            return CompiledAction(kind, action.title, "", action.logs, action.look, is_wait=True)
+            return CompiledAction(kind, action.title, "", action.logs, action.look, action.deadline)
         case RestartStaticPod():
             return _named(action, f"restart {action.component}", action.reason, (action.component,))
         case WriteFiles() | RunScript() | ApplyObjects() | EtcdMember():
@@ -147,8 +149,8 @@ def _describe(action: Action) -> CompiledAction:
             return _named(action, action.title)
         case Unit():
             if action.state or action.enabled is not None:
-                verb = action.state or ("enabled" if action.enabled else "disabled")
-                return _named(action, f"{action.name} {verb}", action.reason)
+                verb = _VERBS.get(action.state) or ("enable" if action.enabled else "disable")
+                return _named(action, f"{verb} {action.name}", action.reason)
             return _named(action, "reload units", action.reason)
         case Remove():
             count = len(action.paths)

@@ -13,6 +13,7 @@ from kubeadm_py.engine.session import lock_lost, stage_at_work
 from kubeadm_py.engine.stage_script import CompiledAction
 from kubeadm_py.errors import KubeadmPyError, WaitTimeoutError
 from kubeadm_py.model import paths
+from kubeadm_py.model.times import go_duration
 from kubeadm_py.transport.base import Result
 
 _MARK = "##kubeadm-py "
@@ -114,8 +115,9 @@ class MarkerReader:
     def _why(self, index: int, code: int) -> str:
         """Return in a few words why the action that failed did."""
         said = next((line for line in self._output if line.strip()), f"exit code {code}")
-        if self.actions[index].is_wait and code == _WAIT_OUT_OF_TIME:
-            return f"not within its time; {self._note or said}"
+        deadline = self.actions[index].deadline
+        if deadline is not None and code == _WAIT_OUT_OF_TIME:
+            return f"not within {go_duration(deadline)}; {self._note or said}"
         return said
 
     def _index(self, text: str) -> int:
@@ -165,15 +167,15 @@ class MarkerReader:
             raise self._rolled_back(action, self._why(index, code), output[1:])
         if code == _STOPPED:
             raise self._interrupted(index)
-        if code == _WAIT_HOPELESS and action.is_wait:
+        if code == _WAIT_HOPELESS and action.deadline is not None:
             why, *details = output or ("it cannot succeed any more",)
             raise KubeadmPyError(
                 f"{action.title}: {why}", host=self._host, details=details, fix=self._look(action)
             )
-        if code == _WAIT_OUT_OF_TIME and action.is_wait:
+        if code == _WAIT_OUT_OF_TIME and action.deadline is not None:
             why = f"; {self._note}" if self._note else ""
             raise WaitTimeoutError(
-                f"{action.title}: not within its time{why}",
+                f"{action.title}: not within {go_duration(action.deadline)}{why}",
                 host=self._host,
                 details=output,
                 fix=self._look(action),

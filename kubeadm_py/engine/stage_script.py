@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from kubeadm_py.artifacts.images import ImageArchive
@@ -27,7 +28,8 @@ class CompiledAction:
     logs: tuple[str, ...] = ()
     """Components whose logs show more where it fails."""
     look: str = ""
-    is_wait: bool = False
+    deadline: timedelta | None = None
+    """How long it waits, where it does."""
     provides: str = ""
     """What is there once this action, its step's last, is done."""
 

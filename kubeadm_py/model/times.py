@@ -25,3 +25,18 @@ def short_duration(duration: timedelta) -> str:
         if seconds < limit:
             return f"{max(seconds, 0) // size}{unit}"
     return f"{seconds // (86400 * 365)}y"
+
+
+def go_duration(duration: timedelta) -> str:
+    """Write a duration as Go prints it: `8760h0m0s`, `1m30s`, `0s`."""
+    seconds = duration.total_seconds()
+    if seconds < 0:
+        return "-" + go_duration(-duration)
+    minutes, rest = divmod(duration // timedelta(microseconds=1), 60_000_000)
+    hours, minutes = divmod(minutes, 60)
+    if 0 < seconds < 1:
+        return f"{rest / 1000:g}ms"
+    text = f"{rest / 1_000_000:.6f}".rstrip("0").rstrip(".") + "s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text

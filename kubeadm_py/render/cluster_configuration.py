@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.components import Arg, Component, Etcd, ExternalEtcd, ExtraVolume, LocalEtcd
+from kubeadm_py.model.times import go_duration
 from kubeadm_py.render.arguments import environment_variable
 
 API_VERSION = "kubeadm.k8s.io/v1beta4"
@@ -51,21 +51,6 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
 def _skips(cluster: ResolvedCluster, addon: str) -> bool:
     """Say whether init leaves an add-on out: as in kubeadm, the cluster then has it for disabled."""
     return addon in cluster.init_skip_phases or addon.partition("/")[0] in cluster.init_skip_phases
-
-
-def go_duration(duration: timedelta) -> str:
-    """Write a duration as Go prints it: `8760h0m0s`, `1m30s`, `0s`."""
-    seconds = duration.total_seconds()
-    if seconds < 0:
-        return "-" + go_duration(-duration)
-    minutes, rest = divmod(duration // timedelta(microseconds=1), 60_000_000)
-    hours, minutes = divmod(minutes, 60)
-    if 0 < seconds < 1:
-        return f"{rest / 1000:g}ms"
-    text = f"{rest / 1_000_000:.6f}".rstrip("0").rstrip(".") + "s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text
 
 
 def _present(**values: Any) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.bootstrap import NODE_TOKEN_GROUP
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.timeouts import Timeouts
+from kubeadm_py.model.times import go_duration
 from kubeadm_py.render import component_configs
-from kubeadm_py.render.cluster_configuration import API_VERSION, cluster_configuration, go_duration
+from kubeadm_py.render.cluster_configuration import API_VERSION, cluster_configuration
 
 NODE_NAME = "node"
 ADVERTISE_ADDRESS = "1.2.3.4"

@@ -253,6 +253,6 @@ def test_a_runtime_that_is_masked_is_told_and_one_that_is_stopped_is_started(mac
     hostview.assert_same(before, hostview.look(cp1))
     shell(cp1, "systemctl unmask --quiet containerd.service")
     said = typed(cp1, "init", "--config", CONFIG)
-    assert "containerd.service started" in said.text
+    assert "start containerd.service" in said.text
     nodes.exec(cp1, [*KUBECTL, "get", "--raw", "/readyz"])
     typed(cp1, "reset", "--force", "--keep-artifacts")

@@ -14,7 +14,7 @@ from kubeadm_py.config.durations import parse_duration
 from kubeadm_py.errors import UsageError
 from kubeadm_py.kube import dashboard as kube
 from kubeadm_py.kube.dashboard import Dashboard
-from kubeadm_py.render.cluster_configuration import go_duration
+from kubeadm_py.model.times import go_duration
 from kubeadm_py.transport.forward import LOOPBACK, Forward
 
 _SHORTEST = timedelta(minutes=10)

@@ -167,7 +167,7 @@ def test_an_empty_stage_is_silent(host):
             lines("begin 2", "note 2 of 3 up", "failed 2 9", "output etcd says: no", code=1),
             WaitTimeoutError,
             9,
-            "wait for etcd: not within its time; 2 of 3 up",
+            "wait for etcd: not within 5s; 2 of 3 up",
         ),
         (
             lines("begin 2", "failed 2 10", "output etcd ended 4 times", "output its log", code=1),

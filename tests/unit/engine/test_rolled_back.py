@@ -52,7 +52,7 @@ def test_component_why_and_that_the_host_is_as_before():
 
 def test_a_wait_that_ran_out_failed_the_run_too():
     error, _ = failed("note etcd is not ready", "failed 1 9", "output etcd", "rolling-back", "rolled-back")
-    assert "not within its time; etcd is not ready" in error.summary
+    assert "not within 9s; etcd is not ready" in error.summary
     assert error.exit_code is ExitCode.FAILED, "the host was put back: no waiting would help"
 
 
@@ -65,9 +65,9 @@ def test_what_is_waited_for_while_putting_back_is_told_as_that_and_not_as_why_it
         "note etcd has not started",
         "rolled-back",
     )
-    assert "not within its time; etcd is not ready" in error.summary
+    assert "not within 9s; etcd is not ready" in error.summary
     assert [event.message for event in work.of(HostProgress)][-2:] == [
-        "putting back what was there: not within its time; etcd is not ready",
+        "putting back what was there: not within 9s; etcd is not ready",
         "putting back: etcd has not started",
     ]
 

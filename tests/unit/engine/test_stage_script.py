@@ -443,9 +443,9 @@ def test_a_unit_that_does_not_start_says_why(sandbox):
 
 def test_titles_of_units():
     titles = {
-        Unit("u", "restarted"): "u restarted",
-        Unit("u", enabled=True): "u enabled",
-        Unit("u", enabled=False): "u disabled",
+        Unit("u", "restarted"): "restart u",
+        Unit("u", enabled=True): "enable u",
+        Unit("u", enabled=False): "disable u",
         Unit("u", daemon_reload=True): "reload units",
     }
     for unit, title in titles.items():

@@ -1,34 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.components import Arg, Component, Dns, Etcd, ExternalEtcd, ExtraVolume, LocalEtcd
 from kubeadm_py.model.networking import Networking
-from kubeadm_py.render.cluster_configuration import cluster_configuration, go_duration
-
-
-@pytest.mark.parametrize(
-    ("duration", "text"),
-    [
-        (timedelta(hours=8760), "8760h0m0s"),
-        (timedelta(hours=87600), "87600h0m0s"),
-        (timedelta(hours=1, seconds=1), "1h0m1s"),
-        (timedelta(minutes=1, seconds=30), "1m30s"),
-        (timedelta(seconds=90.5), "1m30.5s"),
-        (timedelta(seconds=10), "10s"),
-        (timedelta(milliseconds=1500), "1.5s"),
-        (timedelta(milliseconds=250), "250ms"),
-        (timedelta(microseconds=1), "0.001ms"),
-        (timedelta(0), "0s"),
-        (timedelta(minutes=-5), "-5m0s"),
-    ],
-)
-def test_durations_are_written_as_go_writes_them(duration: timedelta, text: str) -> None:
-    assert go_duration(duration) == text
+from kubeadm_py.render.cluster_configuration import cluster_configuration
 
 
 def test_what_is_not_set_is_left_out(cluster: ResolvedCluster) -> None:

@@ -129,7 +129,7 @@ def test_the_order_is_certificates_the_way_its_users_and_then_what_the_cluster_s
     certificate = at("control", "cp1", "certificates")
     ways = [at("endpoint", name, "the API's endpoint") for name in ("w1", "w2")]
     users = [at("endpoint-users", name, "kubelet.conf") for name in ("w1", "w2")]
-    restarts = [at("endpoint-users", name, "kubelet.service restarted") for name in ("w1", "w2")]
+    restarts = [at("endpoint-users", name, "restart kubelet.service") for name in ("w1", "w2")]
     proxy = at("endpoint-objects", "cp1", "replace kube-proxy's pods")
     told = max(
         i for i, (of, _, what) in enumerate(done) if of == "endpoint-objects" and "API objects" in what
