@@ -203,7 +203,7 @@ def _diff(session: Session, wanted: Sequence[Mapping[str, object]]) -> str:
     if result.exit_code not in (0, 1) or (result.exit_code == 1 and not result.stdout.strip()):
         error = kubectl.failed(session.name, "asking what would change", result.stderr)
         if b"no matches for kind" in result.stderr:
-            error.fix = "types that are not there yet come with kubeadm-py addon install"
+            error.fix = "types that are not there yet come with kubeadm-py addon install NAME --config FILE"
         raise error
     return result.stdout.decode(errors="replace")
 

@@ -199,12 +199,7 @@ class Run:
 
     def logs_command(self, component: str, name: str) -> str:
         """Return what the operator of this run types to read the log of a component on a host."""
-        ssh = self.sessions[name].node.ssh
-        if ssh is None:
-            return typed.logs(component)
-        if ssh.flag:
-            return typed.logs(component, ssh.flag)
-        return typed.logs(component, name, self.config_name)
+        return typed.at(self.cluster, self.sessions[name].node, "logs", component)
 
     def say(self, text: str) -> None:
         """Tell something that is worth knowing and belongs to no host."""

@@ -62,7 +62,7 @@ FINDINGS = {
         "mkdir -p /etc/kubernetes && echo 'server: https://192.0.2.1:6443' >/etc/kubernetes/kubelet.conf",
         "rm /etc/kubernetes/kubelet.conf; rmdir --ignore-fail-on-non-empty /etc/kubernetes",
         "Leftovers-Cluster",
-        ["https://192.0.2.1:6443", "kubeadm-py reset --host w2 --dry-run"],
+        ["https://192.0.2.1:6443", "kubeadm-py reset --config ", "--host w2 --dry-run"],
     ),
 }
 

@@ -148,5 +148,5 @@ def _reached(cluster: ResolvedCluster, node: Node, host: Host, config: str) -> E
         host,
         etcd.Access.of_member(cluster.certificates_dir),
         typed.logs("etcd", node.name, config),
-        "install etcdctl there, or bring it there: kubeadm-py apply",
+        f"install etcdctl there, or bring it there: {typed.command('apply', config=config)}",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.pki import presence, requests
 from kubeadm_py.pki.requests import CertificateRequest, KeyPairRequest
@@ -49,17 +50,18 @@ def find(cluster: ResolvedCluster, sessions: Sequence[Session], etcd: Sequence[S
     for request in authorities(cluster):
         apart = cluster.etcd.members is not None and request.name == requests.ETCD_CA
         places = etcd if apart else sessions
-        holders = _having(places, request, presence.Presence.OWN)
+        holders = _having(cluster, places, request, presence.Presence.OWN)
         owned += [(request, session) for session in holders[:1]]
         if not holders:
-            keyless = _having(places, request, presence.Presence.EXTERNAL)
+            keyless = _having(cluster, places, request, presence.Presence.EXTERNAL)
             external += [(request, session) for session in keyless[:1]]
     pairs = []
     for pair in requests.key_pair_requests(cluster):
         holders = [session for session in sessions if pair.key_path in session.facts.files]
-        _agree(pair.key_path, holders)
+        _agree(cluster, pair.key_path, holders)
         # Tokens are signed with one and checked with the other: each must be the same everywhere.
         _agree(
+            cluster,
             pair.public_key_path,
             [session for session in sessions if pair.public_key_path in session.facts.files],
         )
@@ -68,19 +70,22 @@ def find(cluster: ResolvedCluster, sessions: Sequence[Session], etcd: Sequence[S
 
 
 def _having(
-    sessions: Sequence[Session], request: CertificateRequest, state: presence.Presence
+    cluster: ResolvedCluster,
+    sessions: Sequence[Session],
+    request: CertificateRequest,
+    state: presence.Presence,
 ) -> list[Session]:
     having = [session for session in sessions if presence.of(request, session.facts.files) is state]
-    _agree(request.certificate_path, having)
+    _agree(cluster, request.certificate_path, having)
     return having
 
 
-def _agree(path: str, holders: Sequence[Session]) -> None:
+def _agree(cluster: ResolvedCluster, path: str, holders: Sequence[Session]) -> None:
     for other in holders[1:]:
         if holders[0].facts.files[path].sha256 != other.facts.files[path].sha256:
             raise KubeadmPyError(
                 f"{path} is not the same on {holders[0].name} and {other.name}",
                 host=other.name,
                 details=["control planes of one cluster share it; these two are of different clusters"],
-                fix=f"look which of them is wrong, and take it back: kubeadm-py reset --host {other.name}",
+                fix=f"look which is wrong, and take it back: {typed.at(cluster, other.node, 'reset')}",
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError
+from kubeadm_py.model import typed
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.components import LocalEtcd
 from kubeadm_py.model.etcd import Birth, peer_url
@@ -56,7 +57,7 @@ def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
                 host=session.name,
                 details=["started anew beside the others' data it could found a second cluster"],
                 fix=f"restore {local.data_dir} from a backup, or take the host back first: "
-                f"kubeadm-py reset --host {session.name}",
+                f"{typed.at(cluster, session.node, 'reset')}",
             )
     founders = Birth(tuple((session.name, peer_url(session.node)) for session in sessions))
     if not begun:
@@ -73,13 +74,13 @@ def decide(cluster: ResolvedCluster, sessions: Sequence[Session]) -> Births:
         and (records[session.name] or (session.name in begun and not _joins_still(session)))
     ]
     if not known:
-        lone = next(session.name for session in sessions if session.name in begun)
+        lone = next(session for session in sessions if session.name in begun)
         raise KubeadmPyError(
             "its etcd member joined others, and no control plane of the file is one of them",
-            host=lone,
+            host=lone.name,
             details=["the cluster that it joined has no other host in this file, or is gone"],
             fix=f"name the control planes of its cluster in the file, or give the host up: "
-            f"kubeadm-py reset --host {lone}",
+            f"{typed.at(cluster, lone.node, 'reset')}",
         )
     return Births(
         {name: records[name] for name in known},

@@ -11,7 +11,7 @@ from kubeadm_py.engine.events import Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UnreachableError, UsageError
 from kubeadm_py.kube.etcd import Access
-from kubeadm_py.model import quorum
+from kubeadm_py.model import quorum, typed
 from kubeadm_py.model.actions import Action
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.node import Node, Role
@@ -145,7 +145,8 @@ class Removal:
         """Look at those of these hosts that stay, and return the first that is reached."""
         staying = [node for node in nodes if node.name not in self.wish.names]
         if not staying:
-            raise UsageError(lost, fix="to give the whole cluster up: kubeadm-py reset")
+            whole = typed.command("reset", config=self.run.config_name)
+            raise UsageError(lost, fix=f"to give the whole cluster up: {whole}")
         silent = self._look(staying)
         for node in staying:
             if node.name in self.run.sessions:

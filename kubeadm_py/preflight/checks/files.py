@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from kubeadm_py.model import paths, versions
+from kubeadm_py.model import paths, typed, versions
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.networking import split_host_port
 from kubeadm_py.model.versions import Version
@@ -50,7 +50,7 @@ def _present(ctx: CheckContext, wanted: Iterable[str]) -> Iterator[Hit]:
         if path in ctx.facts.files:
             yield Hit(
                 f"{path} exists",
-                f"another cluster's? look: kubeadm-py reset --host {ctx.node.name} --dry-run",
+                f"another cluster's? look: {typed.reset_preview(ctx.cluster, ctx.node)}",
                 name=named("FileAvailable", path),
             )
 
@@ -80,7 +80,7 @@ def etcd_directory(ctx: CheckContext) -> Iterator[Hit]:
     if entries:
         yield Hit(
             f"{path} is not empty (entries: {entries})",
-            f"etcd data that nobody needs? save it, then: kubeadm-py reset --host {ctx.node.name} --dry-run",
+            f"etcd data that nobody needs? save it, then: {typed.reset_preview(ctx.cluster, ctx.node)}",
             name=named("DirAvailable", path),
         )
 

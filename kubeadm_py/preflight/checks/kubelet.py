@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from kubeadm_py.model import versions
+from kubeadm_py.model import typed, versions
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.node import Role
 from kubeadm_py.model.versions import Version
@@ -68,9 +68,9 @@ def kubelet_certificate(ctx: CheckContext) -> Iterator[Hit]:
     if ended is not None:
         yield Hit(
             f"the kubelet's client certificate ended on {expiry.day(ended)}: it does not start with it",
-            "kubeadm-py certs renew all"
+            typed.at(ctx.cluster, ctx.node, "certs", "renew", "all")
             if ctx.node.role is Role.CONTROL_PLANE
-            else f"kubeadm-py reset --host {ctx.node.name}, then let it join again",
+            else f"{typed.at(ctx.cluster, ctx.node, 'reset')}, then let it join again",
         )
 
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, typed
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.foreign import CNI_INTERFACES, FOREIGN_UNITS
 from kubeadm_py.pki import external
@@ -33,7 +33,7 @@ def cluster(ctx: CheckContext) -> Iterator[Hit]:
     where = f" at {server[1]}" if server else ""
     yield Hit(
         f"it is, or was, a node of another cluster{where}{authority} ({', '.join(traces)})",
-        f"look what would go: kubeadm-py reset --host {ctx.node.name} --dry-run",
+        f"look what would go: {typed.reset_preview(ctx.cluster, ctx.node)}",
     )
 
 

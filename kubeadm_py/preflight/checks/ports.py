@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kubeadm_py.model import ports
+from kubeadm_py.model import ports, typed
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import Listener
 from kubeadm_py.model.findings import Gate, Severity
@@ -59,7 +59,7 @@ def _how_to_free(ctx: CheckContext, owner: Listener) -> str:
     if owner.unit.endswith(".service") and owner.unit != "kubelet.service":
         return f"if nothing needs it: systemctl disable --now {owner.unit}"
     if owner.process[:15] in _COMPONENTS:
-        return f"another cluster's node? look: kubeadm-py reset --host {ctx.node.name} --dry-run"
+        return f"another cluster's node? look: {typed.reset_preview(ctx.cluster, ctx.node)}"
     if owner.pid:
         return f"stop it, or have it listen elsewhere: ps -fp {owner.pid}"
     return f"see who it is: ss -ltnp sport = :{owner.port}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, typed
 from kubeadm_py.model.findings import Gate, Severity
 from kubeadm_py.model.node import Role
 from kubeadm_py.pki import kubeconfig
@@ -19,10 +19,11 @@ def role_is_kept(ctx: CheckContext) -> Iterator[Hit]:
     known = ctx.member or Role.ETCD in (found, ctx.node.role)
     if found is None or found is ctx.node.role or not known:
         return
-    name = ctx.node.name
+    name, config = ctx.node.name, ctx.cluster.source_file
     yield Hit(
         f"the config makes it {_named(ctx.node.role)}, and it is {_named(found)}: no role changes in place",
-        f"with its old role in the config: kubeadm-py remove {name}; then with the new one: kubeadm-py apply",
+        f"with its old role in the config: {typed.command('remove', name, config=config)};"
+        f" then with the new one: {typed.command('apply', config=config)}",
     )
 
 
@@ -64,12 +65,12 @@ def bind_port_is_kept(ctx: CheckContext) -> Iterator[Hit]:
     wanted = ctx.node.bind_port
     if port == str(wanted) or f"--secure-port={port}".encode() not in (manifest.content or b"").split():
         return
-    name = ctx.node.name
+    name, config = ctx.node.name, ctx.cluster.source_file
     yield Hit(
         f"the config gives its API server port {wanted}, and it has {port}: the kubeconfigs of the host and"
         " whoever asks this API server go by that",
         f"leave bindPort {port}; where other control planes go on, {name} may join anew with another one:"
-        f" kubeadm-py remove {name}, then kubeadm-py apply",
+        f" {typed.command('remove', name, config=config)}, then {typed.command('apply', config=config)}",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubeadm_py.errors import KubeadmPyError
-from kubeadm_py.model import paths
+from kubeadm_py.model import paths, typed
 from kubeadm_py.model.actions import Action, FileSpec, Late, WriteFiles
 from kubeadm_py.pki import external
 from kubeadm_py.pki.files import certificate_files, kubeconfig_files
@@ -52,7 +52,7 @@ def refuse_others(ctx: StepContext) -> None:
                 host=ctx.node.name,
                 details=["all control planes of a cluster have it alike; another cluster's would be lost"],
                 fix="look which of them is wrong, save what you need, and take the host back:"
-                f" kubeadm-py reset --host {ctx.node.name}",
+                f" {typed.at(ctx.cluster, ctx.node, 'reset')}",
             )
 
 

@@ -654,6 +654,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             "encryption_algorithm": "ECDSA-P256",
             "addons": (AddonRequest("flannel"),),
             "kubelet_config": {"cgroupDriver": "systemd", "failCgroupV1": False},
+            "source_file": "c.yaml",
             **changes,
         }
         cluster = ResolvedCluster("demo", Version.parse("v1.36.3"), tuple(nodes), **settings)

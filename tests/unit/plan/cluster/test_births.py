@@ -12,12 +12,16 @@ from kubeadm_py.facts.profiles import plain_debian_12
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.facts import FileFact
 from kubeadm_py.model.node import Node, Role
+from kubeadm_py.model.ssh import SSH
 from kubeadm_py.model.versions import Version
 from kubeadm_py.plan.cluster import births
 from kubeadm_py.steps.etcd import birth as etcd_birth
 
-NODES = tuple(Node(f"cp{number}", Role.CONTROL_PLANE, (f"10.0.0.1{number}",)) for number in (1, 2))
-CLUSTER = ResolvedCluster("demo", Version(1, 36, 3), NODES)
+NODES = tuple(
+    Node(f"cp{number}", Role.CONTROL_PLANE, (f"10.0.0.1{number}",), ssh=SSH(f"cp{number}"))
+    for number in (1, 2)
+)
+CLUSTER = ResolvedCluster("demo", Version(1, 36, 3), NODES, source_file="c.yaml")
 JOINED = b"""spec:
   containers:
   - command:
@@ -39,4 +43,4 @@ def test_a_member_that_joined_a_cluster_of_nobody_here_is_named():
     with pytest.raises(KubeadmPyError, match="its etcd member joined others") as caught:
         births.decide(CLUSTER, sessions)
     assert caught.value.host == "cp2"
-    assert "kubeadm-py reset --host cp2" in caught.value.fix
+    assert caught.value.fix.endswith(": kubeadm-py reset --config c.yaml --host cp2")

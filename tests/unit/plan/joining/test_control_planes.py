@@ -186,7 +186,7 @@ def test_what_a_member_has_otherwise_is_told_and_not_overwritten(world, name):
     with pytest.raises(RunFailedError, match=rf"{name} is not the one that the cluster has") as caught:
         world.join("cp2")
     assert caught.value.host == "cp2"
-    assert "reset --host cp2" in caught.value.fix
+    assert "kubeadm-py reset --config c.yaml --host cp2" in caught.value.fix
     assert cp2.facts == before
     assert cp2.trips == ["hold"]
 
