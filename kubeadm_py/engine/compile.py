@@ -32,6 +32,7 @@ from kubeadm_py.model.actions import (
     WriteFiles,
 )
 from kubeadm_py.model.stages import HostPlan
+from kubeadm_py.model.words import plural
 
 STAGE_LOCK_WAIT_SECONDS = 300
 _VERBS = {"started": "start", "restarted": "restart", "stopped": "stop"}
@@ -157,7 +158,7 @@ def _describe(action: Action) -> CompiledAction:
             what = action.paths[0] if count == 1 else f"{count} paths"
             return _named(action, f"remove {what}", action.reason)
         case ImportImages():
-            return _named(action, f"import {len(action.images)} images", action.reason)
+            return _named(action, f"import {plural(len(action.images), 'image')}", action.reason)
 
 
 def _named(action: Action, title: str, reason: str = "", logs: tuple[str, ...] = ()) -> CompiledAction:

@@ -14,6 +14,7 @@ from kubeadm_py.model.actions import (
     Late,
 )
 from kubeadm_py.model.live import LiveObjects
+from kubeadm_py.model.words import plural
 from kubeadm_py.steps import applied
 from kubeadm_py.steps.addons import roll as addon_roll
 from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
@@ -181,7 +182,7 @@ def _in_stages(ctx: StepContext, wanted: Sequence[Group], why: Mapping[str, str]
 def _one_apply(ctx: StepContext, chosen: Sequence[Group], why: Mapping[str, str]) -> ApplyObjects:
     items = tuple(item for group in chosen for item in group.everything)
     return ApplyObjects(
-        f"apply {len(items)} API objects",
+        f"apply {plural(len(items), 'API object')}",
         items,
         server=f"https://{ctx.node.local_endpoint}",
         kubeconfig=admin_kubeconfig(ctx),

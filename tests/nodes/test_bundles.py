@@ -129,7 +129,7 @@ def test_a_cluster_comes_from_its_own_bundle(cli, fleet, pair, tmp_path):
     shell(w1, f"ctr -n k8s.io images rm --sync {image}")
     again = cli.run("apply", "--config", config, "--format", "json")
     titles = [event["title"] for event in again.events if event["type"] == "action-done"]
-    assert titles.count("import 1 images") == 1
+    assert titles.count("import 1 image") == 1
     assert image in shell(w1, "ctr -n k8s.io images ls -q")
 
 

@@ -15,6 +15,7 @@ from kubeadm_py.config.load import Loaded
 from kubeadm_py.config.source import source_name
 from kubeadm_py.errors import UsageError
 from kubeadm_py.model import images
+from kubeadm_py.model.words import plural
 from kubeadm_py.render import default_documents, engine
 
 
@@ -62,7 +63,7 @@ def images_pull(
                 a_run.use(complete(cluster, {name: each.facts for name, each in a_run.sessions.items()}))
             pulled = pull_images.pull(a_run)
             count = len({image for each in pulled.values() for image in each})
-            end.verdict = f"{count} images are on {', '.join(pulled)}"
+            end.verdict = f"{plural(count, 'image')} {'is' if count == 1 else 'are'} on {', '.join(pulled)}"
 
 
 def print_defaults(documents: Sequence[Mapping[str, Any]]) -> None:

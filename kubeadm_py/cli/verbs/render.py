@@ -20,6 +20,7 @@ from kubeadm_py.local_path import expanded
 from kubeadm_py.model.cluster import ArtifactSource, ResolvedCluster
 from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.node import Node
+from kubeadm_py.model.words import plural
 from kubeadm_py.plan.rendering.cluster import Rendered, described_artifacts, render
 from kubeadm_py.plan.rendering.content import LeftOut, RenderedHost
 from kubeadm_py.render import engine
@@ -168,12 +169,12 @@ def _write_file(path: Path, content: bytes, mode: int) -> None:
 
 def _conclude(target: Path, hosts: Sequence[RenderedHost], rendered: Rendered, *, no_secrets: bool) -> None:
     for host in hosts:
-        sys.stdout.write(f"{target / 'hosts' / host.name}: {len(host.files)} files\n")
+        sys.stdout.write(f"{target / 'hosts' / host.name}: {plural(len(host.files), 'file')}\n")
     objects = [item for item in rendered.objects if not isinstance(item, LeftOut)]
     keyed = [item for item in rendered.objects if isinstance(item, LeftOut) and item.needs_key]
     if objects:
-        sys.stdout.write(f"{target / 'objects.yaml'}: {len(objects)} API objects\n")
+        sys.stdout.write(f"{target / 'objects.yaml'}: {plural(len(objects), 'API object')}\n")
     if no_secrets:
         files = sum(len(host.left_out) for host in hosts)
-        gone = f"{files} files and {len(keyed)} API objects"
+        gone = f"{plural(files, 'file')} and {plural(len(keyed), 'API object')}"
         sys.stdout.write(f"left out: {gone} that hold a key or need one, certificates included\n")

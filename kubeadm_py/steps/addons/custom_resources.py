@@ -11,6 +11,7 @@ from kubeadm_py.addons import inventory, stages
 from kubeadm_py.addons.inventory import Ref
 from kubeadm_py.model.actions import Action, ApplyObjects, FileSpec, RunScript
 from kubeadm_py.model.digest import sha256
+from kubeadm_py.model.words import plural
 from kubeadm_py.steps import applied, waits
 from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.base import Step, StepContext, admin_kubeconfig, is_so, write
@@ -104,7 +105,7 @@ elif grep -v -e 'no matches for kind' -e 'deleted$' -e 'ensure CRDs are installe
 fi"""
     return [
         RunScript(
-            f"delete {len(part)} objects: {what}",
+            f"delete {plural(len(part), 'object')}: {what}",
             script,
             stdin=json.dumps(
                 {"apiVersion": "v1", "kind": "List", "items": [ref.stub for ref in part]}

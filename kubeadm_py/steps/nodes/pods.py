@@ -39,7 +39,7 @@ def not_ready(command: str, namespaces: Sequence[str]) -> str:
       state=${{state#*:}}
       why=${{state#*:}}
       why=${{why:-runs, but is not ready}}
-      [ "${{state%%:*}}" = 0 ] || why="$why; ended ${{state%%:*}} times"
+      [ "${{state%%:*}}" = 0 ] || why="$why; restarts: ${{state%%:*}}"
       break
     done
     [ -z "$why" ] || {{ on=${{on#on=}}; echo "$pod on ${{on:-no node yet}}: $why"; }}

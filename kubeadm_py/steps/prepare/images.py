@@ -13,6 +13,7 @@ from kubeadm_py.model import images
 from kubeadm_py.model.actions import Action, ImportImages, RunScript
 from kubeadm_py.model.cluster import ArtifactSource
 from kubeadm_py.model.node import Node
+from kubeadm_py.model.words import plural
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.prepare import source
 
@@ -89,7 +90,7 @@ def plan_images(ctx: StepContext) -> list[Action]:
     if unpinned:
         actions.append(
             RunScript(
-                f"pin {len(unpinned)} images",
+                f"pin {plural(len(unpinned), 'image')}",
                 f"""for image in {shlex.join(unpinned)}; do
   ctr -n k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null
 done""",
@@ -130,4 +131,4 @@ def _pull(node: Node, references: Sequence[str], pins: Mapping[str, str]) -> lis
     script = _PULL
     for place, text in filled.items():
         script = script.replace(place, text)
-    return [RunScript(f"pull {len(references)} images", script, timeout=_PULL_TIMEOUT)]
+    return [RunScript(f"pull {plural(len(references), 'image')}", script, timeout=_PULL_TIMEOUT)]

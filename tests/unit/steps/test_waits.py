@@ -426,7 +426,7 @@ class TestPods:
     @pytest.mark.parametrize(
         ("states", "why"),
         [
-            ("Running true:0:Completed false:3:CrashLoopBackOff", "CrashLoopBackOff; ended 3 times"),
+            ("Running true:0:Completed false:3:CrashLoopBackOff", "CrashLoopBackOff; restarts: 3"),
             ("Pending false:0:ImagePullBackOff false:0:PodInitializing", "ImagePullBackOff"),
             ("Running true:7: false:0:", "runs, but is not ready"),
             ("Pending", "Pending"),
@@ -591,7 +591,7 @@ esac""",
         )
         _, said = shell(f"kpy_hopeless() {{\n{wait.hopeless}\n}}\nkpy_hopeless\n{wait.diagnose}")
         assert "net-1 on w1 cannot run: it ended 3 times (CrashLoopBackOff)" in said
-        assert "net-1 on w1: CrashLoopBackOff; ended 3 times" in said
+        assert "net-1 on w1: CrashLoopBackOff; restarts: 3" in said
         *_, whose, words = said
         assert whose == "net-1 says:"
         assert words.startswith("  no interface nosuch0 (")
