@@ -100,14 +100,14 @@ class WaitTimeoutError(KubeadmPyError):
     exit_code = ExitCode.TIMEOUT
 
 
-def of_system(error: Exception, *, host: str = "") -> KubeadmPyError | None:
+def of_system(error: Exception) -> KubeadmPyError | None:
     """Return what is told of a named file that this machine refuses; None where it is another error."""
     if not isinstance(error, OSError) or error.filename is None:
         return None
     reason = error.strerror or type(error).__name__
     path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
     fix = _MEND.get(error.errno or 0, "").format(path=shlex.quote(path))
-    return KubeadmPyError(f"{path} cannot be used: {reason}", host=host, fix=fix)
+    return KubeadmPyError(f"{path} cannot be used: {reason}", fix=fix)
 
 
 @contextmanager

@@ -30,7 +30,6 @@ from kubeadm_py.errors import (
     ExitCode,
     KubeadmPyError,
     LockedError,
-    of_system,
     system_errors_told,
     worst,
 )
@@ -132,10 +131,7 @@ class Run:
                 outcome.error.host = outcome.error.host or name
                 errors.append(outcome.error)
             elif outcome.error is not None:
-                told = of_system(outcome.error, host=name)
-                if told is None:
-                    raise outcome.error
-                errors.append(told)
+                raise outcome.error
             elif outcome.value is not None:
                 self.sessions[name] = outcome.value
         summary = "" if errors else f"{plural(len(targets), 'host')} reached"
@@ -170,7 +166,8 @@ class Run:
         host = self.connect(node)
         try:
             probe = probe_of(self.cluster, node, parts)
-            session = open_session(node, host, probe + also, verb=self.verb, lock=lock)
+            with system_errors_told():
+                session = open_session(node, host, probe + also, verb=self.verb, lock=lock)
         except KubeadmPyError as problem:
             error = problem.summary
             host.close()

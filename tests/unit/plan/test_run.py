@@ -77,6 +77,18 @@ def test_an_error_is_told_once_and_goes_on(world):
     assert [(cause.exit_code, cause.host, cause.summary) for cause in done.causes] == [(3, "cp1", "refused")]
 
 
+def test_a_file_of_this_machine_that_a_hosts_connection_needs_is_that_hosts_failure(world, monkeypatch):
+    def refused(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied", "/home/jane/key")
+
+    monkeypatch.setattr(runs, "open_session", refused)
+    run = world.a_run("init")
+    with pytest.raises(RunFailedError, match="cp1: /home/jane/key cannot be used: Permission denied"):
+        run.look(run.cluster.control_planes)
+    [done] = world.event(HostDone)
+    assert done.error == "/home/jane/key cannot be used: Permission denied"
+
+
 def test_a_fault_of_ours_is_no_success(world):
     run = world.a_run("init")
     run.look(run.cluster.control_planes)
