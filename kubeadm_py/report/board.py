@@ -20,6 +20,7 @@ from kubeadm_py.report.text import Glyphs, between, cut, duration, pad, width_of
 _NAME_MOST = 24
 _WORTH_A_LINE = 1.0
 """Seconds from which a stage stays on the screen though it found nothing to change."""
+_STAGE_LEAST = 8
 _TURN = "waits for its turn"
 
 
@@ -57,7 +58,6 @@ class Board:
         self._glyphs = glyphs
         self._stages: dict[str, _Stage] = {}
         self._ahead: dict[str, str] = {}
-        self._widest = 8
 
     @property
     def busy(self) -> bool:
@@ -69,9 +69,7 @@ class Board:
         match event:
             case StagesAhead():
                 self._ahead = {ahead.stage: ahead.title for ahead in event.stages}
-                self._widest = max(self._widest, *(width_of(stage) for stage in self._ahead), 0)
             case StageStarted():
-                self._widest = max(self._widest, width_of(event.stage))
                 self._pass(event.stage)
                 self._stages[event.stage] = _Stage(event, {name: _Host() for name in event.hosts})
             case HostStarted():
@@ -141,7 +139,9 @@ class Board:
         return known.hosts.setdefault(host, _Host())
 
     def _prefix(self, symbol: str, stage: str) -> str:
-        return f"  {symbol} {pad(stage, self._widest)}  "
+        # A long name takes its room only while it is there: most runs end without one.
+        widest = max(map(width_of, (stage, *self._stages, *self._ahead)))
+        return f"  {symbol} {pad(stage, max(widest, _STAGE_LEAST))}  "
 
     def _host_lines(self, stage: _Stage, width: int, most: int, now: float) -> list[str]:
         names = min(max((width_of(name) for name in stage.hosts), default=0), _NAME_MOST, width // 4)
