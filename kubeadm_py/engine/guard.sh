@@ -179,7 +179,9 @@ kpy_replaced() {
   case $kpy_state_of in
     *RUNNING) return 0 ;;
   esac
-  echo "$1 does not run"
+  kpy_ends=
+  [ "$kpy_exits" -eq 0 ] || kpy_ends="; it ended ${kpy_exits}x"
+  echo "$1 does not run$kpy_ends"
   return 1
 }
 

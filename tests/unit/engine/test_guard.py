@@ -268,6 +268,7 @@ def test_a_pod_that_keeps_falling_is_hopeless(sandbox, runtime):
     sandbox.run(*scheduler(sandbox, b"second", script, seconds=25))
     assert "failed 3 10" in sandbox.markers
     assert "output it fell" in sandbox.markers
+    assert "note kube-scheduler does not run; it ended 1x" in sandbox.markers
 
 
 def test_attempts_of_an_earlier_day_do_not_count(sandbox, runtime):
