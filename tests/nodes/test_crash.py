@@ -33,8 +33,6 @@ from .conftest import LAB, NODES
 from .fingerprint import Fingerprint
 from .fleet import Fleet
 
-pytestmark = pytest.mark.long
-
 CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2")
 DRAWN = 8
 SEEDS = os.environ.get("KPY_CRASH_SEED", "1").split(",")
