@@ -75,8 +75,8 @@ kpy_settle() {
   [ ! -e "$kpy_state/inventory.json" ] || printf '%s\n' "$1" >"$kpy_state/settled"
 }
 
-# kpy_input SIZE: copy the action's own bytes from the stream to standard output. dd takes no more than these, and
-# what head(1) takes 8 KiB at a time in larger blocks: of a bundle on its way that was a third of the work.
+# kpy_input SIZE: copy the action's own bytes from the stream to standard output. Like head(1), dd takes no more
+# than these; its blocks are larger, and so it takes half the time.
 kpy_input() {
   dd bs=256k iflag=fullblock,count_bytes count="$1" status=none <&4
 }
