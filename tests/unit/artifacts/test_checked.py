@@ -13,10 +13,9 @@ SIZE = len(CONTENT)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture(autouse=True, params=[-1, 1 << 62], ids=["hashed beside", "hashed on the way"])
-def small_chunks(request, monkeypatch):
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
     monkeypatch.setattr(checked, "CHUNK", 1024)
-    monkeypatch.setattr(checked, "SETTLED_NS", request.param)
 
 
 def read(path, content, size=SIZE, digest=DIGEST):
@@ -78,28 +77,3 @@ def test_what_is_there_already_is_read_and_not_sent(tmp_path, skip):
     path.write_bytes(b"x" + CONTENT[1:])
     with pytest.raises(checked.ChangedError):
         list(checked.chunks(path, SIZE, DIGEST, skip))
-
-
-def test_a_file_is_hashed_once_for_all_who_send_it(tmp_path, monkeypatch):
-    path = tmp_path / "f"
-    path.write_bytes(CONTENT)
-    monkeypatch.setattr(checked, "SETTLED_NS", -1)
-    asked = []
-    digest = checked._digest
-    monkeypatch.setattr(checked, "_digest", lambda *words: asked.append(words) or digest(*words))
-    for _ in range(3):
-        assert b"".join(checked.chunks(path, SIZE, DIGEST)) == CONTENT
-    assert len(asked) == 1
-
-
-def test_a_file_that_is_written_while_it_is_sent_is_never_sent_whole(tmp_path, monkeypatch):
-    path = tmp_path / "f"
-    path.write_bytes(CONTENT)
-    monkeypatch.setattr(checked, "SETTLED_NS", -1)
-    sending = checked.chunks(path, SIZE, DIGEST)
-    came = next(sending)
-    with path.open("r+b") as file:
-        file.write(b"x")
-    with pytest.raises(checked.ChangedError):
-        came += b"".join(sending)
-    assert len(came) < SIZE
