@@ -16,7 +16,12 @@ from .fleet import Cluster, Fleet
 from .test_journey import managed
 
 KUBE_PROXY = "ConfigMap kube-system/kube-proxy"
-ROLL = {"replace kube-proxy's pods", "keep kube-proxy's rules until the new ones are there"}
+ROLL = {
+    "note that kube-proxy is replaced",
+    "keep kube-proxy's rules until the new ones are there",
+    "replace kube-proxy's pods",
+    "start kube-proxy anew should it be older than its configuration",
+}
 """What follows from another ConfigMap."""
 CRICTL = "/etc/crictl.yaml"
 SCHEDULER = "/etc/kubernetes/manifests/kube-scheduler.yaml"
