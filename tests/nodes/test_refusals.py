@@ -155,7 +155,7 @@ class TestLock:
     def test_an_operator_that_falls_silent_keeps_no_host(self, cli, fleet, cluster, spare, join, tmp_path):
         """As a laptop that sleeps does: its connections stay open, and nothing comes over them any more."""
         release = tmp_path / "release"
-        held = {VARIABLE: "prepare/w2/before", RELEASE: str(release)}
+        held = {VARIABLE: "join/w2/before", RELEASE: str(release)}
         first = cli.start(*join, env=held)
         first.until(type="host-progress", host="w2", message=HELD)
         assert "locked: kubeadm-py join by " in cli.run(*join, code=5).text

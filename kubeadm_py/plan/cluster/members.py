@@ -37,6 +37,7 @@ from kubeadm_py.plan.workflows import (
     FINISH,
     JOIN_CONTROL_PLANE,
     JOIN_WORKER,
+    PROXY_READS,
     WITH_OBJECTS,
     StageDefinition,
 )
@@ -201,7 +202,7 @@ class Members:
         ctx = replace(
             self._bare_context(session),
             leader=session is self.leader,
-            live=self.live() if session is self.leader and stage in WITH_OBJECTS else None,
+            live=self.live() if self._needs_live(session, stage) else None,
             birth=self.births.of.get(name),
             again=self.births.again.get(name),
             phases=self.phases(session.node),
@@ -225,6 +226,9 @@ class Members:
         marked = present if stage is FINISH else self.control_planes
         first = None if session is self.leader else self.leader.node
         return replace(ctx, first=first, marked=tuple(self.run.cluster.node(each) for each in marked))
+
+    def _needs_live(self, session: Session, stage: StageDefinition) -> bool:
+        return stage is PROXY_READS or (session is self.leader and stage in WITH_OBJECTS)
 
     def phases(self, node: Node) -> Selection:
         """Return what of kubeadm's phases is done on a host: what its document does not leave out."""

@@ -6,11 +6,13 @@ anew only after a while. kube-proxy reads its files once, so such a pod goes on 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, RunScript, Wait
 from kubeadm_py.model.digest import sha256
+from kubeadm_py.model.live import key
 from kubeadm_py.render import objects
 from kubeadm_py.steps.base import Step, StepContext
 
@@ -62,13 +64,9 @@ exit 1"""
 
 def plan(ctx: StepContext) -> list[Action]:
     """Wait for the files of this host's kube-proxy, and start it anew should they be younger than it is."""
-    [config_map] = [
-        item
-        for item in objects.kube_proxy(ctx.cluster, environment=ctx.facts.environment)
-        if item["kind"] == "ConfigMap"
-    ]
+    data = _data(ctx)
     compared = "\n".join(
-        _COMPARED.format(name=name, digest=sha256(text.encode())) for name, text in config_map["data"].items()
+        _COMPARED.format(name=name, digest=sha256(text.encode())) for name, text in data.items()
     )
     return [
         Wait(
@@ -91,6 +89,21 @@ def plan(ctx: StepContext) -> list[Action]:
             reason="it reads it once",
         ),
     ]
+
+
+def _data(ctx: StepContext) -> Mapping[str, str]:
+    """Return the files as the cluster has them: what says the same in other words was left as it is."""
+    [config_map] = [
+        item
+        for item in objects.kube_proxy(ctx.cluster, environment=ctx.facts.environment)
+        if item["kind"] == "ConfigMap"
+    ]
+    name = key(config_map)
+    data: Mapping[str, str] = config_map["data"]
+    if ctx.live is None or name not in ctx.live.there or ctx.live.differs(name):
+        return data
+    there = ctx.live.there[name].get("data") or {}
+    return {file: str(there.get(file, text)) for file, text in data.items()}
 
 
 STEP = Step("proxy-reads", "kube-proxy's configuration", plan)

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kubeadm_py.model.actions import RunScript, Wait
+from kubeadm_py.model.live import LiveObjects
 from kubeadm_py.render import objects
 from kubeadm_py.steps.kube_proxy import reads as proxy_reads
 
@@ -141,3 +143,23 @@ def test_where_none_runs_or_it_is_set_up_in_another_way_nothing_is_done(host):
     host.begins(ago=5)
     assert host.asks().returncode == 0
     assert host.runs(host.anew.script).stdout == "unchanged\n"
+
+
+def test_words_of_a_hand_that_say_the_same_are_what_the_kubelet_brings(tmp_path, control_plane, data):
+    found = {**data, "config.conf": data["config.conf"] + "\n"}
+    there = {"ConfigMap kube-system/kube-proxy": {"kind": "ConfigMap", "data": found}}
+    host = Host(tmp_path, proxy_reads.plan(replace(control_plane, live=LiveObjects(there))))
+    host.begins(ago=5)
+    host.brings(found, ago=6)
+    assert host.asks().returncode == 0
+
+
+def test_what_the_run_has_applied_is_what_the_kubelet_brings(tmp_path, control_plane, data):
+    name = "ConfigMap kube-system/kube-proxy"
+    there = {name: {"kind": "ConfigMap", "data": {**data, "config.conf": "mode: old"}}}
+    host = Host(
+        tmp_path, proxy_reads.plan(replace(control_plane, live=LiveObjects(there, merged={name: {}})))
+    )
+    host.begins(ago=5)
+    host.brings(data, ago=6)
+    assert host.asks().returncode == 0
