@@ -139,6 +139,7 @@ def test_a_run_says_at_once_that_it_stops_and_then_why_it_ended(waiting, server)
     assert "Traceback" not in out + err
 
 
+@pytest.mark.usefixtures("heard_hangups")
 def test_a_terminal_that_closes_stops_a_run_in_order(waiting, server):
     process = waiting("preflight")
     read_until(process, "look  reach")

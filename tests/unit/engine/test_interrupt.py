@@ -84,6 +84,7 @@ def test_other_threads_cannot_handle_signals_and_need_not():
 
 
 class TestATerminalThatCloses:
+    @pytest.mark.usefixtures("heard_hangups")
     def test_asks_for_a_stop_however_often_it_says_so(self):
         interrupt = Interrupt()
         before = signal.getsignal(signal.SIGHUP)

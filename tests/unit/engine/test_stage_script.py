@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import threading
 import time
@@ -849,14 +848,6 @@ def test_a_stage_that_waited_for_the_lock_and_lost_its_run_writes_no_inventory(s
             assert process.wait(20) == 141
     assert not Path(paths.INVENTORY).exists()
     assert leftovers(sandbox) == []
-
-
-@pytest.fixture
-def heard_hangups():
-    """Let children hear SIGHUP where nohup started the tests: no shell can trap what it inherits ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.usefixtures("heard_hangups")
