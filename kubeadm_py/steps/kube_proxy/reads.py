@@ -49,7 +49,7 @@ if awk -v now="$(date +%s.%N)" -v ago="$ago" -v every="$(getconf CLK_TCK)" -v br
   exit 0
 fi
 container=$(crictl ps --name '^kube-proxy$' --label io.kubernetes.pod.namespace=kube-system -q | head -n 1)
-[ -n "$container" ] || {{ echo "crictl knows no container of kube-proxy" >&2; exit 1; }}
+[ -n "$container" ] || {{ echo "crictl knows no container of kube-proxy; look: crictl ps -a" >&2; exit 1; }}
 crictl --timeout 60s stop --timeout 30 "$container"
 old=$proxy left={seconds}
 while [ "$left" -gt 0 ]; do
@@ -58,7 +58,7 @@ while [ "$left" -gt 0 ]; do
   left=$((left - 1))
   sleep 1
 done
-echo "the kubelet has not started kube-proxy again within {seconds} s" >&2
+echo "the kubelet has not started kube-proxy again within {seconds} s; look: journalctl -u kubelet -n 50" >&2
 exit 1"""
 
 
