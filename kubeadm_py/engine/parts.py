@@ -31,7 +31,7 @@ class Part:
     at_once: int = 1
     """How many hosts with guarded plans are at work at a time, once the first of them has gone well."""
     probe_after: bool = False
-    """Whether hosts are looked at again where anything was done, for parts that come later."""
+    """Whether hosts are looked at again, for parts that come later, where what was done is not foreseen."""
 
 
 @dataclass(slots=True)

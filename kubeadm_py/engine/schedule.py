@@ -166,7 +166,7 @@ class Schedule:
         with self._slots:
             self._interrupt.check()
             self._begin(part)
-            probe = part.probe_after and plan.changes > 0
+            probe = part.probe_after and plan.unforeseen
             return self._run_host(part.id, plan, probe_after=probe, reached=self._reach)
 
     def _plan(self, part: Part, host: str) -> HostPlan:

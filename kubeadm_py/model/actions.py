@@ -179,7 +179,9 @@ class Wait:
     title: str
     until: str
     deadline: timedelta
-    interval: float = 0.2
+    interval: float = 0.3
+    """Seconds between two looks. Each costs the host: ten a second take a tenth of a small one from what is
+    waited for."""
     hopeless: str = ""
     diagnose: str = ""
     logs: tuple[str, ...] = ()

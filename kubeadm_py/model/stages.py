@@ -17,6 +17,8 @@ class PlannedStep:
     actions: tuple[Action, ...]
     provides: str = ""
     """What other hosts may wait for, there once the last action is done."""
+    foreseen: bool = False
+    """Whether later stages know what it leaves behind without a look at the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class HostPlan:
         """Count the actions that change something: waits only look."""
         looks = Wait | Guard | Settle
         return sum(not isinstance(action, looks) for action in self.actions)
+
+    @property
+    def unforeseen(self) -> bool:
+        """Say whether the host has to be looked at again to know what it is like afterwards."""
+        steps = tuple(step for step in self.steps if not step.foreseen)
+        return HostPlan(self.host, steps).changes > 0
 
     @property
     def guarded(self) -> bool:

@@ -59,7 +59,7 @@ def _steps(steps: Sequence[Step], ctx: StepContext) -> tuple[PlannedStep, ...]:
             continue
         actions = step.plan(ctx)
         if actions:
-            planned.append(PlannedStep(step.id, step.title, tuple(actions), step.provides))
+            planned.append(PlannedStep(step.id, step.title, tuple(actions), step.provides, step.foreseen))
     return tuple(planned)
 
 

@@ -12,8 +12,8 @@ from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.addons import removal as addon_removal
 from kubeadm_py.steps.base import Step, StepContext
 from kubeadm_py.steps.certificates import certs, kubeconfigs, permissions, upload_certs
+from kubeadm_py.steps.control_plane import controllers, static_pods
 from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
-from kubeadm_py.steps.control_plane import static_pods
 from kubeadm_py.steps.control_plane import waits as control_plane_waits
 from kubeadm_py.steps.endpoint import access as endpoint
 from kubeadm_py.steps.endpoint import users as endpoint_users
@@ -66,6 +66,7 @@ _CHANGING = (
     static_pods.STEP_BESIDE,
     control_plane_waits.STEP,
     static_pods.STEP_FOLLOWING,
+    controllers.STEP,
     certs.STEP_SERVED,
 )
 _CONTROL_PLANE = (
@@ -88,6 +89,13 @@ CONTROL_PLANE = StageDefinition(
 """What init does on the first control plane."""
 CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE, _CHANGING)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
+
+STANDING_BY = StageDefinition(
+    "standby",
+    "controller managers and schedulers that stand by",
+    (static_pods.STEP_STANDING_BY, kubelet_finalize.STEP_STANDING_BY, control_plane_waits.STEP_STANDING_BY),
+)
+"""What the other control planes of a new cluster get once all have joined."""
 
 PROXY_RULES = StageDefinition(
     "proxy-rules", "Services go on while kube-proxy is replaced", (proxy_rules.STEP,)

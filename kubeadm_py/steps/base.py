@@ -62,6 +62,8 @@ class StepContext:
     """Whether this host writes what the whole cluster has once: its API objects and the marks on nodes."""
     first: Node | None = None
     """The control plane whose API server begins before this host's; None: it waits for nobody's."""
+    stands_by: bool = False
+    """Whether its controller manager and scheduler come in a stage of their own, once all have joined."""
     birth: Birth | None = None
     """With whom this host's etcd member is born; None: alone, or as its manifest says."""
     etcd_others: tuple[Node, ...] = ()
@@ -91,7 +93,8 @@ class Step:
     `phase` is kubeadm's name of it (`certs`, `control-plane`, `addon/coredns`), or '' where kubeadm has none;
     such a step is left out where single phases are run, unless one of those that it `goes_with` is. `leader`
     says that only one control plane does it. `provides` names what other hosts may wait for: it is there once
-    the step is done, or has nothing to do.
+    the step is done, or has nothing to do. `foreseen` says that no later stage reads from the host what it
+    changes.
     """
 
     id: str
@@ -101,6 +104,7 @@ class Step:
     goes_with: tuple[str, ...] = ()
     leader: bool = False
     provides: str = ""
+    foreseen: bool = False
 
 
 def admin_kubeconfig(ctx: StepContext) -> str:

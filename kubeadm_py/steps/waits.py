@@ -127,7 +127,6 @@ for component in {listed}; do kpy_container_log $component; done
         "wait for kube-apiserver",
         until,
         deadline,
-        interval=0.1,
         hopeless=hopeless,
         diagnose=diagnose,
         logs=(*components, "kubelet"),
@@ -154,7 +153,6 @@ esac
 echo "kube-apiserver on {first.name} has not begun"
 return 1""",
         deadline,
-        interval=0.1,
         logs=("etcd", "kubelet"),
     )
 
@@ -191,7 +189,6 @@ def static_pod_listens(component: str, port: int, deadline: timedelta) -> Wait:
 echo "{component} has not started"
 return 1""",
         deadline,
-        interval=0.1,
         hopeless=f"""{CONTAINER_FUNCTIONS}
 exits=$(kpy_exits {component})
 [ "$exits" -ge {HOPELESS_EXITS} ] || return 1
@@ -252,7 +249,6 @@ def kubelet_healthy(port: int, deadline: timedelta) -> Wait:
 echo "the kubelet is not healthy yet"
 return 1""",
         deadline,
-        interval=0.1,
         hopeless=f"""restarts=$(systemctl show -p NRestarts --value kubelet 2>/dev/null)
 [ "${{restarts:-0}}" -ge {HOPELESS_STARTS} ] || return 1
 echo "kubelet cannot start: it ended $restarts times"

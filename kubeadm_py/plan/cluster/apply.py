@@ -40,6 +40,7 @@ from kubeadm_py.plan.workflows import (
     PREPARE,
     PROXY_READS,
     PROXY_RULES,
+    STANDING_BY,
     StageDefinition,
 )
 from kubeadm_py.render import engine
@@ -83,7 +84,7 @@ class ApplyReport:
 def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = None) -> ApplyReport:
     """Look at all hosts, prepare them, start the control planes together, take the workers in.
 
-    Three round trips to a host, four to the control plane that leads. Hosts that are in the cluster and no
+    Three round trips to a worker, four to a control plane. Hosts that are in the cluster and no
     more in the config are named; with `prune` they are taken out last. A worker that cannot be reached stops
     nobody else: the report has why. Raise PreflightRefused, RunFailedError or what stopped the run.
     """
@@ -247,6 +248,7 @@ class _Apply:
                 after=(CONTROL_PLANES.id,) if members.running else (),
                 at_once=members.at_once,
             ),
+            *self._standing_by_parts(),
             Part(
                 FINISH.id,
                 FINISH.title,
@@ -277,6 +279,20 @@ class _Apply:
         )
         return [part for part in (founders, later) if part.hosts]
 
+    def _standing_by_parts(self) -> list[Part]:
+        """List what the founders beside the first one get last."""
+        if not self.members.standing_by:
+            return []
+        return [
+            Part(
+                STANDING_BY.id,
+                STANDING_BY.title,
+                self.members.standing_by,
+                lambda hosts: self._checked(self._stage(STANDING_BY, hosts)),
+                after=(JOIN_WORKER.id,) if self._later else (),
+            )
+        ]
+
     @property
     def _later(self) -> tuple[str, ...]:
         """Return the hosts that come after the founders: later control planes, and all workers."""
@@ -297,6 +313,7 @@ class _Apply:
                 self._stage(CONTROL_PLANES, members.control_planes),
                 *(moving.as_it_is_now(members, reading) if members.moving else reading),
                 self._join_stage(self._later),
+                *([self._stage(STANDING_BY, members.standing_by)] if members.standing_by else ()),
                 self._stage(FINISH, (members.leader.name,), present=self._later),
             ]
         )

@@ -46,6 +46,7 @@ from kubeadm_py.render.cluster_configuration import cluster_configuration
 from kubeadm_py.steps import applied
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
+from kubeadm_py.steps.control_plane import static_pods
 from kubeadm_py.steps.objects import groups as object_groups
 from kubeadm_py.token import bootstrap
 
@@ -115,6 +116,13 @@ class Members:
     def in_turn(self) -> tuple[str, ...]:
         """Return the same in the order of their turns: who does not serve goes first, then nobody is lost."""
         return tuple(sorted(self.control_planes, key=lambda name: serves(self.run.sessions[name])))
+
+    @cached_property
+    def standing_by(self) -> tuple[str, ...]:
+        """Return the founders whose controller manager and scheduler come last: the leader's are at work."""
+        sessions = (self.run.sessions[name] for name in self.control_planes)
+        beside = [session for session in sessions if session is not self.leader]
+        return () if self.running else tuple(each.name for each in beside if static_pods.begins(each.facts))
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -225,7 +233,12 @@ class Members:
             ctx = replace(ctx, installed=live.installed, missing=live.missing, removing=removing)
         marked = present if stage is FINISH else self.control_planes
         first = None if session is self.leader else self.leader.node
-        return replace(ctx, first=first, marked=tuple(self.run.cluster.node(each) for each in marked))
+        return replace(
+            ctx,
+            first=first,
+            stands_by=name in self.standing_by,
+            marked=tuple(self.run.cluster.node(each) for each in marked),
+        )
 
     def _needs_live(self, session: Session, stage: StageDefinition) -> bool:
         return stage is PROXY_READS or (session is self.leader and stage in WITH_OBJECTS)

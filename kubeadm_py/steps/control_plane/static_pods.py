@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, FileSpec, MakeDirectories, RunScript
+from kubeadm_py.model.facts import HostFacts
 from kubeadm_py.model.node import Role
 from kubeadm_py.pki import external
 from kubeadm_py.render.static_pods import COMPONENTS, ETCD, manifests
@@ -16,6 +17,7 @@ from kubeadm_py.steps.certificates import certs
 from kubeadm_py.steps.etcd import birth as etcd_birth
 
 _API_SERVER = "kube-apiserver"
+_OTHERS = tuple(name for name in COMPONENTS if name != _API_SERVER)
 _REPLACE = """systemctl stop kubelet.service
 for name in {names}; do
   pods=$(crictl pods --namespace kube-system --label "component=$name" -q)
@@ -48,14 +50,14 @@ def plan_first(ctx: StepContext) -> list[Action]:
     On a host that begins, the API server comes alone: the others have nobody to ask before it answers, and
     would take the processor from what they wait for. Where another host's comes first, it comes later, too.
     """
-    if not _begins(ctx):
+    if not begins(ctx.facts):
         return _parts(ctx, COMPONENTS)
     return _parts(ctx, [_API_SERVER]) if ctx.first is None else []
 
 
 def plan_beside(ctx: StepContext) -> list[Action]:
     """Write the API server's manifest on a host that begins, once the cluster's first one has begun."""
-    manifest = _parts(ctx, [_API_SERVER]) if _begins(ctx) and ctx.first is not None else []
+    manifest = _parts(ctx, [_API_SERVER]) if begins(ctx.facts) and ctx.first is not None else []
     if ctx.first is None or not manifest:
         return []
     deadline = ctx.timeouts.control_plane_component_health_check
@@ -64,11 +66,21 @@ def plan_beside(ctx: StepContext) -> list[Action]:
 
 def plan_following(ctx: StepContext) -> list[Action]:
     """Write the manifests of the others on a host that begins, once its API server answers."""
-    return _parts(ctx, [name for name in COMPONENTS if name != _API_SERVER]) if _begins(ctx) else []
+    return _parts(ctx, _OTHERS) if begins(ctx.facts) and not ctx.stands_by else []
 
 
-def _begins(ctx: StepContext) -> bool:
-    return f"{paths.MANIFESTS_DIR}/{_API_SERVER}.yaml" not in ctx.facts.files
+def plan_standing_by(ctx: StepContext) -> list[Action]:
+    """Write them on a control plane that founds a cluster with the first one.
+
+    There they wait for the first one's to fail. Started any sooner they would take the processor from what
+    makes the nodes Ready.
+    """
+    return _parts(ctx, _OTHERS)
+
+
+def begins(facts: HostFacts) -> bool:
+    """Say whether a control plane had no API server when it was looked at."""
+    return f"{paths.MANIFESTS_DIR}/{_API_SERVER}.yaml" not in facts.files
 
 
 def _parts(ctx: StepContext, names: Iterable[str]) -> list[Action]:
@@ -137,4 +149,7 @@ STEP = Step("control-plane", "static pods", plan_first, phase="control-plane")
 STEP_BESIDE = Step("control-plane-beside", "API server beside the first", plan_beside, phase="control-plane")
 STEP_FOLLOWING = Step(
     "control-plane-following", "static pods that ask the API", plan_following, phase="control-plane"
+)
+STEP_STANDING_BY = Step(
+    "control-plane-standing-by", "static pods that stand by", plan_standing_by, phase="control-plane"
 )

@@ -90,5 +90,5 @@ def _record(birth: Birth) -> FileSpec:
 
 
 AGAIN = Step("etcd-again", "etcd's members", plan_again)
-RECORD = Step("etcd-birth", "etcd's members", plan_record)
+RECORD = Step("etcd-birth", "etcd's members", plan_record, foreseen=True)
 STARTED = Step("etcd-started", "etcd's birth", plan_started)

@@ -36,7 +36,6 @@ echo "etcd on this host ended $exits times"
             "wait for etcd",
             until,
             timeouts.control_plane_component_health_check,
-            interval=0.2,
             hopeless=hopeless,
             diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log etcd\n",
             logs=("etcd", "kubelet"),

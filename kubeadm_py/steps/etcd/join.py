@@ -210,7 +210,6 @@ echo "etcd on this host ended $exits times"
         "wait for the etcd member",
         until,
         ctx.cluster.join_timeouts.etcd_api_call,
-        interval=0.3,
         hopeless=hopeless,
         diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log etcd\n",
         logs=("etcd", "kubelet"),

@@ -93,7 +93,6 @@ def _own_certificate(ctx: StepContext) -> Wait:
 echo "the cluster has not signed the kubelet's certificate yet"
 return 1""",
         ctx.cluster.join_timeouts.tls_bootstrap,
-        interval=0.1,
         # Only this start of the kubelet counts: a host that was reset has the old cluster's refusals too.
         hopeless="""id=$(systemctl show -p InvocationID --value kubelet 2>/dev/null)
 [ -n "$id" ] || return 1

@@ -13,8 +13,16 @@ PRODUCER = "rotating-kubelet-kubeconfig"
 """Its Late.args is the KubeconfigRequest of kubelet.conf."""
 
 
+_PHASE = "kubelet-finalize/enable-client-cert-rotation"
+
+
 def plan(ctx: StepContext) -> list[Action]:
     """Let kubelet.conf name the certificate that the kubelet renews by itself."""
+    return [] if ctx.stands_by else plan_standing_by(ctx)
+
+
+def plan_standing_by(ctx: StepContext) -> list[Action]:
+    """Do it where the kubelet starts anew only once all have joined."""
     current = ctx.node.kubelet_client_certificate
     fact = ctx.facts.files.get(paths.KUBELET_CONF)
     if fact is not None and fact.content is not None and current.encode() in fact.content:
@@ -38,9 +46,7 @@ systemctl restart kubelet""",
     ]
 
 
-STEP = Step(
-    "kubelet-finalize",
-    "kubelet certificate rotation",
-    plan,
-    phase="kubelet-finalize/enable-client-cert-rotation",
+STEP = Step("kubelet-finalize", "kubelet certificate rotation", plan, phase=_PHASE)
+STEP_STANDING_BY = Step(
+    "kubelet-finalize-standing-by", "kubelet certificate rotation", plan_standing_by, phase=_PHASE
 )

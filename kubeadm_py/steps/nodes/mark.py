@@ -152,7 +152,6 @@ def mark(wanted: Mapping[str, Marks], kubeconfig: str, server: str, deadline: ti
             f"wait for {which} to register",
             f"{command} get node {shlex.join(names)} -o name || return 1",
             deadline,
-            interval=0.1,
             diagnose="journalctl -u kubelet -n 12 --no-pager -o cat 2>/dev/null | cut -c 1-300",
             look=f"journalctl -u kubelet -e     (on {' or '.join(names)}, as root)",
         )

@@ -169,7 +169,6 @@ return 1"""
         f"wait for {name} to be Ready",
         until,
         deadline,
-        interval=0.2,
         delay=_NODE_DELAY_SECONDS,
         diagnose=f"""{command} get node {shlex.quote(name)} -o wide 2>&1 | cut -c 1-200
 echo "kubelet says:"

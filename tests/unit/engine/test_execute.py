@@ -353,6 +353,16 @@ class TestProbeAfter:
         result = Work(host).executor.run(stage("w1"), probe_after=True)
         assert "the probe ended without an answer" in result.errors["w1"].summary
 
+    def test_what_is_foreseen_needs_no_look(self, host):
+        host.answer("# stage", lines("begin 0", "done 0 changed"))
+        known = PlannedStep("note", "a note", (RunScript("note it", ":"),), foreseen=True)
+        alone = Stage("prepare", "notes", (HostPlan("w1", (known,)),))
+        Work(host).executor.run(alone, probe_after=True).raise_first()
+        assert "echo probe" not in host.scripts[0]
+        with_more = Stage("prepare", "more", (HostPlan("w1", (known, *stage("w1").hosts[0].steps)),))
+        Work(host).executor.run(with_more, probe_after=True)
+        assert "echo probe" in host.scripts[-1]
+
     def test_a_stage_without_it_has_no_epilogue(self, host):
         host.answer("# stage", lines("begin 0", "done 0 changed"))
         Work(host).executor.run(stage("w1"))

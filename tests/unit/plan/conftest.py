@@ -390,10 +390,10 @@ class Machine(FakeHost):
             found = tuple(ImageFact(image, "sha256:1", pinned=True) for image in images)
             self.facts = replace(self.facts, images=(*self.facts.images, *found))
         for path in re.findall(r"^kpy_remove (.*)$", body, re.MULTILINE):
-            self._remove(shlex.split(path)[0])
+            self.lose(shlex.split(path)[0])
         if "crictl --timeout 60s rmp" in body:
             for path in re.findall(r"^rm -(?:f|rf --one-file-system --) (/.*)$", body, re.MULTILINE):
-                self._remove(path)
+                self.lose(path)
         for path in re.findall(r"^  chmod \d+ (/.*)$", body, re.MULTILINE):
             self.facts = replace(self.facts, directories={**self.facts.directories, path: 0})
         for unit in re.findall(r"^systemctl (?:start|restart) (\S+)$", body, re.MULTILINE):
@@ -439,7 +439,9 @@ class Machine(FakeHost):
         content = manifest.replace(INITIAL_CLUSTER.encode(), members)
         self._put(f"{paths.MANIFESTS_DIR}/etcd.yaml", content, 0o600, "root:root")
 
-    def _remove(self, gone: str) -> None:
+    def lose(self, gone: str) -> None:
+        """Be without a file, or without a directory and what is in it."""
+
         def stays(path: str) -> bool:
             return path != gone and not path.startswith(f"{gone}/")
 

@@ -89,6 +89,13 @@ class TestStaticPods:
         assert first == f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml"
         assert [first, *following] == written(static_pods.plan(control_plane))
 
+    def test_what_stands_by_comes_in_a_stage_of_its_own(self, control_plane):
+        ctx = replace(control_plane, stands_by=True)
+        assert static_pods.plan_following(ctx) == []
+        assert control_plane_waits.plan_others(ctx) == []
+        assert static_pods.plan_standing_by(ctx) == static_pods.plan_following(control_plane)
+        assert control_plane_waits.plan_standing_by(ctx) == control_plane_waits.plan_others(control_plane)
+
     def test_what_a_run_that_was_killed_left_out_is_written_at_once(self, control_plane, carry):
         after = carry(control_plane, static_pods.plan_first(control_plane))
         assert written(static_pods.plan_first(after)) == written(static_pods.plan_following(control_plane))

@@ -31,7 +31,7 @@ def etcd_command(machine) -> list[str]:
     return yaml.safe_load(machine.content[ETCD])["spec"]["containers"][0]["command"]
 
 
-def test_bare_hosts_take_three_round_trips_and_the_leader_four(make_world):
+def test_bare_hosts_take_three_round_trips_and_control_planes_four(make_world):
     world = make_world(
         base="lab-bare",
         control_planes=3,
@@ -43,8 +43,8 @@ def test_bare_hosts_take_three_round_trips_and_the_leader_four(make_world):
     trips = {name: machine.trips for name, machine in world.machines.items()}
     assert trips == {
         "cp1": ["hold", "prepare", "control", "ready"],
-        "cp2": ["hold", "prepare", "control"],
-        "cp3": ["hold", "prepare", "control"],
+        "cp2": ["hold", "prepare", "control", "standby"],
+        "cp3": ["hold", "prepare", "control", "standby"],
         "w1": ["hold", "prepare", "join"],
         "w2": ["hold", "prepare", "join"],
         "w3": ["hold", "prepare", "join"],
@@ -102,12 +102,45 @@ def test_one_api_server_writes_the_first_roles_and_the_others_begin_behind_it(ma
         mine = [title for host, title in done if host == name]
         waited = [title for title in mine if title == "wait for kube-apiserver on cp1 to begin"]
         assert len(waited) == (0 if name == "cp1" else 1)
-        assert mine.count("static pod manifests") == 2, "its API server, and then what asks it"
+        # The first one's controller manager and scheduler follow its API server.
+        assert mine.count("static pod manifests") == (2 if name == "cp1" else 1)
         assert all(mine.index(title) < mine.index("static pod manifests") for title in waited)
     world.forget()
     world.apply()
     again = [event.title for event in world.events if isinstance(event, ActionDone)]
     assert not [title for title in again if "to begin" in title]
+
+
+def test_what_stands_by_comes_once_all_have_joined(make_world):
+    world = make_world(control_planes=3, workers=1)
+    world.apply()
+    done = [event for event in world.events if isinstance(event, ActionDone)]
+    standing_by = [
+        event.host for event in done if event.title == "static pod manifests" and event.stage == "standby"
+    ]
+    assert sorted(standing_by) == ["cp2", "cp3"]
+    stages = [event.stage for event in done]
+    assert stages.index("standby") > max(i for i, stage in enumerate(stages) if stage == "join")
+    for name in ("cp2", "cp3"):
+        titles = [(event.stage, event.title) for event in done if event.host == name]
+        assert [stage for stage, title in titles if title == "wait for kube-scheduler"] == ["standby"]
+    assert {f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml"} <= world.machines["cp3"].content.keys()
+
+
+def test_what_stands_by_and_was_left_out_by_a_killed_run_is_written_by_the_next(make_world):
+    world = make_world(control_planes=3, workers=1)
+    world.apply()
+    for component in ("kube-controller-manager", "kube-scheduler"):
+        world.machines["cp2"].lose(f"{paths.MANIFESTS_DIR}/{component}.yaml")
+    world.forget()
+    world.apply()
+    written = [
+        (event.stage, event.host)
+        for event in world.events
+        if isinstance(event, ActionDone) and event.title == "static pod manifests"
+    ]
+    assert written == [("control", "cp2")]
+    assert f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml" in world.machines["cp2"].content
 
 
 def test_the_shared_keys_are_the_same_everywhere_and_the_others_are_not(make_world):
@@ -207,7 +240,7 @@ def test_a_later_control_plane_that_was_cut_off_when_ready_is_gone_on_with(make_
     cp2 = world.machines["cp2"]
     # Killed when its etcd member, its kubelet and its node were there and its note was not.
     world.apply()
-    cp2._remove(applied.AUTHORITY)
+    cp2.lose(applied.AUTHORITY)
     assert world.api.nodes["cp2"]
     world.forget()
     assert world.apply().joined == ("cp2",)
@@ -229,7 +262,7 @@ def test_the_token_that_a_killed_join_left_behind_goes_away(signed, make_world):
     w1 = world.machines["w1"]
     w1._put(paths.BOOTSTRAP_KUBELET_CONF, b"token: abcdef.0123456789abcdef", 0o600, "root:root")
     if not signed:
-        w1._remove(paths.KUBELET_CONF)
+        w1.lose(paths.KUBELET_CONF)
     world.forget()
     world.apply()
     assert paths.KUBELET_CONF in w1.content

@@ -161,15 +161,15 @@ def test_a_later_one_is_let_in_before_api_servers_name_it(make_world):
 def test_a_lost_authority_is_not_made_anew(world):
     world.apply()
     for name in ("e1", "e2", "e3"):
-        world.machines[name]._remove(f"{PKI}/etcd/ca.crt")
-        world.machines[name]._remove(f"{PKI}/etcd/ca.key")
+        world.machines[name].lose(f"{PKI}/etcd/ca.crt")
+        world.machines[name].lose(f"{PKI}/etcd/ca.key")
     with pytest.raises(KubeadmPyError, match="this etcd host has lost"):
         world.apply()
 
 
 def test_lost_data_is_not_started_anew(world):
     world.apply()
-    world.machines["e2"]._remove(f"{paths.ETCD_DATA_DIR}/member")
+    world.machines["e2"].lose(f"{paths.ETCD_DATA_DIR}/member")
     with pytest.raises(KubeadmPyError, match="etcd's data in /var/lib/etcd is gone"):
         world.apply()
 
