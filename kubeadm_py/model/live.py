@@ -1,4 +1,4 @@
-"""Compare the API objects that we want with those that a cluster has."""
+"""Compare the API objects that we want with those that a cluster has, and read what these say."""
 
 from __future__ import annotations
 
@@ -111,3 +111,12 @@ def last_writer(item: Object, ours: str) -> str:
     ]
     when, who = max(entries, default=("", ""))
     return f"by {who} since {when[:16].replace('T', ' ')} UTC" if who else ""
+
+
+def is_ready(node: Any) -> bool:
+    """Say whether a Node object's condition Ready is True; what is no Node is not Ready."""
+    try:
+        conditions = node["status"]["conditions"]
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    except (KeyError, TypeError):
+        return False

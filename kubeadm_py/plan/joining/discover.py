@@ -14,6 +14,7 @@ import yaml
 from kubeadm_py.engine.events import HostProgress, Notice
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
+from kubeadm_py.model import live
 from kubeadm_py.model.bootstrap import Discovery
 from kubeadm_py.model.joined import JoinedCluster, KubeletCredentials
 from kubeadm_py.model.networking import split_host_port
@@ -191,7 +192,7 @@ def taken(session: Session, joined: JoinedCluster) -> bool:
     fetch = _fetch(session, endpoint_of(joined.server), _as_bootstrapper(joined))
     status, body = fetch(f"/api/v1/nodes/{session.node.name}", joined.ca_pem)
     try:
-        return status == 200 and is_ready(json.loads(body))
+        return status == 200 and live.is_ready(json.loads(body))
     except ValueError:
         return False
 
@@ -211,12 +212,3 @@ def kubelet_credentials(
     except (KubeadmPyError, ValueError, KeyError, TypeError):
         # The kubelets ask for themselves, and their waits tell what is wrong.
         return {}
-
-
-def is_ready(node: Any) -> bool:
-    """Say whether a Node object's condition Ready is True; what is no Node is not Ready."""
-    try:
-        conditions = node["status"]["conditions"]
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-    except (KeyError, TypeError):
-        return False

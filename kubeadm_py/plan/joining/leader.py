@@ -23,9 +23,9 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.bootstrap import BootstrapToken
 from kubeadm_py.model.inventory import Inventory
 from kubeadm_py.model.joined import JoinedCluster
+from kubeadm_py.model.live import is_ready
 from kubeadm_py.model.node import Node
 from kubeadm_py.model.secret import Secret
-from kubeadm_py.plan.joining.discover import is_ready
 from kubeadm_py.plan.run import Run
 from kubeadm_py.token import bootstrap
 from kubeadm_py.token.bootstrap import NAMESPACE, SECRET_NAME_PREFIX

@@ -14,10 +14,10 @@ from kubeadm_py.kube import asking, etcd, kubectl
 from kubeadm_py.kube.asking import NOTHING, Said
 from kubeadm_py.model import quorum
 from kubeadm_py.model.cluster import ResolvedCluster
+from kubeadm_py.model.live import is_ready
 from kubeadm_py.model.networking import split_host_port
 from kubeadm_py.model.node import CONTROL_PLANE_LABELS, Node
 from kubeadm_py.model.quorum import Member
-from kubeadm_py.plan.joining.discover import is_ready
 from kubeadm_py.steps.etcd.cluster import peer_url
 
 ETCD_TIMEOUT = "5s"

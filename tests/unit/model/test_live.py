@@ -91,3 +91,22 @@ def test_a_configuration_in_another_order_says_the_same():
     assert not live.same(config_map("a: 1\n"), config_map("a: 2\n"))
     assert not live.same(config_map("plain text"), config_map("other text"))
     assert live.same(config_map("{"), config_map("{"))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ready"),
+    [
+        ([{"type": "Ready", "status": "True"}], True),
+        ([{"type": "Ready", "status": "False"}], False),
+        ([{"type": "Ready", "status": "Unknown"}], False),
+        ([{"type": "DiskPressure", "status": "True"}], False),
+        ([], False),
+    ],
+)
+def test_what_is_ready(conditions, ready):
+    assert live.is_ready({"status": {"conditions": conditions}}) is ready
+
+
+@pytest.mark.parametrize("answer", [None, "a page", [], {}, {"status": {}}, {"status": {"conditions": [{}]}}])
+def test_what_is_no_node_is_not_ready(answer):
+    assert not live.is_ready(answer)

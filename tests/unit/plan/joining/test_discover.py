@@ -11,7 +11,6 @@ from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model.bootstrap import Discovery
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.pki import pem
-from kubeadm_py.plan.joining.discover import is_ready
 from kubeadm_py.plan.joining.servers import endpoint_of
 
 TOKEN = Secret("abcdef.0123456789abcdef")
@@ -120,17 +119,3 @@ def test_where_a_server_listens(server, endpoint):
 def test_a_server_that_is_none(server):
     with pytest.raises((KubeadmPyError, UsageError)):
         endpoint_of(server)
-
-
-@pytest.mark.parametrize(
-    ("conditions", "ready"),
-    [
-        ([{"type": "Ready", "status": "True"}], True),
-        ([{"type": "Ready", "status": "False"}], False),
-        ([{"type": "Ready", "status": "Unknown"}], False),
-        ([{"type": "DiskPressure", "status": "True"}], False),
-        ([], False),
-    ],
-)
-def test_what_is_ready(conditions, ready):
-    assert is_ready({"status": {"conditions": conditions}}) is ready
