@@ -114,7 +114,8 @@ def _etcd_member(
 
 def _unit(action: Unit) -> str:
     name = shlex.quote(action.name)
-    lines = ["systemctl daemon-reload\n"] if action.daemon_reload else []
+    # systemctl(1): enable and disable reload the manager themselves, which costs it more than all else here.
+    lines = ["systemctl daemon-reload\n"] if action.daemon_reload and action.enabled is None else []
     if action.enabled is not None:
         lines.append(f"systemctl {'enable' if action.enabled else 'disable'} --quiet {name}\n")
     if action.state in ("started", "restarted"):

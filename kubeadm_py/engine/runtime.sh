@@ -54,7 +54,7 @@ kpy_begin() {
 
 # kpy_end INDEX CODE: report an action's end; a failed one ends the stage.
 kpy_end() {
-  rm -f "$kpy_tmp/input"
+  [ ! -e "$kpy_tmp/input" ] || rm -f "$kpy_tmp/input"
   if [ "$2" -ne 0 ]; then
     kpy_mark "failed $1 $2"
     tail -n 60 "$kpy_tmp/out" | sed 's/^/##kubeadm-py output /' >&3

@@ -416,11 +416,12 @@ def test_units(sandbox):
         Unit("b.service", "started"),
         Unit("c.service", "stopped", enabled=False),
         Unit("odd name.service", "", enabled=True),
+        Unit("d.service", "restarted", daemon_reload=True),
     )
-    assert sandbox.markers[-1] == "done 3 changed"
+    assert sandbox.markers[-1] == "done 4 changed"
     calls = sandbox.log.splitlines()
     assert calls == [
-        "daemon-reload",
+        # It reloads the manager by itself.
         "enable --quiet a.service",
         "reset-failed a.service",
         "restart a.service",
@@ -429,6 +430,9 @@ def test_units(sandbox):
         "disable --quiet c.service",
         "stop c.service",
         "enable --quiet odd name.service",
+        "daemon-reload",
+        "reset-failed d.service",
+        "restart d.service",
     ]
 
 
