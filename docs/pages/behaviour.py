@@ -114,6 +114,16 @@ BEHAVIOUR = (
         "It is one round trip, and it leaves fields that others own alone.",
     ),
     (
+        "A new cluster's ServiceAccounts of controllers (RBAC's first roles name them) are made while kube-controller-manager starts.",
+        "kube-controller-manager makes those of the controllers that it runs.",
+        "It asks the API 20 times a second at most, and no controller begins before it has made them all: five seconds. A few are of controllers that are off by default.",
+    ),
+    (
+        "Controller managers and schedulers of the other founders start once all hosts have joined.",
+        "Each with its own control plane.",
+        "They stand by until the first one's fail, and on small machines would take the processor from what makes nodes Ready.",
+    ),
+    (
         "`token create` with a negative `--ttl` is refused; one for signing only has no groups.",
         "A negative ttl makes a token that never ends; for signing only it refuses its own default group.",
         "A mistyped sign must not make a key without an end.",

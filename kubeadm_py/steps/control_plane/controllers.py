@@ -32,6 +32,7 @@ def plan(ctx: StepContext) -> list[Action]:
 
     It would make them by itself, but no controller begins before it has come to the end of all of them, and
     it asks the API 20 times a second at most (--kube-api-qps): a new cluster runs no pod for five seconds.
+    A few are of controllers that are off by default, and are of no use then.
     """
     if not static_pods.begins(ctx.facts) or ctx.first is not None or not ctx.phases.wants(_PART):
         return []
