@@ -140,3 +140,8 @@ def kube_proxy(cluster: ResolvedCluster, environment: Mapping[str, str] = {}) ->
         env=[node_name, *proxy_variables(environment)],
         node_token_group=NODE_TOKEN_GROUP,
     )
+
+
+def kube_proxy_config_map(cluster: ResolvedCluster) -> Object:
+    """Return the one of kube-proxy's objects that it reads at its start; no host's environment is in it."""
+    return next(item for item in kube_proxy(cluster) if item["kind"] == "ConfigMap")

@@ -93,11 +93,7 @@ def plan(ctx: StepContext) -> list[Action]:
 
 def _data(ctx: StepContext) -> Mapping[str, str]:
     """Return the files as the cluster has them: what says the same in other words was left as it is."""
-    [config_map] = [
-        item
-        for item in objects.kube_proxy(ctx.cluster, environment=ctx.facts.environment)
-        if item["kind"] == "ConfigMap"
-    ]
+    config_map = objects.kube_proxy_config_map(ctx.cluster)
     name = key(config_map)
     data: Mapping[str, str] = config_map["data"]
     if ctx.live is None or name not in ctx.live.there or ctx.live.differs(name):

@@ -10,6 +10,7 @@ from typing import Any
 from kubeadm_py.model.actions import Action, RunScript
 from kubeadm_py.model.digest import sha256
 from kubeadm_py.model.live import key
+from kubeadm_py.render import objects
 from kubeadm_py.render.endpoint import CONFIG_ANNOTATION
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import StepContext, is_so
@@ -31,11 +32,7 @@ def is_unread(group: Group, ctx: StepContext) -> bool:
     daemon = next(item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "DaemonSet")
     template = ctx.live.there.get(key(daemon), {}).get("spec", {}).get("template", {})
     read = (template.get("metadata", {}).get("annotations") or {}).get(CONFIG_ANNOTATION, "")
-    return not str(read).startswith(_digest(_config_map(group)))
-
-
-def _config_map(group: Group) -> Mapping[str, Any]:
-    return next(item for item in group.objects if isinstance(item, Mapping) and item["kind"] == "ConfigMap")
+    return not str(read).startswith(_digest(objects.kube_proxy_config_map(ctx.cluster)))
 
 
 def _digest(config_map: Mapping[str, Any]) -> str:
@@ -48,7 +45,7 @@ def guarded(ctx: StepContext, group: Group, change: Sequence[Action]) -> list[Ac
     What says so is an annotation that is no part of the object, and so is how long one has to run before the
     next is replaced: the next apply leaves both alone.
     """
-    config_map = _config_map(group)
+    config_map = objects.kube_proxy_config_map(ctx.cluster)
     digest = _digest(config_map)
     noted = is_so(group.marker, ctx.facts)
     if noted and ctx.live is not None and ctx.live.differs(key(config_map)):

@@ -93,6 +93,12 @@ def test_kube_proxy_gets_the_hosts_proxy_after_its_node_name(cluster: ResolvedCl
     assert [variable["name"] for variable in container["env"]] == ["NODE_NAME", "HTTPS_PROXY", "no_proxy"]
 
 
+def test_what_kube_proxy_reads_is_the_same_for_every_host(cluster: ResolvedCluster) -> None:
+    for environment in ({}, {"no_proxy": "10.0.0.0/8"}):
+        applied = one(objects.kube_proxy(cluster, environment), "ConfigMap")
+        assert objects.kube_proxy_config_map(cluster) == applied
+
+
 def test_coredns_keeps_the_replicas_it_is_given(cluster: ResolvedCluster) -> None:
     assert one(objects.coredns(cluster), "Deployment")["spec"]["replicas"] == 2
     assert one(objects.coredns(cluster, replicas=5), "Deployment")["spec"]["replicas"] == 5

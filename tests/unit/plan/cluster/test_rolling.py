@@ -359,8 +359,7 @@ def test_a_configuration_that_is_there_already_is_brought_to_the_pods(running):
     before = [item for item in running.api.objects if item["metadata"]["name"] == "kube-proxy"]
     proxied(running)
     edited = running.cluster
-    fresh = objects.kube_proxy(edited, environment={})
-    running.api.objects += [item for item in fresh if item["kind"] == "ConfigMap"]
+    running.api.objects.append(objects.kube_proxy_config_map(edited))
     assert before
     assert replaces_proxies(planned(running, "control", "cp1"))
     running.apply()

@@ -81,8 +81,7 @@ class Host:
 
 @pytest.fixture
 def data(control_plane) -> dict[str, str]:
-    listed = objects.kube_proxy(control_plane.cluster)
-    return next(item["data"] for item in listed if item["kind"] == "ConfigMap")
+    return objects.kube_proxy_config_map(control_plane.cluster)["data"]
 
 
 @pytest.fixture
