@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from kubeadm_py.config.defaults import API_OF_KIND
-from kubeadm_py.config.migrate.write import scalar
 from kubeadm_py.config.problems import ConfigError, Path, key_path
 from kubeadm_py.config.yaml_nodes import plain, read_stream
+from kubeadm_py.config.yaml_values import scalar
 from kubeadm_py.errors import KubeadmPyError
 
 GONE = object()

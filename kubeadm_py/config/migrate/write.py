@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import yaml
-
 from kubeadm_py.config.migrate.comments import Comments
 from kubeadm_py.config.migrate.tree import OldDocument, Value, walk
-from kubeadm_py.config.problems import ConfigError
-from kubeadm_py.config.yaml_nodes import Scalar, read_stream
+from kubeadm_py.config.yaml_values import scalar
 
 _STEP = "  "
 
@@ -120,25 +117,3 @@ def _is_block(text: str) -> bool:
         and all(line == line.rstrip() and line.isprintable() for line in lines)
         and text.splitlines() == text.removesuffix("\n").split("\n")
     )
-
-
-def scalar(content: Scalar | list[Value] | dict[str, Value], raw: str = "") -> str:
-    """Return a scalar so that kubeadm and we read back the same."""
-    if isinstance(content, bool):
-        return str(content).lower()
-    if isinstance(content, int | float):
-        return raw or str(content)
-    text = str(content)
-    bare = yaml.safe_dump(text, allow_unicode=True, width=1 << 30).removesuffix("\n...\n").strip("\n")
-    if "\n" not in bare and _read_back(bare) == text:
-        return bare
-    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 30).strip("\n")
-
-
-def _read_back(written: str) -> object:
-    try:
-        stream = read_stream(f"k: {written}\n", "")
-    except ConfigError:
-        return None
-    mapping = stream.documents[0].value
-    return mapping["k"].node.value if isinstance(mapping, dict) and "k" in mapping else None
