@@ -17,12 +17,12 @@ def main() -> None:
         from kubeadm_py.cli import streams
 
         streams.open_streams()
-        from kubeadm_py.cli import complete
+        from kubeadm_py.cli import complete, shells
         from kubeadm_py.cli.app import app
         from kubeadm_py.cli.old_spellings import refuse_old
 
-        if complete.VARIABLE in os.environ:
-            complete.answer(sys.argv[1:], os.environ[complete.VARIABLE])
+        if shells.VARIABLE in os.environ:
+            complete.answer(sys.argv[1:], os.environ[shells.VARIABLE])
             return
         refuse_old(sys.argv[1:])
         app(prog_name="kubeadm-py")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kubeadm_py.cli.complete import SCRIPTS
+from kubeadm_py.cli.shells import SCRIPTS
 from kubeadm_py.errors import UsageError
 
 
