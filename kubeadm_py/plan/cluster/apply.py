@@ -208,6 +208,9 @@ class _Apply:
         replacing = kube_proxy.needed(members)
         keeping = [kube_proxy.before(members, self._checked)] if replacing else []
         reading = [kube_proxy.behind(members, self._checked)] if replacing else []
+        standing_by = self._standing_by_parts()
+        # A kubelet that starts anew asks anew: the key of what it asked for before is lost.
+        asking = kubelet_serving.asks_the_cluster(self.run.cluster)
         return [
             Part(
                 PREPARE.id,
@@ -248,13 +251,13 @@ class _Apply:
                 after=(CONTROL_PLANES.id,) if members.running else (),
                 at_once=members.at_once,
             ),
-            *self._standing_by_parts(),
+            *standing_by,
             Part(
                 FINISH.id,
                 FINISH.title,
                 (members.leader.name,),
                 lambda hosts: self._finish(hosts, outcome.well(self._later)),
-                after=(JOIN_WORKER.id,) if self._later else (),
+                after=(*self._after_joins, *(part.id for part in standing_by if asking)),
             ),
         ]
 
@@ -289,9 +292,13 @@ class _Apply:
                 STANDING_BY.title,
                 self.members.standing_by,
                 lambda hosts: self._checked(self._stage(STANDING_BY, hosts)),
-                after=(JOIN_WORKER.id,) if self._later else (),
+                after=self._after_joins,
             )
         ]
+
+    @property
+    def _after_joins(self) -> tuple[str, ...]:
+        return (JOIN_WORKER.id,) if self._later else ()
 
     @property
     def _later(self) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
 import yaml
 from cryptography import x509
 
-from kubeadm_py.engine.events import ActionDone
+from kubeadm_py.engine.events import ActionDone, HostDone
 from kubeadm_py.errors import KubeadmPyError, UnreachableError
 from kubeadm_py.model import paths
 from kubeadm_py.model.bootstrap import BootstrapToken
@@ -18,6 +19,8 @@ from kubeadm_py.model.facts import Interface, Listener
 from kubeadm_py.model.secret import Secret
 from kubeadm_py.plan.run import RunFailedError
 from kubeadm_py.steps import applied
+from kubeadm_py.transport.base import Result
+from kubeadm_py.transport.fake import Call
 
 ETCD = f"{paths.MANIFESTS_DIR}/etcd.yaml"
 
@@ -141,6 +144,22 @@ def test_what_stands_by_and_was_left_out_by_a_killed_run_is_written_by_the_next(
     ]
     assert written == [("control", "cp2")]
     assert f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml" in world.machines["cp2"].content
+
+
+def test_requests_of_kubelets_are_looked_at_once_those_that_stand_by_have_started_anew(make_world):
+    """A kubelet that starts anew before it has its certificate asks for another one."""
+    asking = {"cgroupDriver": "systemd", "failCgroupV1": False, "serverTLSBootstrap": True}
+    world = make_world(control_planes=3, workers=1, kubelet_config=asking)
+    world.machines["cp3"].before_stage = lambda stage: time.sleep(0.2 if stage == "standby" else 0)
+    started_anew = []
+
+    def listed(_: Call) -> Result:
+        started_anew.append([event.host for event in world.event(HostDone) if event.stage == "standby"])
+        return Result(0, b'{"items": []}', b"")
+
+    world.machines["cp1"].answer("# wait for kubelets' requests", listed)
+    world.apply()
+    assert [sorted(hosts) for hosts in started_anew] == [["cp2", "cp3"]]
 
 
 def test_the_shared_keys_are_the_same_everywhere_and_the_others_are_not(make_world):
