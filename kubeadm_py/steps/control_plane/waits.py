@@ -23,11 +23,11 @@ def plan(ctx: StepContext) -> list[Action]:
 
 def plan_others(ctx: StepContext) -> list[Action]:
     """Wait for controller manager and scheduler: nothing else needs them, so they are asked last."""
-    return [] if ctx.stands_by else plan_standing_by(ctx)
+    return [] if ctx.stands_by else components(ctx)
 
 
-def plan_standing_by(ctx: StepContext) -> list[Action]:
-    """Wait for those that come in a stage of their own."""
+def components(ctx: StepContext) -> list[Action]:
+    """Return the waits for both, whichever stage they come in."""
     deadline = ctx.timeouts.control_plane_component_health_check
     return [
         waits.component_healthy(ctx.node, component, probe, path, deadline, ctx.cluster.certificates_dir)
@@ -43,5 +43,5 @@ STEP_OTHERS = Step(
     "wait-components", "controller manager and scheduler", plan_others, phase="wait-control-plane"
 )
 STEP_STANDING_BY = Step(
-    "wait-standing-by", "controller manager and scheduler", plan_standing_by, phase="wait-control-plane"
+    "wait-standing-by", "controller manager and scheduler", components, phase="wait-control-plane"
 )

@@ -94,7 +94,7 @@ class TestStaticPods:
         assert static_pods.plan_following(ctx) == []
         assert control_plane_waits.plan_others(ctx) == []
         assert static_pods.plan_standing_by(ctx) == static_pods.plan_following(control_plane)
-        assert control_plane_waits.plan_standing_by(ctx) == control_plane_waits.plan_others(control_plane)
+        assert control_plane_waits.components(ctx) == control_plane_waits.plan_others(control_plane)
 
     def test_what_a_run_that_was_killed_left_out_is_written_at_once(self, control_plane, carry):
         after = carry(control_plane, static_pods.plan_first(control_plane))
