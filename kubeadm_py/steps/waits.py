@@ -139,13 +139,15 @@ def api_server_begins(first: Node, deadline: timedelta, certificates_dir: str) -
     That one writes a new cluster's first roles, which others find then; at once, all would write them against
     each other. It is no condition: where it does not come up, each host is to say by itself what it lacks.
     """
+    # A wait that comes to its deadline fails.
+    patience = min(_FIRST_PATIENCE, int(deadline.total_seconds()) // 2)
     server = probes.kube_apiserver(first).url(first)
     return Wait(
         f"wait for kube-apiserver on {first.name} to begin",
         f"""kpy_clock
 [ -s "$kpy_tmp/first-asked" ] || echo "$kpy_seconds" >"$kpy_tmp/first-asked"
 read -r asked <"$kpy_tmp/first-asked"
-[ "$kpy_seconds" -lt $((asked + {_FIRST_PATIENCE})) ] || return 0
+[ "$kpy_seconds" -lt $((asked + {patience})) ] || return 0
 {_ask(certificates_dir, f"{certificates_dir}/ca.crt", server, "/livez")} && return 0
 case $answer in
   *'"code":'* | *'[+]'* | *'Error from server'*) return 0 ;;

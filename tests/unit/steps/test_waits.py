@@ -233,6 +233,13 @@ class TestFirstAPIServer:
         (shell.folder / "first-asked").write_text(f"{int(time.clock_gettime(time.CLOCK_BOOTTIME)) - 31}\n")
         assert shell(wait.until)[0] == 0
 
+    def test_it_is_no_condition_where_waits_are_short(self, shell):
+        first = Node("cp1", Role.CONTROL_PLANE, ("10.0.0.11",), advertise_address="10.0.0.11")
+        wait = waits.api_server_begins(first, timedelta(seconds=20), "/etc/kubernetes/pki")
+        assert shell(wait.until)[0] == 1
+        (shell.folder / "first-asked").write_text(f"{int(time.clock_gettime(time.CLOCK_BOOTTIME)) - 19}\n")
+        assert shell(wait.until)[0] == 0, "it ends before its deadline does, which would fail the host"
+
 
 class TestComponents:
     def wait(self, port: int, host: str = "127.0.0.1"):
