@@ -21,7 +21,7 @@ from kubeadm_py.preflight.context import CheckContext, Reach
 
 def contexts(
     run: Run,
-    names: list[str],
+    names: Sequence[str],
     member_of: str = "",
     *,
     verb: str = "",
@@ -94,7 +94,7 @@ def ca_public_key(run: Run, name: str) -> str:
 def gate(
     run: Run,
     which: Gate,
-    names: list[str],
+    names: Sequence[str],
     *,
     artifacts: ArtifactView,
     addon_images: list[str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,38 +12,30 @@ from kubeadm_py.engine.execute import Executor, StageResult
 from kubeadm_py.engine.session import Session
 from kubeadm_py.errors import KubeadmPyError, UsageError
 from kubeadm_py.model import paths, phases
-from kubeadm_py.model.actions import Action, RunScript
-from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.node import Role
 from kubeadm_py.model.phases import EVERYTHING, Selection
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
-from kubeadm_py.pki import pem, presence
-from kubeadm_py.plan import preflight, reach
+from kubeadm_py.pki import presence
 from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.artifacts.sources import Source
 from kubeadm_py.plan.build import build_stage, changes, together
-from kubeadm_py.plan.certificates import key_pairs, kubelet_requests
+from kubeadm_py.plan.certificates import key_pairs
 from kubeadm_py.plan.certificates.producers import Adopt, joining_producers
 from kubeadm_py.plan.certificates.shared_keys import SharedKeys
 from kubeadm_py.plan.joining import control_planes as control_plane_join
-from kubeadm_py.plan.joining import discover
+from kubeadm_py.plan.joining import discover, finish
 from kubeadm_py.plan.joining import leader as leaders
+from kubeadm_py.plan.joining.gates import Gates
 from kubeadm_py.plan.joining.joined import as_joined
 from kubeadm_py.plan.joining.leader import Leader
 from kubeadm_py.plan.joining.servers import endpoint_of
 from kubeadm_py.plan.run import Run, RunFailedError
 from kubeadm_py.plan.workflows import JOIN_CONTROL_PLANE, JOIN_WORKER, JOINED, PREPARE
-from kubeadm_py.preflight.context import Reach
 from kubeadm_py.render import engine
-from kubeadm_py.steps.addons import custom_resources
-from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.base import StepContext
 from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
-from kubeadm_py.steps.kubelet import serving as kubelet_serving
 from kubeadm_py.steps.kubelet import start as kubelet_start
-from kubeadm_py.steps.nodes import mark as mark_node
-from kubeadm_py.steps.nodes import waits as node_waits
 from kubeadm_py.steps.prepare import text
 
 
@@ -96,6 +87,18 @@ class Joining:
             if self.keys is not None:
                 self.keys.forget()
 
+    def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
+        run = self.run
+        first = next(iter(run.sessions.values()))
+        if leader is not None:
+            return leader.joined()
+        if run.cluster.discovery is None:
+            raise UsageError(
+                "nothing says which cluster to join",
+                fix="give API:PORT with a token, or a config with a control plane or a JoinConfiguration",
+            )
+        return discover.discover(run, first, run.cluster.discovery, discovery_file)
+
     def _taken_over(self, joined: JoinedCluster, leader: Leader | None) -> JoinedCluster:
         """Go on with what the cluster says of itself, and with what its control planes share."""
         run = self.run
@@ -118,11 +121,10 @@ class Joining:
     def _carry_out(self, joined: JoinedCluster, leader: Leader | None) -> JoinReport:
         run = self.run
         resolved = tuple(addons.resolve(run.cluster)) if leader else ()
-        gates = _Gates(self, joined, leader, addons.images(resolved, run.cluster))
-        already = gates.pass_host()
+        gates = self._gates(joined, leader, addons.images(resolved, run.cluster))
+        already = gates.host(self.names)
+        gates.refuse_taken_names([name for name in self.names if name not in already])
         for name in self.names:
-            if name not in already:
-                self._refuse_taken_name(name, leader, joined)
             run.sessions[name].inventory.cluster = run.cluster.name
         if leader is not None and len(already) < len(self.names):
             self._warn_of_external_ca(leader)
@@ -136,7 +138,7 @@ class Joining:
         self.source.verify(prepare)
         executor = self._executor(joined)
         errors = self._keep_going(executor.run(prepare, probe_after=True))
-        gates.pass_prepared()
+        gates.prepared(self.names)
         if leader is not None:
             leader.wait_for_token()
         stage = self._join_stage(self._with_credentials(joined, leader), resolved)
@@ -150,7 +152,6 @@ class Joining:
 
     def phases_alone(self, leader: Leader | None, discovery_file: bytes | None) -> JoinReport:
         """Do the phases that were asked for and nothing else, with what the hosts have.
-
 
         The cluster is looked up where the config or the flags name one. A token that was minted stays until
         its end, which is near: the kubelet still has to log in with it.
@@ -169,9 +170,9 @@ class Joining:
         run = self.run
         already: tuple[str, ...] = ()
         if joined is not None and self.phases.wants(phases.PREFLIGHT):
-            gates = _Gates(self, joined, leader, [])
-            already = gates.pass_host()
-            gates.pass_prepared()
+            gates = self._gates(joined, leader, [])
+            already = gates.host(self.names)
+            gates.prepared(self.names)
         for name in self.names:
             run.sessions[name].inventory.cluster = run.cluster.name
         stage = self._join_stage(joined, ())
@@ -187,6 +188,9 @@ class Joining:
         if errors:
             raise RunFailedError(errors)
         return report
+
+    def _gates(self, joined: JoinedCluster, leader: Leader | None, images: list[str]) -> Gates:
+        return Gates(self.run, self.source, self.phases, joined, leader, images)
 
     def _executor(self, joined: JoinedCluster | None) -> Executor:
         shared = self.keys.table(joined.ca_pem) if self.keys is not None and joined is not None else {}
@@ -256,31 +260,6 @@ class Joining:
             return {}
         return key_pairs.look(self.run.cluster, session, halves=False)
 
-    def _find(self, leader: Leader | None, discovery_file: bytes | None) -> JoinedCluster:
-        run = self.run
-        first = next(iter(run.sessions.values()))
-        if leader is not None:
-            return leader.joined()
-        if run.cluster.discovery is None:
-            raise UsageError(
-                "nothing says which cluster to join",
-                fix="give API:PORT with a token, or a config with a control plane or a JoinConfiguration",
-            )
-        return discover.discover(run, first, run.cluster.discovery, discovery_file)
-
-    def _refuse_taken_name(self, name: str, leader: Leader | None, joined: JoinedCluster) -> None:
-        """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
-        if leader is not None:
-            taken = name in leader.ready_nodes
-        else:
-            taken = discover.taken(self.run.sessions[name], joined)
-        if taken:
-            raise KubeadmPyError(
-                f"the cluster has a Ready node called {name} already",
-                host=name,
-                fix=f"give this host another name, or remove that node: kubectl delete node {name}",
-            )
-
     def _keep_going(self, result: StageResult) -> list[KubeadmPyError]:
         """Count changes, and go on with the hosts that are well."""
         self.run.changed += sum(result.changed.values())
@@ -290,46 +269,9 @@ class Joining:
     def _finish(
         self, executor: Executor, leader: Leader, resolved: tuple[ResolvedAddon, ...]
     ) -> list[KubeadmPyError]:
-        """Label the new nodes, delete the token, wait for what needed a worker; one round trip."""
+        """Have the leader do what follows from new nodes, and delete the token; one round trip."""
         session = leader.session
-        server = f"https://{session.node.local_endpoint}"
-        deadline = self.run.cluster.join_timeouts.kubernetes_api_call
-        control_planes = self._control_planes()
-        # A control plane has marked itself, through its own API server; and its taint keeps pods away.
-        workers = [name for name in self.names if name not in control_planes]
-        wanted = {name: mark_node.joining(self.run.cluster.node(name)) for name in workers}
-        actions: list[Action] = mark_node.mark(wanted, paths.ADMIN_CONF, server, deadline)
-        if leader.token is not None:
-            actions.append(
-                RunScript(
-                    "delete this join's token",
-                    leaders.deletion(leader.token_id),
-                    reason="it was minted for this join",
-                )
-            )
-        ctx = StepContext(self.run.cluster, session.node, session.facts, "join", self.now, addons=resolved)
-        if kubelet_serving.asks_the_cluster(self.run.cluster):
-            sessions = {name: self.run.sessions[name] for name in self.names}
-            new = [name for name, each in sessions.items() if kubelet_requests.is_new(self.run.cluster, each)]
-            if new:
-                approved = kubelet_requests.awaited(self.run, session.host, new, cluster=self.run.cluster)
-                actions += kubelet_serving.approve(approved, ctx)
-        ready = addons_ready.applied(ctx)
-        if ready and workers:
-            actions.append(
-                node_waits.workloads_ready(
-                    "wait for network, DNS and storage",
-                    ready,
-                    paths.ADMIN_CONF,
-                    server,
-                    addons_ready.DEADLINE,
-                )
-            )
-        if workers:
-            # What init applied waits for its controllers, and they for a worker.
-            begun = tuple(item for item in resolved if addons_ready.was_applied(item, ctx))
-            present = tuple(self.run.cluster.node(name) for name in workers)
-            actions += custom_resources.plan(replace(ctx, addons=begun, marked=present))
+        actions = finish.actions(self.run, leader, self.names, resolved, self.now)
         if not actions:
             return []
         steps = (PlannedStep("finish", "labels and add-ons", tuple(actions)),)
@@ -343,47 +285,3 @@ class Joining:
         """Delete the minted token if nothing has done so yet; never hide why the join itself failed."""
         if leader.token is not None and not self.token_deleted:
             leaders.delete_token(self.run, leader.session.host, leader.token_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Gates:
-    """Run the gates of preflight for the hosts that a join still goes on with."""
-
-    work: Joining
-    joined: JoinedCluster
-    leader: Leader | None
-    images: list[str]
-
-    def pass_host(self) -> tuple[str, ...]:
-        """Run the gate `host`; return the hosts that are members already."""
-        run, names = self.work.run, self.work.names
-        already = tuple(name for name in names if preflight.is_member(run, name, self._membership))
-        tried = reach.survey(
-            run,
-            [name for name in names if name not in already],
-            endpoint=endpoint_of(self.joined.server),
-            leader=self.leader.session if self.leader else None,
-        )
-        self._gate(Gate.HOST, tried)
-        return already
-
-    def pass_prepared(self) -> None:
-        """Run the gate `prepared`."""
-        self._gate(Gate.PREPARED, {})
-
-    @property
-    def _membership(self) -> str:
-        return pem.public_key_hashes(self.joined.ca_pem)[0].removeprefix("sha256:")
-
-    def _gate(self, which: Gate, tried: Mapping[str, Mapping[str, Reach]]) -> None:
-        if not self.work.phases.wants(phases.PREFLIGHT):
-            return
-        preflight.gate(
-            self.work.run,
-            which,
-            self.work.names,
-            artifacts=self.work.source.view,
-            addon_images=self.images,
-            member_of=self._membership,
-            reach=tried,
-        )
