@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -315,10 +316,17 @@ def _vagrant(name: str, argv: Sequence[str]) -> str:
 def _wait_until_booted(node: Node) -> None:
     """Wait until systemd is through, and refuse a node with failed units."""
     waiting = ["systemctl", "is-system-running", "--wait"]
-    said = exec(node, waiting, check=False, timeout=_BOOTED_WITHIN).stdout.strip()
+    deadline = time.monotonic() + _BOOTED_WITHIN
+    while True:
+        answer = exec(node, waiting, check=False, timeout=_BOOTED_WITHIN)
+        said = answer.stdout.strip()
+        # Until its bus is there, systemd cannot be asked at all.
+        if said or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
     if said != "running":
         failed = exec(node, ["systemctl", "--failed", "--no-legend", "--plain"], check=False).stdout
-        raise LabError(f"{node.name}: systemd says {said or 'nothing'}\n{failed}")
+        raise LabError(f"{node.name}: systemd says {said or answer.stderr.strip() or 'nothing'}\n{failed}")
 
 
 def _collect_host_keys(name: str) -> None:
