@@ -4,51 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.engine.events import Notice
-from kubeadm_py.engine.parts import Outcome, Part
+from kubeadm_py.engine.parts import Outcome
 from kubeadm_py.errors import ExitCode, KubeadmPyError, UsageError
 from kubeadm_py.model import phases as model_phases
 from kubeadm_py.model import typed
 from kubeadm_py.model.actions import Producer
 from kubeadm_py.model.live import LiveObjects
-from kubeadm_py.model.stages import Plan, Stage
+from kubeadm_py.model.stages import Plan
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan import phases, preflight
-from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
 from kubeadm_py.plan.artifacts.sources import Source, open_for
-from kubeadm_py.plan.build import build_stage, changes, once, together
-from kubeadm_py.plan.certificates import kubelet_requests
+from kubeadm_py.plan.build import changes
 from kubeadm_py.plan.certificates.producers import joining_producers
-from kubeadm_py.plan.cluster import kube_proxy, moving
+from kubeadm_py.plan.cluster import moving, order
 from kubeadm_py.plan.cluster.gates import Gates
 from kubeadm_py.plan.cluster.members import Members
+from kubeadm_py.plan.cluster.order import Order
 from kubeadm_py.plan.cluster.pruning import Confirm, Pruning
 from kubeadm_py.plan.run import Run, RunFailedError
-from kubeadm_py.plan.workflows import (
-    CONTROL_PLANES,
-    ETCD_HOSTS,
-    FINISH,
-    JOIN_CONTROL_PLANE,
-    JOIN_ETCD_HOST,
-    JOIN_WORKER,
-    PREPARE,
-    PROXY_READS,
-    PROXY_RULES,
-    STANDING_BY,
-    StageDefinition,
-)
+from kubeadm_py.plan.workflows import CONTROL_PLANES, FINISH
 from kubeadm_py.render import engine
-from kubeadm_py.steps import cluster_objects
 from kubeadm_py.steps.addons import ready as addons_ready
 from kubeadm_py.steps.control_plane import prepare as control_plane_prepare
-from kubeadm_py.steps.etcd import host as etcd_host
-from kubeadm_py.steps.kubelet import serving as kubelet_serving
 from kubeadm_py.steps.objects import addons as addon_objects
 from kubeadm_py.steps.prepare import text
 
@@ -99,7 +83,7 @@ def apply(run: Run, *, key_maker: KeyMaker = generate, prune: Confirm | None = N
     addons.resolve(run.cluster)
     threading.Thread(target=_preload, daemon=True).start()
     if not run.options.dry_run:
-        run.bus.emit(ahead(*_stages(run)))
+        run.bus.emit(order.stages(run))
     # No CA is ever made while a control-plane host of the file is unreached (design rule 5).
     unreached = _look(run)
     members = Members(run, source, datetime.now(UTC), key_maker)
@@ -158,12 +142,6 @@ def _quietly(function: Callable[[], object]) -> Callable[[], None]:
     return call
 
 
-def _stages(run: Run) -> list[StageDefinition]:
-    joining = len(run.cluster.nodes) - len(run.cluster.etcd_hosts) > 1
-    etcd = [ETCD_HOSTS] if run.cluster.etcd_hosts else []
-    return [PREPARE, *etcd, CONTROL_PLANES, *([JOIN_WORKER] if joining else []), FINISH]
-
-
 @dataclass(slots=True)
 class _Apply:
     """Hold one apply's work."""
@@ -185,7 +163,7 @@ class _Apply:
         self.pruning.find()
         if run.options.dry_run:
             self.gates.host()
-            return self._report(Plan("apply", (*self._as_it_is_now(), *self.pruning.stages)), founding)
+            return self._report(Plan("apply", (*self._order.as_it_is_now(), *self.pruning.stages)), founding)
         try:
             if founding:
                 # Keys take their time: they are made while the hosts are judged and prepared.
@@ -202,173 +180,15 @@ class _Apply:
             members.forget()
         return self._report(plan, founding)
 
-    def _parts(self, outcome: Outcome) -> list[Part]:
-        """List what happens; a host takes its parts in this order and waits for no more than they say."""
-        members = self.members
-        replacing = kube_proxy.needed(members)
-        keeping = [kube_proxy.before(members, self._checked)] if replacing else []
-        reading = [kube_proxy.behind(members, self._checked)] if replacing else []
-        standing_by = self._standing_by_parts()
-        # A kubelet that starts anew asks anew: the key of what it asked for before is lost.
-        asking = kubelet_serving.asks_the_cluster(self.run.cluster)
-        return [
-            Part(
-                PREPARE.id,
-                PREPARE.title,
-                tuple(self.run.sessions),
-                lambda hosts: self._checked(self._stage(PREPARE, hosts)),
-                together=True,
-                at_once=members.at_once,
-                probe_after=True,
-            ),
-            *self._etcd_parts(),
-            *keeping,
-            Part(
-                CONTROL_PLANES.id,
-                CONTROL_PLANES.title,
-                members.in_turn,
-                lambda hosts: self._checked(self._prepared(CONTROL_PLANES, hosts)),
-                # Founders need each other; of a cluster that runs only one member may be away at a time.
-                together=True,
-                in_turn=lambda stage: members.running and (stage.guarded or changes(stage) > 0),
-                needs=(etcd_host.READY,) if members.etcd_hosts else (),
-                after=(
-                    *([JOIN_ETCD_HOST.id] if members.late_etcd_hosts else ()),
-                    *([PROXY_RULES.id] if keeping else ()),
-                ),
-                provides=(cluster_objects.OBJECTS,),
-                # Who joins, or moves, takes over what is there by then.
-                probe_after=bool(members.late) or members.moving,
-            ),
-            *(moving.parts(members, self._checked, reading) if members.moving else reading),
-            Part(
-                JOIN_WORKER.id,
-                JOIN_WORKER.title,
-                self._later,
-                lambda hosts: self._checked(self._join(hosts)),
-                needs=(cluster_objects.OBJECTS, *([cluster_objects.MOVED] if members.moving else ())),
-                # Of a running cluster one thing changes at a time: who joins needs its members, too.
-                after=(CONTROL_PLANES.id,) if members.running else (),
-                at_once=members.at_once,
-            ),
-            *standing_by,
-            Part(
-                FINISH.id,
-                FINISH.title,
-                (members.leader.name,),
-                lambda hosts: self._finish(hosts, outcome.well(self._later)),
-                after=(*self._after_joins, *(part.id for part in standing_by if asking)),
-            ),
-        ]
-
-    def _etcd_parts(self) -> list[Part]:
-        """List what happens on hosts of role etcd, for which API servers wait."""
-        members = self.members
-        founders = Part(
-            ETCD_HOSTS.id,
-            ETCD_HOSTS.title,
-            members.etcd_hosts,
-            lambda hosts: self._checked(self._prepared(ETCD_HOSTS, hosts)),
-            together=True,
-            in_turn=lambda stage: members.running and changes(stage) > 0,
-            provides=(etcd_host.READY,),
-        )
-        later = Part(
-            JOIN_ETCD_HOST.id,
-            JOIN_ETCD_HOST.title,
-            members.late_etcd_hosts,
-            lambda hosts: self._checked(self._prepared(JOIN_ETCD_HOST, hosts)),
-            needs=(etcd_host.READY,),
-        )
-        return [part for part in (founders, later) if part.hosts]
-
-    def _standing_by_parts(self) -> list[Part]:
-        """List what the founders beside the first one get last."""
-        if not self.members.standing_by:
-            return []
-        return [
-            Part(
-                STANDING_BY.id,
-                STANDING_BY.title,
-                self.members.standing_by,
-                lambda hosts: self._checked(self._stage(STANDING_BY, hosts)),
-                after=self._after_joins,
-            )
-        ]
-
     @property
-    def _after_joins(self) -> tuple[str, ...]:
-        return (JOIN_WORKER.id,) if self._later else ()
-
-    @property
-    def _later(self) -> tuple[str, ...]:
-        """Return the hosts that come after the founders: later control planes, and all workers."""
-        return (*self.members.late, *self.members.workers)
-
-    def _as_it_is_now(self) -> tuple[Stage, ...]:
-        """Plan all stages from what the hosts are like now."""
-        members = self.members
-        replacing = kube_proxy.needed(members)
-        keeping = [kube_proxy.as_it_is_now(members, PROXY_RULES)] if replacing else []
-        reading = [kube_proxy.as_it_is_now(members, PROXY_READS)] if replacing else []
-        return once(
-            [
-                self._stage(PREPARE, tuple(self.run.sessions)),
-                *([self._stage(ETCD_HOSTS, members.etcd_hosts)] if members.etcd_hosts else ()),
-                *([self._stage(JOIN_ETCD_HOST, members.late_etcd_hosts)] if members.late_etcd_hosts else ()),
-                *keeping,
-                self._stage(CONTROL_PLANES, members.control_planes),
-                *(moving.as_it_is_now(members, reading) if members.moving else reading),
-                self._join_stage(self._later),
-                *([self._stage(STANDING_BY, members.standing_by)] if members.standing_by else ()),
-                self._stage(FINISH, (members.leader.name,), present=self._later),
-            ]
-        )
-
-    def _finish(self, hosts: Sequence[str], present: Sequence[str]) -> Stage:
-        members, cluster = self.members, self.run.cluster
-        approved: tuple[str, ...] = ()
-        if kubelet_serving.asks_the_cluster(cluster):
-            there = (*members.control_planes, *present)
-            new = [name for name in there if kubelet_requests.is_new(cluster, self.run.sessions[name])]
-            if new:
-                approved = kubelet_requests.awaited(self.run, members.leader.host, new, cluster=cluster)
-            elif members.live_addons is not None:
-                approved = kubelet_requests.judged(self.run, members.live_addons.requests, cluster)
-        contexts = [
-            replace(members.context(name, FINISH, present=present), approved=approved) for name in hosts
-        ]
-        return build_stage(FINISH, contexts)
-
-    def _prepared(self, definition: StageDefinition, hosts: Sequence[str]) -> Stage:
-        self.gates.prepared(hosts)
-        return self._stage(definition, hosts)
-
-    def _join(self, hosts: Sequence[str]) -> Stage:
-        self.gates.prepared(hosts)
-        return self._join_stage(hosts)
-
-    def _join_stage(self, hosts: Sequence[str]) -> Stage:
-        late = self.members.late
-        return together(
-            self._stage(JOIN_CONTROL_PLANE, [name for name in hosts if name in late]),
-            self._stage(JOIN_WORKER, [name for name in hosts if name not in late]),
-        )
-
-    def _stage(self, definition: StageDefinition, hosts: Sequence[str], present: Sequence[str] = ()) -> Stage:
-        contexts = [self.members.context(name, definition, present=present) for name in hosts]
-        return build_stage(definition, contexts)
-
-    def _checked(self, stage: Stage) -> Stage:
-        """Return the stage once the bytes that it sends are known to be the right ones."""
-        self.source.verify(stage)
-        return stage
+    def _order(self) -> Order:
+        return Order(self.members, self.gates)
 
     def _carry_out(self) -> Plan:
         run = self.run
         executor = run.executor(self._producers(), self.source.open_images)
         outcome = Outcome()
-        executor.schedule(self._parts(outcome), outcome)
+        executor.schedule(self._order.parts(outcome), outcome)
         run.changed += sum(outcome.changed.values())
         self._tell_left_out(outcome)
         errors = outcome.all_errors()
