@@ -72,6 +72,20 @@ def kubectl(kubeconfig: str, server: str = "") -> str:
     )
 
 
+def keeps_ending(component: str) -> str:
+    """Return shell that says of a component's container on this host that it ended too often to come up."""
+    return f"""{CONTAINER_FUNCTIONS}
+exits=$(kpy_exits {component})
+[ "$exits" -ge {HOPELESS_EXITS} ] || return 1
+echo "{component} on this host ended $exits times"
+"""
+
+
+def container_log(component: str) -> str:
+    """Return shell that prints what a component's container on this host logged last."""
+    return f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n"
+
+
 def _ask(certificates_dir: str, ca: str, server: str, path: str) -> str:
     """Return the shell words that ask a component, as the API server's own client of kubelets."""
     client = f"{certificates_dir}/apiserver-kubelet-client"
@@ -173,12 +187,8 @@ def component_healthy(
         f"""kpy_listens {probe.port:04X} || {{ echo "{component} has not started"; return 1; }}
 {ask} || {{ echo "{component} is not healthy yet"; return 1; }}""",
         deadline,
-        hopeless=f"""{CONTAINER_FUNCTIONS}
-exits=$(kpy_exits {component})
-[ "$exits" -ge {HOPELESS_EXITS} ] || return 1
-echo "{component} on this host ended $exits times"
-""",
-        diagnose=f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n",
+        hopeless=keeps_ending(component),
+        diagnose=container_log(component),
         logs=(component,),
     )
 
@@ -191,12 +201,8 @@ def static_pod_listens(component: str, port: int, deadline: timedelta) -> Wait:
 echo "{component} has not started"
 return 1""",
         deadline,
-        hopeless=f"""{CONTAINER_FUNCTIONS}
-exits=$(kpy_exits {component})
-[ "$exits" -ge {HOPELESS_EXITS} ] || return 1
-echo "{component} on this host ended $exits times"
-""",
-        diagnose=f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n{KUBELET_LOG}",
+        hopeless=keeps_ending(component),
+        diagnose=container_log(component) + KUBELET_LOG,
         logs=(component, "kubelet"),
     )
 
@@ -225,7 +231,7 @@ return 1""",
 def answers(node: Node, server: str, deadline: timedelta, component: str = "") -> Wait:
     """Wait until the API answers this host's kubelet at `server`; `component` is the host's pod before it."""
     command = kubectl(paths.KUBELET_CONF, server)
-    log = f"{CONTAINER_FUNCTIONS}\nkpy_container_log {component}\n" if component else ""
+    log = container_log(component) if component else ""
     return Wait(
         f"wait for the API at {server.removeprefix('https://')}",
         f"""answer=$({command} get --raw /version 2>&1) && return 0

@@ -23,7 +23,6 @@ from kubeadm_py.steps.objects.groups import addon_phase
 _AT_LEAST = timedelta(minutes=5)
 _A_NODE = timedelta(seconds=20)
 """A DaemonSet replaces its pods on one node after the other."""
-_HOPELESS_EXITS = 3
 _SINCE = "begun.addon"
 """Of the files that a stage forgets before it puts back: what fell before says nothing about what comes."""
 
@@ -108,7 +107,7 @@ while read -r namespace made pod on states; do
     why=${{state#*:}}
     case $why in
       {waits.ENDED_REASONS})
-        [ "${{state%%:*}}" -ge {_HOPELESS_EXITS} ] || continue
+        [ "${{state%%:*}}" -ge {waits.HOPELESS_EXITS} ] || continue
         why="it ended ${{state%%:*}} times ($why)"
         ;;
       CreateContainerConfigError | InvalidImageName | ErrImageNeverPull) ;;

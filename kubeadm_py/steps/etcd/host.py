@@ -25,19 +25,14 @@ def plan_wait(ctx: StepContext) -> list[Action]:
 answer=$(kpy_etcdctl "$own_client" endpoint health 2>&1) && return 0
 echo "etcd does not agree with the others yet: $(kpy_last)"
 return 1"""
-    hopeless = f"""{waits.CONTAINER_FUNCTIONS}
-exits=$(kpy_exits etcd)
-[ "$exits" -ge {waits.HOPELESS_EXITS} ] || return 1
-echo "etcd on this host ended $exits times"
-"""
     return [
         waits.kubelet_healthy(healthz, timeouts.kubelet_health_check),
         Wait(
             "wait for etcd",
             until,
             timeouts.control_plane_component_health_check,
-            hopeless=hopeless,
-            diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log etcd\n",
+            hopeless=waits.keeps_ending("etcd"),
+            diagnose=waits.container_log("etcd"),
             logs=("etcd", "kubelet"),
         ),
     ]

@@ -201,17 +201,12 @@ esac
 answer=$(kpy_etcdctl "$own_client" endpoint health 2>&1) && return 0
 echo "etcd is not healthy yet: $(kpy_last)"
 return 1"""
-    hopeless = f"""{waits.CONTAINER_FUNCTIONS}
-exits=$(kpy_exits etcd)
-[ "$exits" -ge {waits.HOPELESS_EXITS} ] || return 1
-echo "etcd on this host ended $exits times"
-"""
     return Wait(
         "wait for the etcd member",
         until,
         ctx.cluster.join_timeouts.etcd_api_call,
-        hopeless=hopeless,
-        diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log etcd\n",
+        hopeless=waits.keeps_ending("etcd"),
+        diagnose=waits.container_log("etcd"),
         logs=("etcd", "kubelet"),
     )
 

@@ -68,7 +68,7 @@ echo "{name} cannot run: it ended $exits times"
         ctx.timeouts.control_plane_component_health_check,
         interval=_INTERVAL,
         hopeless=hopeless,
-        diagnose=f"{waits.CONTAINER_FUNCTIONS}\nkpy_container_log {name}\n",
+        diagnose=waits.container_log(name),
         logs=(name,),
     )
 

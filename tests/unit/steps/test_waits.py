@@ -275,6 +275,21 @@ class TestComponents:
         assert codes[:2] == [(1, []), (1, [])]
         assert codes[2] == (0, ["kube-scheduler on this host ended 3 times"])
 
+    def test_what_listens_without_an_api_server_is_judged_in_the_same_way(self, shell):
+        wait = waits.static_pod_listens("haproxy", 1, MINUTE)
+        ended = '  "attempt": {}\n  "state": "CONTAINER_EXITED",\n  "createdAt": "1795224188682696536",'
+        for attempt in (0, 2):
+            shell.command("crictl", f"cat <<'END'\n{ended.format(attempt)}\nEND")
+            answer = shell(wait.hopeless)
+        assert answer == (0, ["haproxy on this host ended 3 times"])
+
+    def test_its_last_words(self, shell):
+        answers = 'case $* in ps*) echo c0ffee ;; "logs --tail 12 c0ffee") echo "no port" ;; esac'
+        shell.command("crictl", answers)
+        assert shell(self.wait(1).diagnose) == (0, ["kube-scheduler says:", "  no port"])
+        shell.command("crictl", "exit 0")
+        assert shell(self.wait(1).diagnose) == (0, ["kube-scheduler: no container was ever made"])
+
 
 class TestKubelet:
     def test_healthy_when_it_listens(self, shell, listener, free_port):
