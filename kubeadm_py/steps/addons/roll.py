@@ -25,6 +25,8 @@ _A_NODE = timedelta(seconds=20)
 """A DaemonSet replaces its pods on one node after the other."""
 _SINCE = "begun.addon"
 """Of the files that a stage forgets before it puts back: what fell before says nothing about what comes."""
+# What goes on from a run that was cut off rolls whatever is there: a DaemonSet may be gone, or not there yet.
+_MAY_BE_GONE = """case $answer in *'(NotFound)'*) ;; *) echo "$answer" >&2; exit 1 ;; esac"""
 
 
 def works(each: AddonObjects, ctx: StepContext) -> bool:
@@ -76,8 +78,8 @@ def _counted_after(
     return [
         RunScript(
             f"{title}: {item.name}",
-            f"{command} patch {item.resource} -n {shlex.quote(item.namespace)}"
-            f" --field-manager {rolling.ROLL_MANAGER} -p {patch} >/dev/null\necho unchanged",
+            f"answer=$({command} patch {item.resource} -n {shlex.quote(item.namespace)}"
+            f" --field-manager {rolling.ROLL_MANAGER} -p {patch} 2>&1) || {_MAY_BE_GONE}\necho unchanged",
             reason="so that the next node waits for it",
         )
         for item in daemons

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -281,6 +283,30 @@ def test_a_run_that_was_cut_off_before_a_host_looked_is_gone_on_with(running):
 def test_where_kube_proxy_stays_as_it_is_no_host_is_asked_to_keep_rules(running):
     edit(running, api_server=api_server(v="2"))
     assert "proxy-rules" not in [stage.id for stage in running.apply(dry_run=True).plan.stages]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ('Error from server (NotFound): daemonsets.apps "kube-flannel-ds" not found', 0),
+        ("The connection to the server 10.0.0.11:6443 was refused", 1),
+    ],
+)
+def test_a_daemon_set_that_somebody_took_away_meanwhile_stops_no_roll(
+    running, tmp_path, monkeypatch, error, code
+):
+    daemons(running, 5)
+    edit(running, addons=(AddonRequest("flannel", {"backend": "host-gw"}),))
+    actions = planned(running, "control", "cp1")
+    (tmp_path / "kubectl").write_text(f"#!/bin/sh\necho {shlex.quote(error)} >&2\nexit 1\n")
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    patches = [each for each in actions if "minReadySeconds" in getattr(each, "script", "")]
+    assert len(patches) == 2
+    for patch in patches:
+        done = subprocess.run(["sh", "-eu", "-c", patch.script], capture_output=True, text=True, check=False)
+        assert done.returncode == code
+        assert error in done.stderr or code == 0
 
 
 def daemons(world, available: int) -> None:
