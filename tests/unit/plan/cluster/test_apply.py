@@ -146,6 +146,32 @@ def test_what_stands_by_and_was_left_out_by_a_killed_run_is_written_by_the_next(
     assert f"{paths.MANIFESTS_DIR}/kube-scheduler.yaml" in world.machines["cp2"].content
 
 
+@pytest.mark.parametrize("action", [0, 1], ids=["before its manifests", "before its kubelet starts anew"])
+def test_a_run_that_ends_among_what_stands_by_is_finished_by_the_next(make_world, action):
+    world = make_world(control_planes=3, workers=1)
+    world.machines["cp2"].kill("standby", action)
+    with pytest.raises(RunFailedError):
+        world.apply()
+    world.machines["cp2"].failing.clear()
+    world.forget()
+    assert world.apply().changed > 0
+    assert world.machines["cp2"].content.keys() == world.machines["cp3"].content.keys()
+    assert b"kubelet-client-current.pem" in world.machines["cp2"].content[paths.KUBELET_CONF]
+    world.forget()
+    assert world.apply().changed == 0
+
+
+def test_what_stands_by_comes_also_where_a_worker_or_a_founder_does_not(make_world):
+    world = make_world(control_planes=3, workers=1)
+    world.machines["w1"].kill("join", 0)
+    world.machines["cp2"].kill("control", 0)
+    with pytest.raises(RunFailedError) as failed:
+        world.apply()
+    assert sorted(error.host for error in failed.value.errors) == ["cp2", "w1"]
+    assert world.machines["cp3"].stages[-1] == "standby"
+    assert "standby" not in world.machines["cp2"].stages
+
+
 def test_requests_of_kubelets_are_looked_at_once_those_that_stand_by_have_started_anew(make_world):
     """A kubelet that starts anew before it has its certificate asks for another one."""
     asking = {"cgroupDriver": "systemd", "failCgroupV1": False, "serverTLSBootstrap": True}
