@@ -54,7 +54,7 @@ class Order:
         keeping = [kube_proxy.before(members, self._checked)] if replacing else []
         reading = [kube_proxy.behind(members, self._checked)] if replacing else []
         standing_by = self._standing_by_parts()
-        # A kubelet that starts anew asks anew: the key of what it asked for before is lost.
+        # Only by then all founders' kubelets have started anew: what they asked for before has no key.
         asking = kubelet_serving.asks_the_cluster(members.run.cluster)
         return [
             Part(

@@ -202,6 +202,16 @@ class TestKubelet:
 class TestFinalize:
     ROTATING = b"client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n"
 
+    @pytest.mark.parametrize("asks", [False, True])
+    def test_a_kubelet_that_asks_for_its_serving_certificate_starts_anew_before_that_is_looked_for(
+        self, control_plane, asks
+    ):
+        cluster = replace(control_plane.cluster, kubelet_config={"serverTLSBootstrap": asks})
+        ctx = replace(control_plane, cluster=cluster, stands_by=True)
+        rotation = kubelet_finalize.plan(replace(ctx, stands_by=False))
+        assert kubelet_finalize.plan(ctx) == (rotation if asks else [])
+        assert kubelet_finalize.plan_standing_by(ctx) == ([] if asks else rotation), "and once in a run"
+
     def test_once(self, control_plane, with_file):
         [action] = kubelet_finalize.plan(control_plane)
         assert isinstance(action, RunScript)

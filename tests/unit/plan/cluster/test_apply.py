@@ -172,7 +172,7 @@ def test_what_stands_by_comes_also_where_a_worker_or_a_founder_does_not(make_wor
     assert "standby" not in world.machines["cp2"].stages
 
 
-def test_requests_of_kubelets_are_looked_at_once_those_that_stand_by_have_started_anew(make_world):
+def test_requests_of_kubelets_are_looked_at_once_all_founders_have_started_theirs_anew(make_world):
     """A kubelet that starts anew before it has its certificate asks for another one."""
     asking = {"cgroupDriver": "systemd", "failCgroupV1": False, "serverTLSBootstrap": True}
     world = make_world(control_planes=3, workers=1, kubelet_config=asking)
