@@ -27,7 +27,7 @@ from kubeadm_py.plan import phases, preflight
 from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
 from kubeadm_py.plan.artifacts.sources import Source, open_for
-from kubeadm_py.plan.build import build_stage, changes
+from kubeadm_py.plan.build import build_stage, changes, plan_changes
 from kubeadm_py.plan.certificates import key_pairs, kubelet_requests
 from kubeadm_py.plan.certificates.producers import Complete, ControlPlaneProducers
 from kubeadm_py.plan.live import installed
@@ -275,7 +275,7 @@ class _Init:
         _, pending = addons_ready.expected(ctx, with_workers=with_workers)
         return InitReport(
             plan,
-            sum(changes(stage) for stage in plan.stages),
+            plan_changes(plan),
             self._tokens_made(),
             tuple(f"{item.namespace}/{item.name}" for item in pending),
             self._uploaded_with(),

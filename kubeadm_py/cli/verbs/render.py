@@ -129,11 +129,9 @@ def _refuse_unless_empty(target: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(
-            f"--output {target}: {error.strerror}", fix="name a new or an empty folder"
-        ) from error
+        raise UsageError(f"--output {target}: {error.strerror}", fix=_ANOTHER) from error
     if taken:
-        raise UsageError(f"--output {target} is not empty", fix="name a new or an empty folder")
+        raise UsageError(f"--output {target} is not empty", fix=_ANOTHER)
 
 
 def _write(target: Path, hosts: Iterable[RenderedHost], rendered: Rendered) -> None:

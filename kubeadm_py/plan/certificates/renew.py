@@ -16,7 +16,7 @@ from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import external, files, requests
 from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan.artifacts.sources import Source
-from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.certificates import key_holders, serving
 from kubeadm_py.plan.certificates.producers import Complete
 from kubeadm_py.plan.certificates.successors import Successors
@@ -93,7 +93,7 @@ def renew(
         if together:
             run.warn("the API is down, or certificates have ended: all control planes at once")
         _execute(run, plan, decisions, now, key_maker)
-    return RenewReport(plan, sum(changes(stage) for stage in plan.stages), decisions, together)
+    return RenewReport(plan, plan_changes(plan), decisions, together)
 
 
 def wanted(name: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from kubeadm_py.pki.keys import KeyMaker, generate
 from kubeadm_py.plan import phases, preflight
 from kubeadm_py.plan.artifacts.remote_types import RemoteTypes
 from kubeadm_py.plan.artifacts.sources import Source, open_for
-from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.certificates.producers import joining_producers
 from kubeadm_py.plan.cluster import moving, order
 from kubeadm_py.plan.cluster.gates import Gates
@@ -216,7 +216,7 @@ class _Apply:
         _, pending = addons_ready.expected(ctx, with_workers=bool(self.members.workers))
         return ApplyReport(
             plan,
-            sum(changes(stage) for stage in plan.stages),
+            plan_changes(plan),
             founding,
             self.members.joining,
             tuple(f"{item.namespace}/{item.name}" for item in pending),

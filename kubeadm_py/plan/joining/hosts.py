@@ -19,7 +19,7 @@ from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.pki import presence
 from kubeadm_py.plan.ahead import ahead
 from kubeadm_py.plan.artifacts.sources import Source
-from kubeadm_py.plan.build import build_stage, changes, together
+from kubeadm_py.plan.build import build_stage, changes, plan_changes, together
 from kubeadm_py.plan.certificates import key_pairs
 from kubeadm_py.plan.certificates.producers import Adopt, joining_producers
 from kubeadm_py.plan.certificates.shared_keys import SharedKeys
@@ -148,7 +148,7 @@ class Joining:
         if errors:
             raise RunFailedError(errors)
         plan = Plan("join", (prepare, stage))
-        return JoinReport(plan, sum(changes(each) for each in plan.stages), already)
+        return JoinReport(plan, plan_changes(plan), already)
 
     def phases_alone(self, leader: Leader | None, discovery_file: bytes | None) -> JoinReport:
         """Do the phases that were asked for and nothing else, with what the hosts have.

@@ -18,7 +18,7 @@ from kubeadm_py.model.node import Node, Role
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan import preflight
 from kubeadm_py.plan.artifacts.sources import Source
-from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.leaving import etcd as leaving
 from kubeadm_py.plan.leaving import strangers
 from kubeadm_py.plan.live import membership
@@ -70,7 +70,7 @@ def remove(run: Run, wish: Wish, *, confirm: Callable[[Plan], bool]) -> RemoveRe
     if not confirm(plan):
         return None
     removal.carry_out()
-    return RemoveReport(plan, sum(changes(stage) for stage in plan.stages), tuple(removal.unreached))
+    return RemoveReport(plan, plan_changes(plan), tuple(removal.unreached))
 
 
 @dataclass

@@ -17,7 +17,7 @@ from kubeadm_py.model.phases import CLEANUP_NODE, PREFLIGHT, REMOVE_ETCD_MEMBER,
 from kubeadm_py.model.stages import HostPlan, Plan, PlannedStep, Stage
 from kubeadm_py.plan import phases
 from kubeadm_py.plan.artifacts.sources import Source
-from kubeadm_py.plan.build import changes
+from kubeadm_py.plan.build import plan_changes
 from kubeadm_py.plan.leaving import etcd as leaving
 from kubeadm_py.plan.reset import doubts as reset_doubts
 from kubeadm_py.plan.reset import farewell
@@ -103,7 +103,7 @@ class _Reset:
             return None
         self._carry_out(report)
         self._tell_unreached(f"{', '.join(report.affected)} reset")
-        return replace(report, changed=sum(changes(stage) for stage in report.plan.stages))
+        return replace(report, changed=plan_changes(report.plan))
 
     def _look(self) -> None:
         """Look at the hosts; go on with those that are there."""
