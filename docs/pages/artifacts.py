@@ -71,7 +71,7 @@ The signature is over `bundle.yaml`, which lists the digest of every file. Sizes
 what is about to be sent is hashed before it is sent, and once more while it is.
 
 A host gets what its role needs and lacks. Layers that images share are sent once. What a cut connection has left in
-`/var/lib/kubeadm-py/incoming` is gone on with by the next run, and removed once the host has all of it.
+`/var/cache/kubeadm-py` is gone on with by the next run, and removed once the host has all of it.
 
 ## packages
 

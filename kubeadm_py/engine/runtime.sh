@@ -92,7 +92,7 @@ kpy_save() {
 
 # kpy_expect DIGEST...: let nothing but these lie where sent files are gathered: another run wanted others.
 kpy_expect() {
-  mkdir -p -m 0700 "$kpy_state"
+  mkdir -p -m 0700 "$kpy_incoming"
   mkdir -p "$kpy_blobs"
   for kpy_part in "$kpy_blobs"/*; do
     case " $* " in

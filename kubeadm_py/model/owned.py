@@ -9,6 +9,7 @@ from kubeadm_py.model import host_settings, paths
 _FOLDERS = (
     paths.KUBELET_DIR,
     paths.STATE_DIR,
+    paths.INCOMING_DIR,
     paths.RUN_DIR,
     paths.TMP_DIR,
     paths.CNI_STATE_DIR,

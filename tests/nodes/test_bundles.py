@@ -13,6 +13,7 @@ from lab import nodes, topology
 
 from kubeadm_py.artifacts import bundle, official
 from kubeadm_py.config.load import load
+from kubeadm_py.model import paths
 from kubeadm_py.plan.artifacts import bundles
 
 from . import debs, registries
@@ -41,7 +42,7 @@ nft delete table inet way-out
 ip route add default via {topology.gateway(LAB)}
 """
 RECEIVED = "cat /sys/class/net/eth0/statistics/rx_bytes"
-INCOMING = "stat -c %s /var/lib/kubeadm-py/incoming/blobs/sha256/* 2>/dev/null || :"
+INCOMING = f"stat -c %s {paths.INCOMING_BLOBS}/* 2>/dev/null || :"
 
 
 def shell(node, script: str) -> str:

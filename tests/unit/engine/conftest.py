@@ -97,11 +97,11 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     root, folder = tmp_path / "host", tmp_path / "bin"
     root.mkdir()
     folder.mkdir()
-    ours = (paths.RUN_DIR, paths.STATE_DIR)
+    ours = (paths.RUN_DIR, paths.STATE_DIR, paths.INCOMING_DIR)
     for name, value in list(vars(paths).items()):
         if isinstance(value, str) and any(f"{value}/".startswith(f"{each}/") for each in ours):
             monkeypatch.setattr(paths, name, f"{root}{value}")
-    for directory in (paths.RUN_DIR, paths.STATE_DIR):
+    for directory in (paths.RUN_DIR, paths.STATE_DIR, paths.INCOMING_DIR):
         Path(directory).parent.mkdir(parents=True)
     monkeypatch.setattr(paths, "SEARCH_PATH", f"{folder}:{paths.SEARCH_PATH}")
     return Sandbox(root, folder)
