@@ -116,7 +116,7 @@ BEHAVIOUR = (
     (
         "A new cluster's ServiceAccounts of controllers (RBAC's first roles name them) are made while kube-controller-manager starts.",
         "kube-controller-manager makes those of the controllers that it runs.",
-        "It asks the API 20 times a second at most, and no controller begins before it has made them all: five seconds. A few are of controllers that are off by default.",
+        "It asks the API 20 times a second at most, and no controller begins before it has made them all: five seconds.",
     ),
     (
         "Controller managers and schedulers of the other founders start once all hosts have joined.",

@@ -11,13 +11,17 @@ from kubeadm_py.steps.control_plane import static_pods
 
 _PART = "control-plane/controller-manager"
 _FLAG = "use-service-account-credentials"
+_OFF = ("route-controller", "service-controller", "selinux-warning-controller")
+"""Controllers that have roles and are off unless a cloud, or --controllers, switches them on: the controller
+manager makes no account for them."""
 # RBAC's first roles name them all, whatever controllers a version has.
 _BINDINGS = '{range .items[*]}{.metadata.name} {.subjects[0].namespace} {.subjects[0].name}{"\\n"}{end}'
 _MAKE = """{kubectl} get clusterrolebindings --selector kubernetes.io/bootstrapping=rbac-defaults \\
   -o jsonpath='{bindings}' >"$kpy_tmp/bindings" || :
 while read -r binding namespace name; do
-  case $binding in
-    system:controller:*)
+  case ${{binding#system:controller:}} in
+    "$binding" | {off}) ;;
+    *)
       printf '{{"apiVersion":"v1","kind":"ServiceAccount","metadata":{{"namespace":"%s","name":"%s"}}}}\\n' \\
         "$namespace" "$name"
       ;;
@@ -32,7 +36,6 @@ def plan(ctx: StepContext) -> list[Action]:
 
     It would make them by itself, but no controller begins before it has come to the end of all of them, and
     it asks the API 20 times a second at most (--kube-api-qps): a new cluster runs no pod for five seconds.
-    A few are of controllers that are off by default, and are of no use then.
     """
     if not static_pods.begins(ctx.facts) or ctx.first is not None or not ctx.phases.wants(_PART):
         return []
@@ -43,7 +46,7 @@ def plan(ctx: StepContext) -> list[Action]:
     return [
         RunScript(
             "make the ServiceAccounts of controllers",
-            _MAKE.format(kubectl=kubectl, bindings=_BINDINGS),
+            _MAKE.format(kubectl=kubectl, bindings=_BINDINGS, off=" | ".join(_OFF)),
             reason="kube-controller-manager would make them one by one before it works",
         )
     ]

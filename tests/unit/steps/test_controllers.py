@@ -14,6 +14,7 @@ from kubeadm_py.steps.control_plane import controllers, static_pods
 
 BINDINGS = """system:controller:job-controller kube-system job-controller
 system:controller:node-controller kube-system node-controller
+system:controller:service-controller kube-system service-controller
 system:kube-dns kube-system kube-dns
 system:basic-user
 """
