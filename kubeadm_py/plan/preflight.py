@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kubeadm_py.addons import load as addons
 from kubeadm_py.addons import requirements
 from kubeadm_py.artifacts.check import artifact_findings
 from kubeadm_py.artifacts.plan import ArtifactView, Decision, decide_binaries
+from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.facts.parse import public_key_sha256
 from kubeadm_py.model import paths
 from kubeadm_py.model.findings import Finding, Gate, Severity
@@ -159,6 +160,17 @@ def survey(
         else:
             found += findings(run, Gate.PREPARED, of, artifacts=artifacts, addon_images=addon_images)
     return found, tuple(waiting)
+
+
+def refuse_taken_names(strangers: Iterable[str], is_taken: Callable[[str], bool]) -> None:
+    """Refuse a host whose name a Ready node of the cluster has already (contract 8.3)."""
+    for name in strangers:
+        if is_taken(name):
+            raise KubeadmPyError(
+                f"the cluster has a Ready node called {name} already",
+                host=name,
+                fix=f"give this host another name, or remove that node: kubectl delete node {name}",
+            )
 
 
 def refuse(found: Sequence[Finding], *, hosts: int, gate: Gate) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kubeadm_py.addons import load as addons
-from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.phases import PREFLIGHT
 from kubeadm_py.plan import preflight, reach
@@ -107,10 +106,4 @@ class Gates:
         """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
         members = self.members
         nodes = members.nodes if members.nodes is not None else members.membership().nodes
-        for name in strangers:
-            if nodes.get(name):
-                raise KubeadmPyError(
-                    f"the cluster has a Ready node called {name} already",
-                    host=name,
-                    fix=f"give this host another name, or remove that node: kubectl delete node {name}",
-                )
+        preflight.refuse_taken_names(strangers, lambda name: bool(nodes.get(name)))

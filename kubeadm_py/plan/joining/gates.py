@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kubeadm_py.errors import KubeadmPyError
 from kubeadm_py.model.findings import Gate
 from kubeadm_py.model.joined import JoinedCluster
 from kubeadm_py.model.phases import PREFLIGHT, Selection
@@ -45,13 +44,7 @@ class Gates:
 
     def refuse_taken_names(self, strangers: Sequence[str]) -> None:
         """Refuse a name that a Ready node of the cluster has already (contract 8.3)."""
-        for name in strangers:
-            if self._is_taken(name):
-                raise KubeadmPyError(
-                    f"the cluster has a Ready node called {name} already",
-                    host=name,
-                    fix=f"give this host another name, or remove that node: kubectl delete node {name}",
-                )
+        preflight.refuse_taken_names(strangers, self._is_taken)
 
     def prepared(self, names: Sequence[str]) -> None:
         """Judge hosts once they are prepared."""
