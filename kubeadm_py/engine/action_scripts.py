@@ -147,11 +147,15 @@ def _apply_objects(compiled: StageScript, action: ApplyObjects, resolve: Resolve
 
 
 def apply_file(action: ApplyObjects, file: str) -> str:
-    """Return what has an API server take the objects of a file, which may be a word of the shell."""
+    """Return what has an API server take the objects of a file, which may be a word of the shell.
+
+    A server-side apply refuses by itself what the server has no field for; kubectl's own look at that makes
+    the server write down its whole schema, and reads all of that.
+    """
     return (
         f"kpy_apply {int(action.patience.total_seconds())} "
         f"{_kubectl(action.kubeconfig, action.server)} apply --server-side --force-conflicts "
-        f'--field-manager {shlex.quote(action.field_manager)} -f "{file}"\n'
+        f'--validate=false --field-manager {shlex.quote(action.field_manager)} -f "{file}"\n'
     )
 
 

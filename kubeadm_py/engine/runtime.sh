@@ -62,11 +62,15 @@ kpy_end() {
     if [ -e "$kpy_tmp/armed" ] && [ "$2" -ne 130 ]; then kpy_roll_back; fi
     exit 1
   fi
-  if grep -qx unchanged "$kpy_tmp/out"; then
-    kpy_mark "done $1 unchanged"
-  else
-    kpy_mark "done $1 changed"
-  fi
+  kpy_how=changed
+  # Mostly a line or none at all: read without starting a process.
+  while IFS= read -r kpy_line; do
+    if [ "$kpy_line" = unchanged ]; then
+      kpy_how=unchanged
+      break
+    fi
+  done <"$kpy_tmp/out"
+  kpy_mark "done $1 $kpy_how"
 }
 
 # kpy_settle DIGEST: note that the host is as its inventory, whose digest this is, says; where there is none (any
@@ -159,6 +163,13 @@ kpy_receive() {
   fi
 }
 
+# kpy_unlink FILE...: remove those that are there.
+kpy_unlink() {
+  for kpy_file in "$@"; do
+    if [ -e "$kpy_file" ] || [ -L "$kpy_file" ]; then rm -f -- "$kpy_file"; fi
+  done
+}
+
 # kpy_mkdir DIR...: make missing directories, 0755, and remember which, so that reset can take them away.
 kpy_mkdir() {
   for kpy_dir in "$@"; do
@@ -167,14 +178,14 @@ kpy_mkdir() {
       case $kpy_at in
         "$kpy_state" | "$kpy_state"/*) ;;
         *)
-          mkdir -p -m 0700 "$kpy_state"
+          [ -d "$kpy_state" ] || mkdir -p -m 0700 "$kpy_state"
           printf '%s\n' "$kpy_at" >>"$kpy_state/made-directories"
           ;;
       esac
       kpy_at=${kpy_at%/*}
       [ -n "$kpy_at" ] || break
     done
-    (umask 022 && mkdir -p "$kpy_dir")
+    [ -d "$kpy_dir" ] || (umask 022 && mkdir -p "$kpy_dir")
   done
 }
 
@@ -334,7 +345,7 @@ kpy_clock() {
 kpy_wait() {
   kpy_clock
   kpy_deadline=$((kpy_seconds + $1))
-  kpy_look=$((kpy_seconds + 3))
+  kpy_look=$((kpy_seconds + 5))
   kpy_said=
   while ! kpy_until >"$kpy_tmp/why" 2>&1; do
     if [ -e "$kpy_stop" ]; then
@@ -343,7 +354,7 @@ kpy_wait() {
     fi
     kpy_clock
     if [ "$kpy_seconds" -ge "$kpy_look" ]; then
-      kpy_look=$((kpy_seconds + 3))
+      kpy_look=$((kpy_seconds + 5))
       if kpy_hopeless; then
         cat "$kpy_tmp/why"
         kpy_diagnose

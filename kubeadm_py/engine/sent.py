@@ -61,7 +61,9 @@ def write_files(
     if files:
         temporary = [_temporary(spec.path) for spec in files]
         # Half of what was to be written, a key among it perhaps, is not left lying there.
-        lines.append(f"kpy_drop() {{\n  rm -f -- {shlex.join(temporary)}\n}}\ntrap kpy_drop EXIT\nkpy_drop\n")
+        lines.append(
+            f"kpy_drop() {{\n  kpy_unlink {shlex.join(temporary)}\n}}\ntrap kpy_drop EXIT\nkpy_drop\n"
+        )
     if members:
         lines.append(f"kpy_receive {total} {shlex.quote(_temporary(members[-1][0].path))}\n")
     for spec, content in large:

@@ -22,8 +22,10 @@ def build_stage(definition: StageDefinition, contexts: Iterable[StepContext]) ->
 
 
 def _planned(definition: StageDefinition, ctx: StepContext) -> tuple[PlannedStep, ...]:
-    changing = _steps(definition.rolled, ctx)
-    others = _steps(definition.steps[len(definition.rolled) :], ctx)
+    due = [step for step in definition.steps if (step.id in ctx.later) is (step in definition.postponed)]
+    rolled = [step for step in due if step in definition.rolled]
+    changing = _steps(rolled, ctx)
+    others = _steps(due[len(rolled) :], ctx)
     return (*(definition.guard(ctx, changing) if definition.rolled else changing), *others)
 
 

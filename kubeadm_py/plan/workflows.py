@@ -44,6 +44,8 @@ class StageDefinition:
     """The first of these steps, which together change what may be at work."""
     guard: Callable[[StepContext, Sequence[PlannedStep]], tuple[PlannedStep, ...]] = rolling.guarded
     """Puts around what they plan what is needed to take it back."""
+    postponed: tuple[Step, ...] = ()
+    """Those of its steps that only a host does here which leaves them out of earlier stages."""
 
 
 PREPARE = StageDefinition(
@@ -90,10 +92,9 @@ CONTROL_PLANE = StageDefinition(
 CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE, _CHANGING)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
 
+_STANDING_BY = (static_pods.STEP_FOLLOWING, kubelet_finalize.STEP, control_plane_waits.STEP_OTHERS)
 STANDING_BY = StageDefinition(
-    "standby",
-    "controller managers and schedulers that stand by",
-    (static_pods.STEP_STANDING_BY, kubelet_finalize.STEP_STANDING_BY, control_plane_waits.STEP_STANDING_BY),
+    "standby", "controller managers and schedulers that stand by", _STANDING_BY, postponed=_STANDING_BY
 )
 """What the other control planes of a new cluster get once all have joined."""
 
@@ -206,12 +207,14 @@ FINISH = StageDefinition(
     "ready",
     "labels, add-ons",
     (
+        kubelet_finalize.STEP,
         mark_node.STEP_WORKERS,
         kubelet_serving.STEP,
         addons_ready.STEP_ALL,
         custom_resources.STEP,
         addon_removal.STEP,
     ),
+    postponed=(kubelet_finalize.STEP,),
 )
 """What the leading control plane does for all once apply's hosts have joined."""
 

@@ -62,8 +62,8 @@ class StepContext:
     """Whether this host writes what the whole cluster has once: its API objects and the marks on nodes."""
     first: Node | None = None
     """The control plane whose API server begins before this host's; None: it waits for nobody's."""
-    stands_by: bool = False
-    """Whether its controller manager and scheduler come in a stage of their own, once all have joined."""
+    later: frozenset[str] = frozenset()
+    """Ids of steps that this host does in a stage of their own, once all have joined."""
     birth: Birth | None = None
     """With whom this host's etcd member is born; None: alone, or as its manifest says."""
     etcd_others: tuple[Node, ...] = ()

@@ -221,7 +221,7 @@ def _waits(ctx: StepContext, restarted: list[str]) -> list[Action]:
     found = control_plane_waits.plan(ctx) if set(_TOGETHER) & set(restarted) else []
     others = [
         action
-        for action in control_plane_waits.components(ctx)
+        for action in control_plane_waits.plan_others(ctx)
         if isinstance(action, Wait) and any(action.title.endswith(name) for name in restarted)
     ]
     return [*found, *others]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ CONTROL_PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2", "w3")
 LIGHT_NODES = 20
 NOTHING_TO_DO_SECONDS = 3.0
 _WITHIN = 420.0
+_LOOKS_EVERY = 0.2
+"""Seconds between two looks: what is measured runs on the processors that a look takes."""
 _SETTLES = 30.0
 """Seconds that a cluster which has just come up goes on being busy with itself."""
 
@@ -81,11 +83,12 @@ def _moments(lab: Lab, start: Callable[[], object]) -> Moments:
     watch = ReadyWatch(leader, (*CONTROL_PLANES, *WORKERS))
 
     def follow(address: str) -> None:
+        asked = _Readyz(address)
         while time.monotonic() < started + _WITHIN:
-            if _answers(address):
+            if asked.answers():
                 answering[address] = time.monotonic() - started
                 break
-            time.sleep(0.1)
+            time.sleep(_LOOKS_EVERY)
         if address in answering and address == leader.address:
             watch.begin(_WITHIN)
 
@@ -105,14 +108,23 @@ def _moments(lab: Lab, start: Callable[[], object]) -> Moments:
     return Moments(max(answering.values()), ready)
 
 
-def _answers(address: str) -> bool:
-    # Only whether it answers is of interest; /readyz is anybody's to ask.
-    context = ssl._create_unverified_context()
-    try:
-        with urllib.request.urlopen(f"https://{address}:6443/readyz", timeout=1, context=context) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+class _Readyz:
+    """Ask an API server whether it is ready, over one connection: each new one costs it a signature."""
+
+    def __init__(self, address: str) -> None:
+        # Only whether it answers is of interest; /readyz is anybody's to ask.
+        context = ssl._create_unverified_context()
+        self._connection = http.client.HTTPSConnection(address, 6443, timeout=1, context=context)
+
+    def answers(self) -> bool:
+        try:
+            self._connection.request("GET", "/readyz")
+            answer = self._connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return False
+        return answer.status == 200
 
 
 class _Script:

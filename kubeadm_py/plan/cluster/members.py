@@ -27,7 +27,7 @@ from kubeadm_py.plan.artifacts.sources import Source
 from kubeadm_py.plan.certificates import key_holders, key_pairs, shared_keys
 from kubeadm_py.plan.certificates.producers import ControlPlaneProducers
 from kubeadm_py.plan.certificates.shared_keys import SharedKeys
-from kubeadm_py.plan.cluster import births, moving
+from kubeadm_py.plan.cluster import births, moving, standby
 from kubeadm_py.plan.live import installed, membership
 from kubeadm_py.plan.live import objects as live_objects
 from kubeadm_py.plan.live.membership import Membership
@@ -118,11 +118,18 @@ class Members:
         return tuple(sorted(self.control_planes, key=lambda name: serves(self.run.sessions[name])))
 
     @cached_property
+    def later(self) -> Mapping[str, frozenset[str]]:
+        """Return what founders of a cluster do last: the ids of steps, by host."""
+        if self.running:
+            return {}
+        sessions = [self.run.sessions[name] for name in self.control_planes]
+        beginning = [session.node for session in sessions if static_pods.begins(session.facts)]
+        return standby.later(self.run.cluster, beginning, self.leader.name)
+
+    @property
     def standing_by(self) -> tuple[str, ...]:
-        """Return the founders whose controller manager and scheduler come last: the leader's are at work."""
-        sessions = (self.run.sessions[name] for name in self.control_planes)
-        beside = [session for session in sessions if session is not self.leader]
-        return () if self.running else tuple(each.name for each in beside if static_pods.begins(each.facts))
+        """Return the founders that have a stage for it; the leader does its own part while it finishes."""
+        return tuple(name for name in self.later if name != self.leader.name)
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -236,7 +243,7 @@ class Members:
         return replace(
             ctx,
             first=first,
-            stands_by=name in self.standing_by,
+            later=self.later.get(name, frozenset()),
             marked=tuple(self.run.cluster.node(each) for each in marked),
         )
 

@@ -85,7 +85,14 @@ def _judged(
     ]
     if not suspects:
         return LiveObjects(there, {}, missing)
-    dry_run = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", *_FROM_INPUT]
+    dry_run = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--validate=false",
+        *_FROM_INPUT,
+    ]
     question = {_OBJECTS: _kubectl(session, [*dry_run, "--field-manager", FIELD_MANAGER])}
     asked = [_scaled(item, there[live.key(item)]) for item in suspects]
     would_be = _printed(_asked(session, question, asked).get(_OBJECTS, NOTHING))

@@ -66,16 +66,7 @@ def plan_beside(ctx: StepContext) -> list[Action]:
 
 def plan_following(ctx: StepContext) -> list[Action]:
     """Write the manifests of the others on a host that begins, once its API server answers."""
-    return _parts(ctx, _OTHERS) if begins(ctx.facts) and not ctx.stands_by else []
-
-
-def plan_standing_by(ctx: StepContext) -> list[Action]:
-    """Write them on a control plane that founds a cluster with the first one.
-
-    There they wait for the first one's to fail. Started any sooner they would take the processor from what
-    makes the nodes Ready.
-    """
-    return _parts(ctx, _OTHERS)
+    return _parts(ctx, _OTHERS) if begins(ctx.facts) or STEP_FOLLOWING.id in ctx.later else []
 
 
 def begins(facts: HostFacts) -> bool:
@@ -149,7 +140,4 @@ STEP = Step("control-plane", "static pods", plan_first, phase="control-plane")
 STEP_BESIDE = Step("control-plane-beside", "API server beside the first", plan_beside, phase="control-plane")
 STEP_FOLLOWING = Step(
     "control-plane-following", "static pods that ask the API", plan_following, phase="control-plane"
-)
-STEP_STANDING_BY = Step(
-    "control-plane-standing-by", "static pods that stand by", plan_standing_by, phase="control-plane"
 )

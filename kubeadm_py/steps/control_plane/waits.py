@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kubeadm_py.model.actions import Action
 from kubeadm_py.render import kubelet, probes
 from kubeadm_py.steps import waits
 from kubeadm_py.steps.base import Step, StepContext
+from kubeadm_py.steps.control_plane import static_pods
+
+_BESIDE_SECONDS = 1.0
+"""How often an API server that begins beside a cluster's first is asked: nobody waits for it, and each answer
+takes the processor from all that begin."""
 
 
 def plan(ctx: StepContext) -> list[Action]:
@@ -14,6 +21,8 @@ def plan(ctx: StepContext) -> list[Action]:
     local = ctx.cluster.etcd.local
     etcd = probes.etcd_clients(local, ctx.node) if local is not None else None
     api_server = waits.api_server(ctx.node, deadline, ctx.cluster.certificates_dir, etcd)
+    if ctx.first is not None and static_pods.begins(ctx.facts):
+        api_server = replace(api_server, interval=_BESIDE_SECONDS)
     if ctx.joined is not None:
         return [api_server]
     # Of no use where the host joins: its kubelet needs this API server to get its certificate.
@@ -23,11 +32,6 @@ def plan(ctx: StepContext) -> list[Action]:
 
 def plan_others(ctx: StepContext) -> list[Action]:
     """Wait for controller manager and scheduler: nothing else needs them, so they are asked last."""
-    return [] if ctx.stands_by else components(ctx)
-
-
-def components(ctx: StepContext) -> list[Action]:
-    """Return the waits for both, whichever stage they come in."""
     deadline = ctx.timeouts.control_plane_component_health_check
     return [
         waits.component_healthy(ctx.node, component, probe, path, deadline, ctx.cluster.certificates_dir)
@@ -41,7 +45,4 @@ def components(ctx: StepContext) -> list[Action]:
 STEP = Step("wait-control-plane", "API server", plan, phase="wait-control-plane")
 STEP_OTHERS = Step(
     "wait-components", "controller manager and scheduler", plan_others, phase="wait-control-plane"
-)
-STEP_STANDING_BY = Step(
-    "wait-standing-by", "controller manager and scheduler", components, phase="wait-control-plane"
 )

@@ -74,7 +74,7 @@ def plan_kubeconfigs(ctx: StepContext) -> list[Action]:
 def _restarts(ctx: StepContext, components: list[str]) -> Iterator[Action]:
     for component in components:
         yield RestartStaticPod(component, "it reads its kubeconfig at its start")
-    for action in control_plane_waits.components(ctx):
+    for action in control_plane_waits.plan_others(ctx):
         if any(getattr(action, "title", "").endswith(f" {component}") for component in components):
             yield action
 

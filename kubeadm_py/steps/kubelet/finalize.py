@@ -8,29 +8,13 @@ from kubeadm_py.model import paths
 from kubeadm_py.model.actions import Action, Late, RunScript
 from kubeadm_py.pki.requests import kubeconfig_requests
 from kubeadm_py.steps.base import Step, StepContext
-from kubeadm_py.steps.kubelet import serving
 
 PRODUCER = "rotating-kubelet-kubeconfig"
 """Its Late.args is the KubeconfigRequest of kubelet.conf."""
-_PHASE = "kubelet-finalize/enable-client-cert-rotation"
 
 
 def plan(ctx: StepContext) -> list[Action]:
     """Let kubelet.conf name the certificate that the kubelet renews by itself."""
-    return [] if _waits(ctx) else _rotation(ctx)
-
-
-def plan_standing_by(ctx: StepContext) -> list[Action]:
-    """Do it where the kubelet starts anew only once all have joined."""
-    return _rotation(ctx) if _waits(ctx) else []
-
-
-def _waits(ctx: StepContext) -> bool:
-    # One that asks the cluster to let it serve asks anew then: whoever approves would look too early.
-    return ctx.stands_by and not serving.asks_the_cluster(ctx.cluster)
-
-
-def _rotation(ctx: StepContext) -> list[Action]:
     current = ctx.node.kubelet_client_certificate
     fact = ctx.facts.files.get(paths.KUBELET_CONF)
     if fact is not None and fact.content is not None and current.encode() in fact.content:
@@ -54,7 +38,9 @@ systemctl restart kubelet""",
     ]
 
 
-STEP = Step("kubelet-finalize", "kubelet certificate rotation", plan, phase=_PHASE)
-STEP_STANDING_BY = Step(
-    "kubelet-finalize-standing-by", "kubelet certificate rotation", plan_standing_by, phase=_PHASE
+STEP = Step(
+    "kubelet-finalize",
+    "kubelet certificate rotation",
+    plan,
+    phase="kubelet-finalize/enable-client-cert-rotation",
 )

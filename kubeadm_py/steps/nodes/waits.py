@@ -22,7 +22,7 @@ _SHORTER = (
     r"s/container runtime network not ready: .* reason:\([A-Za-z]*\) message:Network plugin returns error/\1/"
 )
 """The kubelet's words on a missing network, without what pushes the reason out of the line."""
-_WATCH_SECONDS = 3
+_WATCH_SECONDS = 6
 """How long one watch goes on before the operator is told what is missing."""
 
 
@@ -156,12 +156,16 @@ def node_ready(
     )
     condition = '{.status.conditions[?(@.type=="Ready")].'
     template = condition + "status} " + condition + "message}"
-    until = f"""answer=$({command} get node {shlex.quote(name)} -o jsonpath={shlex.quote(template)} 2>&1) \
+    until = f"""answer=$({watched} 2>&1) && return 0
+case $answer in
+  *'timed out waiting for the condition'*) ;;
+  *) echo "not registered: $(kpy_last)"; return 1 ;;
+esac
+answer=$({command} get node {shlex.quote(name)} -o jsonpath={shlex.quote(template)} 2>&1) \
   || {{ echo "not registered: $(kpy_last)"; return 1; }}
 case $answer in
   True*) return 0 ;;
 esac
-{watched} >/dev/null 2>&1 && return 0
 {"" if network_comes else _without_network(name)}
 echo "not Ready: ${{answer#* }}" | sed {shlex.quote(_SHORTER)} | cut -c 1-300
 return 1"""

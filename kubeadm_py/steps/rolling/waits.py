@@ -82,7 +82,7 @@ def _healthy(ctx: StepContext, name: str) -> Wait:
         if name == endpoint.KEEPALIVED or not endpoints.runs_haproxy(ctx.cluster, ctx.node):
             return Wait(name, "return 0", deadline)
         return waits.static_pod_listens(name, endpoints.port(ctx.cluster), deadline)
-    usual = [*control_plane_waits.plan(ctx), *control_plane_waits.components(ctx)]
+    usual = [*control_plane_waits.plan(ctx), *control_plane_waits.plan_others(ctx)]
     return next(each for each in usual if isinstance(each, Wait) and each.title == f"wait for {name}")
 
 

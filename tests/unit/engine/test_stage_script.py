@@ -474,6 +474,7 @@ def test_objects_are_applied_in_one_call(sandbox):
         "apply",
         "--server-side",
         "--force-conflicts",
+        "--validate=false",
         "--field-manager",
         "kubeadm-py",
         "-f",

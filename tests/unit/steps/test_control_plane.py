@@ -89,12 +89,10 @@ class TestStaticPods:
         assert first == f"{paths.MANIFESTS_DIR}/kube-apiserver.yaml"
         assert [first, *following] == written(static_pods.plan(control_plane))
 
-    def test_what_stands_by_comes_in_a_stage_of_its_own(self, control_plane):
-        ctx = replace(control_plane, stands_by=True)
-        assert static_pods.plan_following(ctx) == []
-        assert control_plane_waits.plan_others(ctx) == []
-        assert static_pods.plan_standing_by(ctx) == static_pods.plan_following(control_plane)
-        assert control_plane_waits.components(ctx) == control_plane_waits.plan_others(control_plane)
+    def test_what_comes_last_is_planned_though_the_api_server_is_there_by_then(self, control_plane, carry):
+        after = carry(control_plane, static_pods.plan_first(control_plane))
+        later = replace(after, later=frozenset({static_pods.STEP_FOLLOWING.id}))
+        assert static_pods.plan_following(later) == static_pods.plan_following(control_plane) != []
 
     def test_what_a_run_that_was_killed_left_out_is_written_at_once(self, control_plane, carry):
         after = carry(control_plane, static_pods.plan_first(control_plane))
@@ -201,16 +199,6 @@ class TestKubelet:
 
 class TestFinalize:
     ROTATING = b"client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n"
-
-    @pytest.mark.parametrize("asks", [False, True])
-    def test_a_kubelet_that_asks_for_its_serving_certificate_starts_anew_before_that_is_looked_for(
-        self, control_plane, asks
-    ):
-        cluster = replace(control_plane.cluster, kubelet_config={"serverTLSBootstrap": asks})
-        ctx = replace(control_plane, cluster=cluster, stands_by=True)
-        rotation = kubelet_finalize.plan(replace(ctx, stands_by=False))
-        assert kubelet_finalize.plan(ctx) == (rotation if asks else [])
-        assert kubelet_finalize.plan_standing_by(ctx) == ([] if asks else rotation), "and once in a run"
 
     def test_once(self, control_plane, with_file):
         [action] = kubelet_finalize.plan(control_plane)

@@ -487,15 +487,19 @@ class TestNodeReady:
     def until(self, shell):
         return shell(node_waits.node_ready("w1", "/k", "", MINUTE).until)
 
-    def test_ready(self, shell):
-        shell.answers("True kubelet is posting ready status")
-        assert self.until(shell) == (0, [])
-
     def command(self, shell, said, watched):
-        shell.command("kubectl", f'case "$*" in *" wait "*) exit {watched} ;; esac; echo "{said}"')
+        timed_out = "error: timed out waiting for the condition on nodes/w1"
+        watch = (
+            f'case "$*" in *" wait "*) [ {watched} = 0 ] || echo "{timed_out}" >&2; exit {watched} ;; esac'
+        )
+        shell.command("kubectl", f'{watch}; echo "{said}"')
 
     def test_ready_while_it_is_watched(self, shell):
         self.command(shell, "False not yet", watched=0)
+        assert self.until(shell) == (0, [])
+
+    def test_ready_just_after(self, shell):
+        self.command(shell, "True kubelet is posting ready status", watched=1)
         assert self.until(shell) == (0, [])
 
     def test_without_a_pod_network_it_is_done_after_a_while(self, shell):
@@ -538,7 +542,7 @@ class TestNodeReady:
 def test_hostile_words_stay_words(shell):
     shell.command("kubectl", 'for each; do printf "<%s>" "$each"; done; exit 1')
     _, said = shell(node_waits.node_ready("w1; touch x", "/k $(id)", "https://a b", MINUTE).until)
-    assert "<w1; touch x>" in said[-1]
+    assert "<node/w1; touch x>" in said[-1]
     assert "</k $(id)>" in said[-1]
     assert "<https://a b>" in said[-1]
     assert not os.path.exists("x")

@@ -53,11 +53,6 @@ def actions(ctx, *steps: PlannedStep) -> list:
     return [action for step in rolling.guarded(ctx, steps) for action in step.actions]
 
 
-def test_what_stands_by_is_waited_for_where_it_is_started_anew(working):
-    step = writing("kubeconfig", paths.CONTROLLER_MANAGER_CONF)
-    assert actions(replace(working, stands_by=True), step) == actions(working, step)
-
-
 def test_what_reads_a_changed_kubeconfig_is_started_anew(working):
     found = actions(working, writing("kubeconfig", paths.CONTROLLER_MANAGER_CONF))
     assert [type(each) for each in found] == [Guard, WriteFiles, RestartStaticPod, Wait, Settle]
