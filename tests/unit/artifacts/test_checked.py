@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 
 import pytest
 
@@ -77,3 +79,74 @@ def test_what_is_there_already_is_read_and_not_sent(tmp_path, skip):
     path.write_bytes(b"x" + CONTENT[1:])
     with pytest.raises(checked.ChangedError):
         list(checked.chunks(path, SIZE, DIGEST, skip))
+
+
+@pytest.fixture
+def settled(tmp_path, monkeypatch):
+    """A file that has been as it is for long, and how often its content was hashed."""
+    monkeypatch.setattr(checked, "SETTLED_SECONDS", -60.0)
+    monkeypatch.setattr(checked, "_READINGS", checked._Readings())
+    monkeypatch.setattr(checked, "_PATIENCE", 0.01)
+    path = tmp_path / "f"
+    path.write_bytes(CONTENT)
+    hashed: list[int] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._real = real()
+
+        def update(self, chunk: bytes) -> None:
+            hashed.append(len(chunk))
+            self._real.update(chunk)
+
+        def hexdigest(self) -> str:
+            return self._real.hexdigest()
+
+    real: Callable = hashlib.sha256
+    monkeypatch.setattr(checked.hashlib, "sha256", Counted)
+    return path, hashed
+
+
+def test_one_of_several_senders_hashes(settled):
+    path, hashed = settled
+    senders = [checked.chunks(path, SIZE, DIGEST) for _ in range(3)]
+    sent = [b"", b"", b""]
+    for _ in range(SIZE // 1024):
+        sent = [came + next(sender) for came, sender in zip(sent, senders, strict=True)]
+    assert sent == [CONTENT] * 3
+    assert b"".join(checked.chunks(path, SIZE, DIGEST)) == CONTENT, "and none that comes later does"
+    assert sum(hashed) == SIZE
+
+
+def test_who_hashes_may_fall_behind_or_away(settled):
+    path, _ = settled
+    slow = checked.chunks(path, SIZE, DIGEST)
+    next(slow)
+    assert b"".join(checked.chunks(path, SIZE, DIGEST)) == CONTENT
+    slow.close()
+    assert b"".join(checked.chunks(path, SIZE, DIGEST)) == CONTENT
+
+
+@pytest.mark.parametrize("who", ["hashes", "follows"])
+def test_a_file_that_changes_while_it_is_sent_to_several(settled, who):
+    path, _ = settled
+    first, second = (checked.chunks(path, SIZE, DIGEST) for _ in range(2))
+    came = [next(first), next(second)]
+    with path.open("r+b") as file:
+        file.seek(SIZE - 10)
+        file.write(b"swapped")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(checked.ChangedError) as caught:
+        came.extend(first if who == "hashes" else second)
+    first.close()
+    second.close()
+    assert sum(map(len, came)) < SIZE + 1024
+    assert ("changed while" in caught.value.details[1]) is (who == "follows")
+
+
+def test_a_file_that_has_just_been_written_is_hashed_by_each(settled, monkeypatch):
+    path, hashed = settled
+    monkeypatch.setattr(checked, "SETTLED_SECONDS", 60.0)
+    for _ in range(2):
+        assert b"".join(checked.chunks(path, SIZE, DIGEST)) == CONTENT
+    assert sum(hashed) == 2 * SIZE
