@@ -207,14 +207,12 @@ FINISH = StageDefinition(
     "ready",
     "labels, add-ons",
     (
-        kubelet_finalize.STEP,
         mark_node.STEP_WORKERS,
         kubelet_serving.STEP,
         addons_ready.STEP_ALL,
         custom_resources.STEP,
         addon_removal.STEP,
     ),
-    postponed=(kubelet_finalize.STEP,),
 )
 """What the leading control plane does for all once apply's hosts have joined."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from kubeadm_py.addons.needs import ReadyObject
 from kubeadm_py.model.cluster import ResolvedCluster
 
 SYSTEM = "kube-system"
+START_SECONDS = 120
+_LOOKS = 5
 _STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -26,6 +29,10 @@ class Wanted:
     def of(cls, item: Mapping[str, Any]) -> Wanted:
         """Return the name of a live object."""
         return cls(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"])
+
+
+Trouble = tuple[Wanted, str, Mapping[str, Any] | None]
+"""What is not ready, why, and the object where there is one."""
 
 
 def wanted(cluster: ResolvedCluster, readiness: Iterable[ReadyObject]) -> list[Wanted]:
@@ -45,6 +52,24 @@ def wanted(cluster: ResolvedCluster, readiness: Iterable[ReadyObject]) -> list[W
         if somewhere or not each.needs_worker
     ]
     return listed
+
+
+def once_started(look: Callable[[], list[Trouble]], wait: Callable[[str, int], object]) -> list[Trouble]:
+    """Return what `look` finds at last; `wait` runs a script that waits for what may get ready yet.
+
+    The first worker's add-ons may still be starting when its join is over; and the pods of a kubelet that has
+    started anew are not ready, each for a moment of its own. What is missing is not waited for.
+    """
+    ends = time.monotonic() + START_SECONDS
+    troubles = look()
+    for _ in range(_LOOKS):
+        starting = [one for one, _, item in troubles if item is not None]
+        left = int(ends - time.monotonic())
+        if not starting or len(starting) < len(troubles) or left <= 0:
+            break
+        wait(waiting_script(starting, left), left)
+        troubles = look()
+    return troubles
 
 
 def waiting_script(starting: Iterable[Wanted], seconds: int) -> str:

@@ -56,6 +56,7 @@ ORDER = (
     "test_certs",  # the one that runs at first, then one of three control planes
     "test_external_ca",
     "test_control_planes",
+    "test_serving",  # brings two more control planes up
     "test_apply",  # brings two more control planes up
     "test_rolling",  # the same
     "test_endpoint_moves",  # the same

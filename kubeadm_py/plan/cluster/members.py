@@ -127,11 +127,6 @@ class Members:
         return standby.later(self.run.cluster, beginning, self.leader.name)
 
     @property
-    def standing_by(self) -> tuple[str, ...]:
-        """Return the founders that have a stage for it; the leader does its own part while it finishes."""
-        return tuple(name for name in self.later if name != self.leader.name)
-
-    @property
     def late(self) -> tuple[str, ...]:
         """Return the control planes that come to a cluster which others have founded."""
         return tuple(node.name for node in self.run.cluster.control_planes if node.name in self.births.late)

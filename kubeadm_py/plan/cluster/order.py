@@ -129,13 +129,13 @@ class Order:
 
     def _standing_by_parts(self) -> list[Part]:
         """List what the founders beside the first one get last."""
-        if not self.members.standing_by:
+        if not self.members.later:
             return []
         return [
             Part(
                 STANDING_BY.id,
                 STANDING_BY.title,
-                self.members.standing_by,
+                tuple(self.members.later),
                 lambda hosts: self._checked(self._stage(STANDING_BY, hosts)),
                 after=self._after_joins,
             )
@@ -165,7 +165,7 @@ class Order:
                 self._stage(CONTROL_PLANES, members.control_planes),
                 *(moving.as_it_is_now(members, reading) if members.moving else reading),
                 self._join_stage(self._later),
-                *([self._stage(STANDING_BY, members.standing_by)] if members.standing_by else ()),
+                *([self._stage(STANDING_BY, tuple(members.later))] if members.later else ()),
                 self._stage(FINISH, (members.leader.name,), present=self._later),
             ]
         )

@@ -15,12 +15,11 @@ _IDLE = (static_pods.STEP_FOLLOWING.id, control_plane_waits.STEP_OTHERS.id)
 
 
 def later(cluster: ResolvedCluster, beginning: Iterable[Node], leader: str) -> Mapping[str, frozenset[str]]:
-    """Return the ids of the steps that come last, by the names of the hosts that have any.
+    """Return the ids of the steps that come last, by the names of the founders beside the leader.
 
     All of them would take the processor from what makes the nodes Ready.
     """
     # A kubelet that asks the cluster to let it serve asks anew when it starts anew: whoever approves would
     # look too early.
     rotation = () if serving.asks_the_cluster(cluster) else (finalize.STEP.id,)
-    found = {node.name: (*rotation, *(() if node.name == leader else _IDLE)) for node in beginning}
-    return {name: frozenset(steps) for name, steps in found.items() if steps}
+    return {node.name: frozenset((*rotation, *_IDLE)) for node in beginning if node.name != leader}

@@ -14,7 +14,7 @@ from kubeadm_py.model import endpoint, paths
 from kubeadm_py.model.cluster import ResolvedCluster
 from kubeadm_py.model.node import CONTROL_PLANE_LABELS, Role
 from kubeadm_py.verify.checks import Level, Problem, check, expect_none, fail
-from kubeadm_py.verify.components import Wanted, waiting_script, wanted, workload_problem
+from kubeadm_py.verify.components import Trouble, Wanted, once_started, wanted, workload_problem
 from kubeadm_py.verify.kubectl import Kubectl
 from kubeadm_py.verify.survey import Survey
 
@@ -22,7 +22,6 @@ Surveys = Mapping[str, Survey | KubeadmPyError]
 Nodes = Mapping[str, Mapping[str, Any]]
 Say = Callable[[str], None]
 
-START_SECONDS = 120
 GROUND = ("reachable", "units", "ports")
 
 
@@ -183,14 +182,10 @@ def test_node_versions(nodes: Nodes, cluster: ResolvedCluster, kubectl: Kubectl)
 def test_components(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
     """Control plane, kube-proxy, CoreDNS and add-ons are ready"""
     everything = wanted(cluster, addons.readiness(addons.resolve(cluster)))
-    troubles = _troubles(kubectl, everything)
-    starting = [one for one, _, item in troubles if item is not None]
-    if starting and len(starting) == len(troubles):
-        # The first worker's add-ons may still be starting when its join is over.
-        kubectl.run(
-            waiting_script(starting, START_SECONDS), timeout=START_SECONDS + 30, title="wait for add-ons"
-        )
-        troubles = _troubles(kubectl, everything)
+    troubles = once_started(
+        lambda: _troubles(kubectl, everything),
+        lambda script, seconds: kubectl.run(script, timeout=seconds + 30, title="wait for add-ons"),
+    )
     expect_none(
         Problem(
             f"{one.kind} {one.name}: {trouble}",
@@ -201,9 +196,7 @@ def test_components(kubectl: Kubectl, cluster: ResolvedCluster) -> None:
     )
 
 
-def _troubles(
-    kubectl: Kubectl, everything: Sequence[Wanted]
-) -> list[tuple[Wanted, str, Mapping[str, Any] | None]]:
+def _troubles(kubectl: Kubectl, everything: Sequence[Wanted]) -> list[Trouble]:
     kinds = "pods,daemonsets,deployments,statefulsets"
     namespaces = sorted({one.namespace for one in everything if one.namespace})
     lists = [kubectl.json("-n", namespace, "get", kinds)["items"] for namespace in namespaces]
