@@ -110,9 +110,8 @@ kpy_size() {
   stat -c %s "$1" 2>/dev/null || echo 0
 }
 
-# kpy_fetch DIGEST SIZE HAVE: take a file's bytes from HAVE on. Where the connection is cut, what came by then
-# stays for the next run; what is whole only with that is believed by its digest alone.
-kpy_fetch() {
+# kpy_take DIGEST SIZE HAVE: take a file's bytes from HAVE on, all that come.
+kpy_take() {
   kpy_part=$kpy_blobs/$1
   if [ "$3" -eq 0 ]; then
     : >"$kpy_part"
@@ -121,6 +120,12 @@ kpy_fetch() {
     return 1
   fi
   kpy_input "$(($2 - $3))" >>"$kpy_part"
+}
+
+# kpy_fetch DIGEST SIZE HAVE: take them and see that they are all. Where the connection is cut, what came by then
+# stays for the next run; what is whole only with that is believed by its digest alone.
+kpy_fetch() {
+  kpy_take "$@" || return 1
   if [ "$(kpy_size "$kpy_part")" -ne "$2" ]; then
     echo "what was sent arrived incomplete" >&2
     return 1
@@ -139,14 +144,23 @@ kpy_place() {
   mv -fT -- "$kpy_blobs/$1" "$4"
 }
 
-# kpy_import DIGEST...: hand containerd the blobs that were fetched, with the index that comes as input.
+# kpy_import DIGEST SIZE ...: hand containerd the blobs that have come, with the index that comes as input. One
+# look tells the sizes of all.
 # --local --no-unpack: containerd unpacks an image with its first container; the import itself takes a quarter
 # of the time, and what never runs on this host is never unpacked.
 kpy_import() {
   echo '{"imageLayoutVersion":"1.0.0"}' >"$kpy_tmp/oci-layout"
   mv "$kpy_tmp/input" "$kpy_tmp/index.json"
-  kpy_names=
-  for kpy_digest in "$@"; do kpy_names="$kpy_names blobs/sha256/$kpy_digest"; done
+  kpy_names='' kpy_sizes=''
+  while [ $# -gt 0 ]; do
+    kpy_names="$kpy_names blobs/sha256/$1"
+    kpy_sizes="$kpy_sizes $2"
+    shift 2
+  done
+  if [ "$(cd "$kpy_incoming" && stat -c ' %s' $kpy_names 2>/dev/null | tr -d '\n')" != "$kpy_sizes" ]; then
+    echo "what was sent arrived incomplete" >&2
+    return 1
+  fi
   # In records as large as a pipe holds: with tar's own, ctr would wake up six times as often.
   if ! tar -c -b 128 -f - -C "$kpy_tmp" oci-layout index.json -C "$kpy_incoming" $kpy_names \
     | ctr -n k8s.io images import --local --no-unpack -; then

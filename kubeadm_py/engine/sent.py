@@ -82,15 +82,15 @@ def _is_large(content: bytes | LocalFile) -> TypeGuard[LocalFile]:
     return isinstance(content, LocalFile) and content.size >= RESUMED_FROM
 
 
-def _fetch(compiled: StageScript, file: LocalFile) -> str:
-    """Return what takes a file, from where an earlier run was cut off."""
+def _fetch(compiled: StageScript, file: LocalFile, how: str = "kpy_fetch") -> str:
+    """Return what takes a file, from where an earlier run was cut off; `how` takes one that begins."""
     have = min(compiled.incoming.get(file.sha256, 0), file.size)
     if file.sha256 in compiled.fetched:
         have = 0
     compiled.payload.append(lambda: checked.chunks(Path(file.path), file.size, file.sha256, have))
     compiled.size += file.size - have
     compiled.fetched.append(file.sha256)
-    return f"kpy_fetch {file.sha256} {file.size} {have}\n"
+    return f"{'kpy_fetch' if have else how} {file.sha256} {file.size} {have}\n"
 
 
 def _content(spec: FileSpec, resolve: Resolve) -> bytes | LocalFile:
@@ -139,14 +139,14 @@ def import_images(compiled: StageScript, action: ImportImages, open_images: Open
         if total >= _TOLD_FROM and come >= next_told:
             lines.append(_told(action, f"{_megabytes(come)} of {_megabytes(total)} MB have come"))
             next_told = come + total // _TOLD_TIMES
-        lines.append(_fetch(compiled, file))
+        lines.append(_fetch(compiled, file, "kpy_take"))
         come += file.size
     if total >= _TOLD_FROM:
         lines.append(_told(action, f"all {_megabytes(total)} MB have come, containerd takes them in"))
     lines.append(save(compiled, archive.index))
     references = shlex.join([reference for reference, _ in action.images])
     return (
-        "".join(lines) + f"kpy_import {' '.join(file.sha256 for file in files)}\n"
+        "".join(lines) + f"kpy_import {' '.join(f'{file.sha256} {file.size}' for file in files)}\n"
         f"for image in {references}; do\n"
         '  ctr -n k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null\n'
         "done\n"
