@@ -39,7 +39,8 @@ class KeyStock:
                 made = self._made.get_nowait()
             except queue.Empty:
                 return self._key_maker(algorithm)
-            if not made.cancelled():
+            # One that is not begun yet is not left to a thread that gives way to everybody.
+            if not made.cancel():
                 return made.result()
         return self._key_maker(algorithm)
 
