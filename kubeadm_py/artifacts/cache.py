@@ -29,6 +29,11 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def stamp(status: os.stat_result) -> list[int]:
+    """Return what tells whether a file, named otherwise, has changed: its size, times and inode."""
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file, 0600, so that others see all of it or nothing; a link in its place is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,14 +64,13 @@ class Digests:
 
     def sha256(self, path: Path) -> str:
         """Return the digest of a file, hashing it only where it has changed; raise OSError as open does."""
-        status = path.stat()
-        stamp: list[object] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        found = stamp(path.stat())
         key = str(path.resolve())
         known = self._known.get(key)
-        if isinstance(known, list) and known[:-1] == stamp:
+        if isinstance(known, list) and known[:-1] == found:
             return str(known[-1])
         digest = sha256_file(path)
-        self._known[key] = [*stamp, digest]
+        self._known[key] = [*found, digest]
         self._changed = True
         return digest
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from kubeadm_py.artifacts import cache
 from kubeadm_py.errors import KubeadmPyError
 
 CHUNK = 1 << 20
@@ -73,8 +74,9 @@ def chunks(path: Path, size: int, sha256: str, skip: int = 0) -> Iterator[bytes]
     open does.
     """
     with io.FileIO(path) as file:
-        stamp = _stamp(file)
-        shared = _READINGS.join((size, *stamp)) if _settled(stamp) else None
+        status = os.fstat(file.fileno())
+        stamp = _stamp(status, size)
+        shared = _READINGS.join(stamp) if _settled(status) else None
         ours = hashlib.sha256() if shared is None or shared[1] else None
         found = ""
         left = size
@@ -93,10 +95,10 @@ def chunks(path: Path, size: int, sha256: str, skip: int = 0) -> Iterator[bytes]
                 found = ours.hexdigest()
         finally:
             if shared is not None and ours is not None:
-                _READINGS.leave((size, *stamp), shared[0], found)
+                _READINGS.leave(stamp, shared[0], found)
         if shared is not None and ours is None:
             found = shared[0].digest() or _digest(file, size)
-            if _stamp(file) != stamp:
+            if _stamp(os.fstat(file.fileno()), size) != stamp:
                 found = ""
     if left or found != sha256:
         raise _changed(path, sha256, found, left)
@@ -104,13 +106,13 @@ def chunks(path: Path, size: int, sha256: str, skip: int = 0) -> Iterator[bytes]
         yield held
 
 
-def _stamp(file: io.FileIO) -> _Stamp:
-    status = os.fstat(file.fileno())
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+def _stamp(status: os.stat_result, size: int) -> _Stamp:
+    return size, status.st_dev, *cache.stamp(status)
 
 
-def _settled(stamp: _Stamp) -> bool:
-    return max(stamp[-2:]) < time.time_ns() - int(SETTLED_SECONDS * 1e9)
+def _settled(status: os.stat_result) -> bool:
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    return changed < time.time_ns() - int(SETTLED_SECONDS * 1e9)
 
 
 def _digest(file: io.FileIO, size: int) -> str:

@@ -22,7 +22,7 @@ def build_stage(definition: StageDefinition, contexts: Iterable[StepContext]) ->
 
 
 def _planned(definition: StageDefinition, ctx: StepContext) -> tuple[PlannedStep, ...]:
-    due = [step for step in definition.steps if (step.id in ctx.later) is (step in definition.postponed)]
+    due = [step for step in definition.steps if (step.id in ctx.later) is definition.postponed]
     rolled = [step for step in due if step in definition.rolled]
     changing = _steps(rolled, ctx)
     others = _steps(due[len(rolled) :], ctx)

@@ -44,8 +44,8 @@ class StageDefinition:
     """The first of these steps, which together change what may be at work."""
     guard: Callable[[StepContext, Sequence[PlannedStep]], tuple[PlannedStep, ...]] = rolling.guarded
     """Puts around what they plan what is needed to take it back."""
-    postponed: tuple[Step, ...] = ()
-    """Those of its steps that only a host does here which leaves them out of earlier stages."""
+    postponed: bool = False
+    """Whether it is for what hosts leave out of earlier stages (`StepContext.later`), and only that."""
 
 
 PREPARE = StageDefinition(
@@ -92,9 +92,11 @@ CONTROL_PLANE = StageDefinition(
 CONTROL_PLANES = StageDefinition("control", "control planes", _CONTROL_PLANE, _CHANGING)
 """What apply does on all of them: the add-ons are waited for last, with the workers."""
 
-_STANDING_BY = (static_pods.STEP_FOLLOWING, kubelet_finalize.STEP, control_plane_waits.STEP_OTHERS)
 STANDING_BY = StageDefinition(
-    "standby", "controller managers and schedulers that stand by", _STANDING_BY, postponed=_STANDING_BY
+    "standby",
+    "controller managers and schedulers that stand by",
+    (static_pods.STEP_FOLLOWING, kubelet_finalize.STEP, control_plane_waits.STEP_OTHERS),
+    postponed=True,
 )
 """What the other control planes of a new cluster get once all have joined."""
 

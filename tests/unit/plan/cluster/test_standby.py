@@ -47,7 +47,7 @@ def test_kubelets_that_ask_for_their_serving_certificates_start_anew_before_thos
 def test_a_step_is_done_once_in_the_stage_where_it_is_due(cluster):
     step = Step("s", "s", lambda ctx: [RunScript("do it", "true")])
     early = StageDefinition("early", "early", (step,))
-    late = StageDefinition("late", "late", (step,), postponed=(step,))
+    late = StageDefinition("late", "late", (step,), postponed=True)
     ctx = StepContext(cluster, cluster.nodes[0], HostFacts(), "apply", None)
 
     def planned(ctx: StepContext) -> list[int]:
